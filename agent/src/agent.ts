@@ -1,0 +1,292 @@
+// The agent's composition root: one node's agent, put together from its parts. Tests call it with
+// made-up parts. It starts without anybody's help, and keeps the machine as the ledger says until
+// told otherwise.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { backoffMs } from "@railyard/lib/backoff";
+import type { Bus } from "@railyard/lib/bus/bus";
+import { connectNats } from "@railyard/lib/bus/nats";
+import { type Clock, sleep, systemClock, type Timer, withDeadline } from "@railyard/lib/clock";
+import { asRailyardError, refuse } from "@railyard/lib/errors";
+import { newId } from "@railyard/lib/ids";
+import { createLog, type Log } from "@railyard/lib/log";
+import type { LoopReport } from "@railyard/lib/loop";
+import { type Rng, systemRng } from "@railyard/lib/rng";
+import { createVerifier } from "@railyard/lib/sign";
+import { agentInbox } from "@railyard/proto/subjects";
+import { type AgentConfig, type Failpoint, printableConfig } from "./config.js";
+import { createFakeHardware } from "./hardware/fake/fake.js";
+import type { Hardware } from "./hardware/hardware.js";
+import { inventoryOf } from "./inventory.js";
+import { type Hold, holdDirectory } from "./ledger/hold.js";
+import { type Ledger, openLedger } from "./ledger.js";
+import { decodeDesired } from "./link/desired.js";
+import { Link } from "./link.js";
+import type { Inventory, PassReport } from "./model.js";
+import { Reconciler } from "./reconcile/reconcile.js";
+
+/** What this program calls itself to controllers. */
+export const AGENT_VERSION = "0.1.0";
+/** Within the five seconds that a service manager is promised. */
+const STOP_MS = 4_000;
+const START_BACKOFF = { baseMs: 500, maxMs: 10_000 };
+
+export interface AgentOverrides {
+  readonly clock?: Clock;
+  readonly rng?: Rng;
+  /** Closed by `stop`. */
+  readonly bus?: Bus;
+  readonly hardware?: Hardware;
+  readonly log?: Log;
+}
+
+export interface Agent {
+  /** This process's session; another start has another. */
+  readonly session: string;
+  /** Begins; returns at once. What fails is logged and tried again. */
+  start(): void;
+  /** Ends within five seconds. Guests stay as they are. Idempotent. */
+  stop(): Promise<void>;
+  /** What the last pass found; undefined before the first. */
+  lastPass(): PassReport | undefined;
+  /** How the reconciler fares; undefined before the machine was first read. */
+  loopReport(): LoopReport | undefined;
+}
+
+/** Puts an agent together; touches nothing before `start` but a made-up machine's directory. */
+export function createAgent(config: AgentConfig, overrides: AgentOverrides = {}): Agent {
+  return new NodeAgent(config, overrides);
+}
+
+class NodeAgent implements Agent {
+  readonly session: string;
+  private readonly clock: Clock;
+  private readonly rng: Rng;
+  private readonly log: Log;
+  private readonly hardware: Hardware;
+  private readonly verify: ReturnType<typeof createVerifier>;
+  private readonly stopping = new AbortController();
+  /** Aborted once nothing is waited for any more. */
+  private readonly ended = new AbortController();
+  private reconciler: Reconciler | undefined;
+  private link: Link | undefined;
+  private bus: Bus | undefined;
+  private pass: PassReport | undefined;
+  private work: Promise<void> = Promise.resolve();
+  private hold: Hold | undefined;
+
+  constructor(
+    private readonly config: AgentConfig,
+    overrides: AgentOverrides,
+  ) {
+    const { nodeId, controllerPublicKey } = config.credentials;
+    this.verify = createVerifier(controllerPublicKey);
+    this.clock = overrides.clock ?? systemClock();
+    this.rng = overrides.rng ?? systemRng();
+    this.session = newId("session", this.rng);
+    const log = overrides.log ?? createLog("agent", config.logLevel);
+    this.log = log.child({ nodeId, session: this.session });
+    const { signal } = this.ended;
+    this.hardware = overrides.hardware ?? hardwareOf(config, endingClock(this.clock, signal));
+    this.bus = overrides.bus;
+  }
+
+  start(): void {
+    this.log.info({ config: printableConfig(this.config) }, "agent starting");
+    this.work = this.run().catch((err) => {
+      if (!this.stopped) this.log.fatal({ err }, "agent cannot go on");
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopping.abort();
+    this.link?.stop();
+    const ended = Promise.all([this.work, this.reconciler?.stop()]);
+    const limit = { ms: STOP_MS, what: "the step under way" };
+    await withDeadline(this.clock, limit, ended).catch((thrown) =>
+      this.log.warn({ reason: asRailyardError(thrown).message }, "stopping without waiting longer"),
+    );
+    this.ended.abort();
+    await this.bus?.close();
+    this.hold?.release();
+    this.log.info({}, "agent stopped");
+  }
+
+  lastPass(): PassReport | undefined {
+    return this.pass;
+  }
+
+  loopReport(): LoopReport | undefined {
+    return this.reconciler?.report();
+  }
+
+  private get stopped(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  /** The machine first, the bus second: without a bus the ledger is kept all the same. */
+  private async run(): Promise<void> {
+    const opened = await this.untilDone("machine", () => this.open());
+    if (!opened || this.stopped) return;
+    const { inventory, ledger } = opened;
+    const reconciler = this.makeReconciler(ledger);
+    this.reconciler = reconciler;
+    reconciler.start();
+    const bus = this.bus ?? (await this.connect());
+    this.bus = bus;
+    if (!bus || this.stopped) return bus?.close();
+    this.link = this.makeLink({ bus, inventory, ledger, reconciler });
+    this.link.start();
+    if (this.pass) this.link.report(this.pass);
+  }
+
+  private async open(): Promise<{ inventory: Inventory; ledger: Ledger }> {
+    const { dataDir: directory, credentials } = this.config;
+    this.hold ??= await holdDirectory(directory);
+    if (this.ended.signal.aborted) this.hold.release();
+    const inventory = inventoryOf(await this.hardware.readFacts());
+    const ledger = await openLedger({
+      directory,
+      serial: inventory.serial,
+      nodeId: credentials.nodeId,
+      session: this.session,
+      decode: decodeDesired,
+      failpoint: (name) => this.failpoint(name),
+    });
+    for (const warning of ledger.warnings) this.log.warn({ ...warning }, "ledger not used");
+    const { desired, interrupted } = ledger;
+    const generation = String(desired?.generation ?? 0n);
+    this.log.info({ generation, interrupted, serial: inventory.serial }, "ledger opened");
+    return { inventory, ledger };
+  }
+
+  private makeReconciler(ledger: Ledger): Reconciler {
+    return new Reconciler({
+      hardware: this.hardware,
+      readInventory: (facts) => inventoryOf(facts),
+      ledger,
+      clock: this.clock,
+      rng: this.rng.fork("reconcile"),
+      log: this.log.child({ part: "reconcile" }),
+      sweepMs: this.config.sweepMs,
+      onPass: (pass) => {
+        this.pass = pass;
+        this.link?.report(pass);
+      },
+      failpoint: (name) => this.failpoint(name),
+    });
+  }
+
+  private makeLink(parts: {
+    readonly bus: Bus;
+    readonly inventory: Inventory;
+    readonly ledger: Ledger;
+    readonly reconciler: Reconciler;
+  }): Link {
+    const { bus, inventory, ledger, reconciler } = parts;
+    const { credentials, reportMs, helloMs } = this.config;
+    return new Link({
+      bus,
+      clock: this.clock,
+      rng: this.rng.fork("link"),
+      log: this.log.child({ part: "link" }),
+      nodeId: credentials.nodeId,
+      session: this.session,
+      incarnation: BigInt(credentials.incarnation),
+      agentVersion: AGENT_VERSION,
+      fake: this.hardware.fake,
+      inventory,
+      ledger,
+      verify: this.verify,
+      onAccepted: () => reconciler.nudge(),
+      onStanding: (welcome) => reconciler.setActing(welcome),
+      reportMs,
+      helloMs,
+    });
+  }
+
+  private connect(): Promise<Bus | undefined> {
+    const { credentials, broker } = this.config;
+    const { signal } = this.stopping;
+    return connectNats({
+      server: broker,
+      seed: credentials.seed,
+      name: `agent ${credentials.nodeName}`,
+      inboxPrefix: agentInbox(credentials.nodeId),
+      clock: this.clock,
+      log: this.log.child({ part: "bus" }),
+      signal,
+    }).catch((thrown) => {
+      if (signal.aborted) return undefined;
+      throw thrown;
+    });
+  }
+
+  private async untilDone<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    const { signal } = this.stopping;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        return await work();
+      } catch (err) {
+        this.log.error({ what, err }, "not ready, trying again");
+      }
+      await sleep(this.clock, backoffMs(attempt, this.rng, START_BACKOFF), signal);
+    }
+    return undefined;
+  }
+
+  /**
+   * Dies as by power loss, at the configured point, once per data directory. Made-up machines only.
+   */
+  private failpoint(name: Failpoint): void {
+    if (this.config.failpoint !== name || !this.hardware.fake) return;
+    if (markOnce(join(this.config.dataDir, `failpoint-${name}`)))
+      process.kill(process.pid, "SIGKILL");
+  }
+}
+
+function hardwareOf({ fake, dataDir }: AgentConfig, clock: Clock): Hardware {
+  if (!fake) throw refuse("unimplemented", "this agent runs on made-up machines only");
+  const dir = join(dataDir, "machine");
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  return createFakeHardware({ dir, ...fake, clock });
+}
+
+/**
+ * A clock whose pending timers end with `signal`: a hung tool's deadline must not keep the process.
+ */
+function endingClock(clock: Clock, signal: AbortSignal): Clock {
+  const pending = new Set<Timer>();
+  signal.addEventListener("abort", () => {
+    for (const timer of pending) timer.cancel();
+  });
+  return {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    after(ms, fn) {
+      const timer = clock.after(ms, () => {
+        pending.delete(timer);
+        fn();
+      });
+      pending.add(timer);
+      return {
+        cancel: () => {
+          pending.delete(timer);
+          timer.cancel();
+        },
+      };
+    },
+  };
+}
+
+/** Whether the mark was not there before. */
+function markOnce(path: string): boolean {
+  try {
+    writeFileSync(path, "", { flag: "wx" });
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw thrown;
+  }
+}

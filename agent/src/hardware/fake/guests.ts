@@ -1,0 +1,114 @@
+// Pretends to run guests: each is a file below the made-up machine, which outlives the agent. It
+// takes a function only from vfio-pci and only once, as the kernel would; nothing in it is computed
+// from a wish.
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, sleep } from "@railyard/lib/clock";
+import { invalidField, refuse } from "@railyard/lib/errors";
+import type { GuestFunction, GuestSpec, ObservedGuest } from "../../model.js";
+import type { Guests } from "../linux/guests.js";
+import { driverOf } from "./drivers.js";
+import { strike } from "./faults.js";
+import { guestsDir, type Machine, readJson, writeJson } from "./machine.js";
+import { isOnBus } from "./tree.js";
+
+/** A guest as its definition stands on disk. */
+export interface GuestFile {
+  readonly instanceId: string;
+  readonly name: string;
+  readonly bootCount: number;
+  readonly vcpu: number;
+  readonly memoryMib: number;
+  readonly functions: readonly GuestFunction[];
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Wall time from which it runs, milliseconds since 1970. */
+  readonly runsFromMs: number;
+}
+
+const ID = /^[-0-9A-Za-z_]{1,64}$/;
+
+/** Guests of a made-up machine; each boot takes `bootMs`. */
+export function pretendGuests(machine: Machine, clock: Clock, bootMs: number): Guests {
+  const call = async (line: string, act: () => void) => {
+    if (await survivesFaults(machine, clock, `guest ${line}`)) act();
+  };
+  const runsFromMs = () => clock.now() + bootMs;
+  return {
+    async list() {
+      const guests: ObservedGuest[] = [];
+      await call("list", () => {
+        const now = clock.now();
+        guests.push(...readGuests(machine).map((guest) => observe(guest, { now, bootMs })));
+      });
+      return guests;
+    },
+    start: ({ desired: _, ...spec }) =>
+      call(`start ${spec.instanceId}`, () => startGuest(machine, spec, runsFromMs())),
+    stop: (id) => call(`stop ${id}`, () => rmSync(pathOf(machine, id), { force: true })),
+    reboot: (id, bootCount) =>
+      call(`reboot ${id} ${bootCount}`, () => {
+        const guest = readJson<GuestFile>(pathOf(machine, id));
+        if (guest === undefined) throw refuse("unavailable", `guest ${id} does not run`);
+        writeJson(pathOf(machine, id), { ...guest, bootCount, runsFromMs: runsFromMs() });
+      }),
+  };
+}
+
+/** All guests of the machine, in instance id order. */
+export function readGuests(machine: Machine): readonly GuestFile[] {
+  const dir = guestsDir(machine);
+  mkdirSync(dir, { recursive: true });
+  const names = readdirSync(dir).filter((name) => name.endsWith(".json"));
+  return names.sort().flatMap((name) => readJson<GuestFile>(join(dir, name)) ?? []);
+}
+
+/** Host addresses of all functions that guests hold. */
+export function heldFunctions(machine: Machine): ReadonlySet<string> {
+  const all = readGuests(machine).flatMap((guest) => guest.functions);
+  return new Set(all.map((fn) => fn.hostAddress));
+}
+
+function startGuest(machine: Machine, spec: Omit<GuestSpec, "desired">, runsFromMs: number): void {
+  const path = pathOf(machine, spec.instanceId);
+  const present = readJson<GuestFile>(path);
+  if (present?.bootCount === spec.bootCount) return;
+  if (present !== undefined) throw refuse("unavailable", `guest ${spec.instanceId} already runs`);
+  const held = heldFunctions(machine);
+  for (const { hostAddress } of spec.functions) {
+    const free = isOnBus(machine.root, hostAddress) && !held.has(hostAddress);
+    if (!free || driverOf(machine.root, hostAddress) !== "vfio-pci") {
+      throw refuse("unavailable", `pci function ${hostAddress} cannot be given to a guest`);
+    }
+  }
+  const { instanceId, name, bootCount, vcpu, memoryMib, functions, addresses } = spec;
+  const guest = { instanceId, name, bootCount, vcpu, memoryMib, functions, addresses, runsFromMs };
+  writeJson(path, guest satisfies GuestFile);
+}
+
+// A wall clock that went back, before the boot began, must not make a guest boot again.
+function observe(
+  { name: _, runsFromMs, ...guest }: GuestFile,
+  { now, bootMs }: { readonly now: number; readonly bootMs: number },
+): ObservedGuest {
+  const functions = [...guest.functions].sort((a, b) =>
+    a.guestAddress < b.guestAddress ? -1 : Number(a.guestAddress > b.guestAddress),
+  );
+  return { ...guest, functions, running: now >= runsFromMs || now < runsFromMs - bootMs };
+}
+
+// False when the call is to do nothing and say that it did.
+async function survivesFaults(machine: Machine, clock: Clock, line: string): Promise<boolean> {
+  const effect = strike(machine, line);
+  if (effect?.kind === "delay") await sleep(clock, effect.ms);
+  if (effect?.kind === "hang") await new Promise(() => {});
+  if (effect?.kind === "fail" || effect?.kind === "half") {
+    const message = effect.kind === "fail" ? effect.message : undefined;
+    throw refuse("unavailable", `${line}: ${message ?? "failed"}`);
+  }
+  return effect?.kind !== "drop";
+}
+
+function pathOf(machine: Machine, instanceId: string): string {
+  if (!ID.test(instanceId)) throw invalidField("instanceId", "must be an id");
+  return join(guestsDir(machine), `${instanceId}.json`);
+}

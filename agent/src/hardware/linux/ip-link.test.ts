@@ -1,0 +1,59 @@
+// Shows which arguments ip is given and what is understood of its answers.
+import { expect, test } from "vitest";
+import { parseVfs, setArguments, showPermanentMac } from "./ip-link.js";
+
+const SETTINGS = { mac: "02:00:00:00:00:05", vlan: 101, rateMbps: 200_000, spoofCheck: true };
+
+test("one command sets everything, with trust off", () => {
+  expect(setArguments({ pfName: "enp23s0np0", vf: 3 }, SETTINGS).join(" ")).toBe(
+    "link set dev enp23s0np0 vf 3 mac 02:00:00:00:00:05 vlan 101 max_tx_rate 200000 " +
+      "spoofchk on trust off",
+  );
+});
+
+test.each([
+  [{ pfName: "eth0;reboot", vf: 0 }, SETTINGS],
+  [{ pfName: "-force", vf: 0 }, SETTINGS],
+  [{ pfName: "a-name-that-is-too-long", vf: 0 }, SETTINGS],
+  [{ pfName: "eth0", vf: 1.5 }, SETTINGS],
+  [
+    { pfName: "eth0", vf: 0 },
+    { ...SETTINGS, mac: "02:00:00:00:00" },
+  ],
+  [
+    { pfName: "eth0", vf: 0 },
+    { ...SETTINGS, vlan: -1 },
+  ],
+  [
+    { pfName: "eth0", vf: 0 },
+    { ...SETTINGS, rateMbps: Number.NaN },
+  ],
+])("%j with %j is refused", (place, settings) => {
+  expect(() => setArguments(place, settings)).toThrow(expect.objectContaining({ code: "invalid" }));
+});
+
+test("both the newer and the older spelling of a VF are read", () => {
+  const newer = {
+    vf: 1,
+    address: "02:00:00:00:00:0A",
+    vlan_list: [{ vlan: 7 }],
+    rate: { max_tx: 100, min_tx: 0 },
+    spoofchk: true,
+  };
+  const older = { vf: 0, mac: "02:00:00:00:00:0b", vlan: 8, tx_rate: 50, spoofchk: false };
+  expect(parseVfs(JSON.stringify([{ vfinfo_list: [newer, older] }]))).toEqual([
+    { vf: 0, mac: "02:00:00:00:00:0b", vlan: 8, rateMbps: 50, spoofCheck: false },
+    { vf: 1, mac: "02:00:00:00:00:0a", vlan: 7, rateMbps: 100, spoofCheck: true },
+  ]);
+});
+
+test("an interface without VFs has none, and an answer that is not JSON is a failure", () => {
+  expect(parseVfs('[{"ifname":"eth0"}]')).toEqual([]);
+  expect(() => parseVfs("")).toThrow(expect.objectContaining({ code: "unavailable" }));
+});
+
+test("the permanent MAC is the one behind a changed address", async () => {
+  const answer = '[{"address":"02:00:00:00:00:01","permaddr":"B8:00:00:00:00:01"}]';
+  const outside = { root: "/", write: async () => {}, exec: async () => answer };
+  expect(await showPermanentMac(outside, "eth0", 1000)).toBe("b8:00:00:00:00:01");
+});

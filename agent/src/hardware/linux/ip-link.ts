@@ -1,0 +1,113 @@
+// Sets and reads VFs through iproute2. Checks every argument's shape before the tool may see it;
+// knows the tool's words and its JSON, not why a setting is wanted.
+import { invalidField, refuse } from "@railyard/lib/errors";
+import type { VfReading, VfSettings } from "../hardware.js";
+import type { Outside } from "./outside.js";
+
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+const VF_MAX = 1023;
+const VLAN_MAX = 4094;
+const RATE_MAX = 2 ** 32 - 1;
+
+/** Which VF of which physical function. */
+export interface VfPlace {
+  readonly pfName: string;
+  readonly vf: number;
+}
+
+/** Sets everything about one VF in one command; trust is always off. Errors: see `Hardware`. */
+export async function setVf(
+  outside: Outside,
+  place: VfPlace & { readonly deadlineMs: number },
+  settings: VfSettings,
+): Promise<void> {
+  await outside.exec("ip", setArguments(place, settings), place.deadlineMs);
+}
+
+/** All VFs of a physical function as its driver tells them, in VF order. */
+export async function showVfs(
+  outside: Outside,
+  pfName: string,
+  deadlineMs: number,
+): Promise<readonly VfReading[]> {
+  checkName(pfName);
+  const args = ["-j", "-d", "link", "show", "dev", pfName];
+  return parseVfs(await outside.exec("ip", args, deadlineMs));
+}
+
+/** The address that the hardware brought along, for an interface whose address was changed. */
+export async function showPermanentMac(
+  outside: Outside,
+  name: string,
+  deadlineMs: number,
+): Promise<string> {
+  checkName(name);
+  const text = await outside.exec("ip", ["-j", "-d", "link", "show", "dev", name], deadlineMs);
+  const link = parseLink(text);
+  return String(link.permaddr ?? link.address ?? "").toLowerCase();
+}
+
+/** The arguments of `ip` for these settings. Throws `invalid` for a value of the wrong shape. */
+export function setArguments({ pfName, vf }: VfPlace, settings: VfSettings): readonly string[] {
+  checkName(pfName);
+  checkNumber("vf", vf, VF_MAX);
+  checkNumber("vlan", settings.vlan, VLAN_MAX);
+  checkNumber("rateMbps", settings.rateMbps, RATE_MAX);
+  if (!MAC.test(settings.mac)) {
+    throw invalidField("mac", "must be six lower-case hexadecimal octets with colons");
+  }
+  const target = ["link", "set", "dev", pfName, "vf", String(vf)];
+  const address = ["mac", settings.mac, "vlan", String(settings.vlan)];
+  const rate = ["max_tx_rate", String(settings.rateMbps)];
+  const trust = ["spoofchk", settings.spoofCheck ? "on" : "off", "trust", "off"];
+  return [...target, ...address, ...rate, ...trust];
+}
+
+/** Reads `vfinfo_list` of `ip -j -d link show`; no list means no VFs. */
+export function parseVfs(text: string): readonly VfReading[] {
+  const list = parseLink(text).vfinfo_list;
+  if (!Array.isArray(list)) return [];
+  return list.map(readVf).sort((a, b) => a.vf - b.vf);
+}
+
+function readVf(entry: unknown): VfReading {
+  const vf = record(entry);
+  const vlans = vf.vlan_list;
+  const vlan = Array.isArray(vlans) ? record(vlans[0]).vlan : vf.vlan;
+  // Older versions say `mac` and `tx_rate`, newer ones `address` and `rate.max_tx`.
+  return {
+    vf: number(vf.vf),
+    mac: String(vf.address ?? vf.mac ?? "").toLowerCase(),
+    vlan: number(vlan),
+    rateMbps: number(record(vf.rate).max_tx ?? vf.tx_rate),
+    spoofCheck: vf.spoofchk === true || vf.spoofchk === "on",
+  };
+}
+
+function parseLink(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const links: unknown = JSON.parse(text);
+    return record(Array.isArray(links) ? links[0] : undefined);
+  } catch (cause) {
+    throw refuse("unavailable", "ip did not answer in JSON", { cause });
+  }
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+function number(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+function checkName(name: string): void {
+  if (!NAME.test(name)) throw invalidField("pfName", "must be an interface name");
+}
+
+function checkNumber(field: string, value: number, max: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw invalidField(field, `must be a whole number from 0 to ${max}`);
+  }
+}

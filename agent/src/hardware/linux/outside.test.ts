@@ -1,0 +1,42 @@
+// Shows the door to the real machine: attribute writes and tools of the machine that runs the
+// tests.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ManualClock, systemClock } from "@railyard/lib/clock";
+import { expect, test } from "vitest";
+import { systemOutside } from "./outside.js";
+
+test("a write reaches an attribute that exists and never makes one", async () => {
+  const root = mkdtempSync(join(tmpdir(), "railyard-outside-"));
+  try {
+    writeFileSync(join(root, "numvfs"), "");
+    const outside = systemOutside(systemClock(), root);
+    await outside.write("/numvfs", "4", 1000);
+    expect(readFileSync(join(root, "numvfs"), "utf8")).toBe("4");
+    await expect(outside.write("/missing", "1", 1000)).rejects.toMatchObject({
+      code: "unavailable",
+      parts: { detail: { errno: "ENOENT" } },
+    });
+    expect(readdirSync(root)).toEqual(["numvfs"]);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});
+
+test("a tool that fails is unavailable and says which command it was", async () => {
+  const outside = systemOutside(systemClock());
+  await expect(
+    outside.exec("ip", ["-j", "link", "show", "dev", "no-such-dev"], 5000),
+  ).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("ip") });
+});
+
+test("a tool that does not end in time is given up and killed", async () => {
+  const clock = new ManualClock();
+  const answer = systemOutside(clock).exec("ip", ["monitor", "link"], 3000);
+  const refused = expect(answer).rejects.toMatchObject({
+    code: expect.stringMatching(/^(deadline|unavailable)$/),
+  });
+  await clock.advance(3000);
+  await refused;
+});

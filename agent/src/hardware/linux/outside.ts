@@ -1,0 +1,117 @@
+// The door between the agent and the machine: files below a root, attribute writes, outside tools.
+// Holds the contract and the one over the machine itself; it must not know what any path or
+// argument means.
+import { execFile } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, withDeadline } from "@railyard/lib/clock";
+import { type RailyardError, refuse } from "@railyard/lib/errors";
+
+/** The outside tools that the agent may run. */
+export type Tool = "ip" | "lldpcli";
+
+export interface Outside {
+  /** All paths are below it; `/` on a real machine. Kernel attributes are read from there. */
+  readonly root: string;
+  /**
+   * Writes one kernel attribute that exists. `path` begins with `/` and is below the root. Errors:
+   * `unavailable` when the kernel refuses, `deadline` when it does not answer.
+   */
+  write(path: string, value: string, deadlineMs: number): Promise<void>;
+  /**
+   * Runs a tool without a shell and returns its standard output. Errors: `unavailable` when it is
+   * missing or fails, `deadline` when it does not end; it is killed then.
+   */
+  exec(tool: Tool, args: readonly string[], deadlineMs: number): Promise<string>;
+}
+
+const TOOL_PATHS: Readonly<Record<Tool, readonly string[]>> = {
+  ip: ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"],
+  lldpcli: ["/usr/sbin/lldpcli", "/usr/bin/lldpcli", "/sbin/lldpcli"],
+};
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+const MESSAGE_LENGTH_MAX = 200;
+
+/** The machine itself, or a directory that looks like one. */
+export function systemOutside(clock: Clock, root = "/"): Outside {
+  return {
+    root,
+    write(path, value, deadlineMs) {
+      const limit = { ms: deadlineMs, what: `write to ${path}` };
+      return withDeadline(clock, limit, writeAttribute(join(root, path), value));
+    },
+    async exec(tool, args, deadlineMs) {
+      const ended = new AbortController();
+      const limit = { ms: deadlineMs, what: commandLine(tool, args) };
+      try {
+        return await withDeadline(clock, limit, run(tool, args, ended.signal));
+      } finally {
+        ended.abort();
+      }
+    },
+  };
+}
+
+/** The command as one line, for messages. */
+export function commandLine(tool: Tool, args: readonly string[]): string {
+  return [tool, ...args].join(" ");
+}
+
+/** What a tool that ended badly is reported as; `complaint` is its standard error. */
+export function toolFailed(tool: Tool, args: readonly string[], complaint: string): RailyardError {
+  const line = complaint.trim().split("\n")[0] || "failed without a word";
+  const said = line.slice(0, MESSAGE_LENGTH_MAX);
+  return refuse("unavailable", `${commandLine(tool, args)}: ${said}`);
+}
+
+/** What a refused attribute write is reported as; `errno` is the error's name, e.g. `EBUSY`. */
+export function writeRefused(path: string, errno: string, cause?: unknown): RailyardError {
+  return refuse("unavailable", `write to ${path} was refused: ${errno}`, {
+    detail: { path, errno },
+    cause,
+  });
+}
+
+async function writeAttribute(path: string, value: string): Promise<void> {
+  try {
+    // r+ never makes a file: an attribute that does not exist is an error, not something to create.
+    await using file = await open(path, "r+");
+    await file.write(value, 0);
+  } catch (err) {
+    throw writeRefused(path, errnoOf(err), err);
+  }
+}
+
+function run(tool: Tool, args: readonly string[], signal: AbortSignal): Promise<string> {
+  const path = TOOL_PATHS[tool].find(isExecutable);
+  if (path === undefined) {
+    return Promise.reject(refuse("unavailable", `tool ${tool} is not installed`));
+  }
+  const options = {
+    signal,
+    killSignal: "SIGKILL" as const,
+    maxBuffer: OUTPUT_BYTES_MAX,
+    env: { LC_ALL: "C" },
+  };
+  return new Promise((resolve, reject) => {
+    execFile(path, args, options, (err, stdout, stderr) => {
+      if (err) reject(toolFailed(tool, args, stderr || err.message));
+      else resolve(stdout);
+    });
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    // Absent or not ours to run: the next place is tried.
+    return false;
+  }
+}
+
+function errnoOf(err: unknown): string {
+  return err instanceof Error && "code" in err ? String(err.code) : "EIO";
+}

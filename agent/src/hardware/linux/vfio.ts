@@ -1,0 +1,73 @@
+// Hands PCI functions to vfio-pci and takes them back. Each step is looked at before it is done, so
+// that a call that was cut off can be repeated.
+import { join } from "node:path";
+import { invalidField, refuse } from "@railyard/lib/errors";
+import type { PciFunction } from "../hardware.js";
+import { readBytes, readNames } from "./attributes.js";
+import type { Outside } from "./outside.js";
+import { isPciAddress, PCI_DEVICES, PCI_DRIVERS, readFunction } from "./sysfs.js";
+
+const VFIO = "vfio-pci";
+/** A newline takes the override back. */
+const NO_OVERRIDE = "\n";
+const CONFIG_HEADER_BYTES = 64;
+
+/** Binds a function to vfio-pci, away from any other driver. Errors: see `Hardware`. */
+export async function bindVfio(
+  outside: Outside,
+  address: string,
+  deadlineMs: number,
+): Promise<void> {
+  const found = present(outside, address);
+  if (found.driver === VFIO) return;
+  if (found.iommuGroup === "") {
+    throw refuse("unavailable", `pci function ${address} has no iommu group`);
+  }
+  await outside.write(`${PCI_DEVICES}/${address}/driver_override`, VFIO, deadlineMs);
+  if (found.driver !== "") {
+    await outside.write(`${PCI_DRIVERS}/${found.driver}/unbind`, address, deadlineMs);
+  }
+  await outside.write(`${PCI_DRIVERS}/${VFIO}/bind`, address, deadlineMs);
+  const driver = present(outside, address).driver;
+  if (driver !== VFIO) {
+    throw refuse("unavailable", `pci function ${address} is bound to ${driver || "nothing"}`);
+  }
+}
+
+/**
+ * Resets a function, checks that it answers, and only then takes it from vfio-pci: one that does
+ * not get that far still shows that it is in use. Errors: see `Hardware`.
+ */
+export async function unbindVfio(
+  outside: Outside,
+  address: string,
+  deadlineMs: number,
+): Promise<void> {
+  const { driver } = present(outside, address);
+  const dir = join(outside.root, PCI_DEVICES, address);
+  // Without the attribute the kernel knows no way to reset this one function.
+  if (readNames(dir).includes("reset")) {
+    await outside.write(`${PCI_DEVICES}/${address}/reset`, "1", deadlineMs);
+  }
+  if (!answers(join(dir, "config"))) {
+    throw refuse("unavailable", `pci function ${address} does not answer: it reads ffff`);
+  }
+  await outside.write(`${PCI_DEVICES}/${address}/driver_override`, NO_OVERRIDE, deadlineMs);
+  if (driver === VFIO) await outside.write(`${PCI_DRIVERS}/${VFIO}/unbind`, address, deadlineMs);
+  if (present(outside, address).driver === VFIO) {
+    throw refuse("unavailable", `pci function ${address} is still bound to ${VFIO}`);
+  }
+}
+
+function present(outside: Outside, address: string): PciFunction {
+  if (!isPciAddress(address)) throw invalidField("pciAddress", "must be dddd:bb:dd.f");
+  const found = readFunction(outside.root, address);
+  if (found === undefined) throw refuse("unavailable", `pci function ${address} is gone`);
+  return found;
+}
+
+// A VF's vendor and device registers read ffff by specification, so the whole header is looked at.
+function answers(configPath: string): boolean {
+  const header = readBytes(configPath)?.subarray(0, CONFIG_HEADER_BYTES);
+  return header?.some((byte) => byte !== 0xff) ?? false;
+}

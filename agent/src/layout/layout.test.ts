@@ -1,0 +1,162 @@
+// Tests of the layout: order, numbering, and every problem it answers.
+import { expect, test } from "vitest";
+import type { DesiredAttachment, DesiredInstance, Inventory, Layout } from "../model.js";
+import { compileLayout } from "./layout.js";
+
+/** `pairs` GPUs and NICs, the first half on NUMA node 0. */
+function inventory(pairs = 8, numaOf = (k: number) => Math.floor(k / (pairs / 2))): Inventory {
+  const ks = Array.from({ length: pairs }, (_, k) => k);
+  return {
+    serial: "S1",
+    bootId: "b",
+    numaCount: 2,
+    vcpu: 160,
+    memoryMib: 1024,
+    diskGib: 1,
+    gpus: ks.map((k) => ({
+      deviceId: `gpu-${k}`,
+      pciAddress: `0000:0${k}:00.0`,
+      pciId: "10de:2330",
+      numa: numaOf(k),
+    })),
+    nics: ks.map((k) => ({
+      deviceId: `nic-${k}`,
+      pciAddress: `0000:1${k}:00.0`,
+      pciId: "15b3:1021",
+      numa: numaOf(k),
+      pfName: `eth${k}`,
+      permanentMac: `00:00:00:00:00:0${k}`,
+      speedGbps: 400,
+      vfsMax: 16,
+      ports: [],
+    })),
+    pairs: ks.map((k) => ({ gpu: `gpu-${k}`, nic: `nic-${k}` })),
+    warnings: [],
+  };
+}
+
+function instance(count: number, strided = false, gpus = 8): DesiredInstance {
+  const per = count / gpus;
+  const attachments = Array.from({ length: count }, (_, p): DesiredAttachment => {
+    const pair = strided ? p % gpus : Math.floor(p / per);
+    return {
+      attachmentId: `a${p}`,
+      position: p,
+      rail: pair,
+      pair,
+      nic: `nic-${pair}`,
+      vf: strided ? Math.floor(p / gpus) : p % per,
+      mac: `02:00:00:00:00:${p.toString(16).padStart(2, "0")}`,
+      address: `10.0.0.${p + 5}/24`,
+      isolation: { kind: "vlan", id: 100 },
+      rateMbps: 400_000 / per,
+      mtu: 9000,
+      spoofCheck: true,
+    };
+  });
+  return {
+    instanceId: "ins-1",
+    name: "one",
+    bootCount: 1,
+    vcpu: 8,
+    memoryMib: 1024,
+    gpus: Array.from({ length: gpus }, (_, k) => `gpu-${k}`),
+    attachments,
+    image: { id: "img", path: "/i", sha256: "", sizeBytes: 1 },
+    volumes: [],
+    vpcNics: [],
+    metadataService: { enabled: false, protocol: "http", hopLimit: 1 },
+    userData: new Uint8Array(),
+    sshKeys: [],
+  };
+}
+
+function laidOut(of: DesiredInstance, on = inventory()): Layout {
+  const result = compileLayout(on, of);
+  if (!result.ok) throw new Error(result.problem.message);
+  return result.layout;
+}
+
+function isAscending(addresses: readonly string[]): boolean {
+  return addresses.every((a, i) => i === 0 || (addresses[i - 1] ?? "") < a);
+}
+
+test.each([8, 16, 32])("%i blocked attachments: guest bus order is position order", (count) => {
+  const { gpus, attachments } = laidOut(instance(count));
+  expect(attachments.map((a) => a.position)).toEqual([...Array(count).keys()]);
+  expect(isAscending(attachments.map((a) => a.guestAddress))).toBe(true);
+  expect(isAscending(gpus.map((g) => g.guestAddress))).toBe(true);
+});
+
+test.each([8, 16, 32])("%i attachments: a pair's gpu comes right before its vfs", (count) => {
+  const of = instance(count);
+  const { gpus, attachments } = laidOut(of);
+  for (const [pair, gpu] of gpus.entries()) {
+    const busOf = (address: string) => Number.parseInt(address.slice(5, 7), 16);
+    const mine = attachments.filter((a) => of.attachments[a.position]?.pair === pair);
+    const buses = mine.map((a) => busOf(a.guestAddress));
+    expect(buses).toEqual(mine.map((_, i) => busOf(gpu.guestAddress) + 1 + i));
+  }
+});
+
+test("expanders ascend with the numa node and never overlap", () => {
+  const { expanders } = laidOut(instance(32));
+  expect(expanders.map((e) => e.numa)).toEqual([0, 1]);
+  expect(expanders.map((e) => e.bus)).toEqual([0x10, 0x2d]);
+  expect(expanders.map((e) => e.lastBus)).toEqual([0x2c, 0x49]);
+  expect(expanders.flatMap((e) => e.switches.map((s) => s.pair))).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+});
+
+test("strided attachments sit below their own pair's switch", () => {
+  const { gpus, attachments } = laidOut(instance(16, true));
+  const second = attachments.slice(8).map((a) => a.guestAddress);
+  expect(attachments.slice(0, 8).every((a, i) => a.guestAddress < (second[i] ?? ""))).toBe(true);
+  expect((attachments[8]?.guestAddress ?? "") < (gpus[1]?.guestAddress ?? "")).toBe(true);
+});
+
+test("pairs that alternate between numa nodes keep their order below each expander", () => {
+  const { gpus, expanders } = laidOut(
+    instance(8),
+    inventory(8, (k) => k % 2),
+  );
+  expect(expanders.map((e) => e.switches.map((s) => s.pair))).toEqual([
+    [0, 2, 4, 6],
+    [1, 3, 5, 7],
+  ]);
+  expect(gpus.map((g) => g.deviceId)).toEqual(instance(8).gpus);
+});
+
+test("the same input gives the same layout", () => {
+  expect(laidOut(instance(32))).toEqual(laidOut(instance(32)));
+});
+
+test("an instance without attachments has its gpus laid out", () => {
+  expect(laidOut(instance(0)).gpus.map((g) => g.guestAddress)[0]).toBe("0000:13:00.0");
+});
+
+function changed(change: Partial<DesiredAttachment>, at = 1): DesiredInstance {
+  const of = instance(16);
+  const attachments = of.attachments.map((a, i) => (i === at ? { ...a, ...change } : a));
+  return { ...of, attachments };
+}
+
+const PROBLEMS: readonly (readonly [string, DesiredInstance, string])[] = [
+  ["a gpu that is not there", { ...instance(8), gpus: ["gpu-x"] }, "device-missing"],
+  ["a nic that is not there", changed({ nic: "nic-x" }), "device-missing"],
+  ["a gpu listed twice", { ...instance(0), gpus: ["gpu-0", "gpu-0"] }, "inconsistent"],
+  ["a gap in the positions", changed({ position: 5 }), "inconsistent"],
+  ["a pair that is not one", changed({ nic: "nic-3" }), "inconsistent"],
+  ["a pair out of range", changed({ pair: 9 }), "inconsistent"],
+  ["vf order against position order", changed({ vf: 0 }), "inconsistent"],
+  ["a vf beyond the device", changed({ vf: 16 }), "inconsistent"],
+];
+
+test.each(PROBLEMS)("%s is answered as a problem", (_, of, kind) => {
+  expect(compileLayout(inventory(), of)).toMatchObject({ ok: false, problem: { kind } });
+});
+
+test("more functions than bus numbers are answered as a problem", () => {
+  const nics = inventory().nics.map((n) => ({ ...n, vfsMax: 64 }));
+  const result = compileLayout({ ...inventory(), nics }, instance(256));
+  expect(result).toMatchObject({ ok: false, problem: { kind: "buses-exhausted" } });
+});

@@ -1,0 +1,265 @@
+// The agent's side of the bus: says hello until it is welcomed, gives signs of life, hears desired
+// states, tells what was seen. It must not know the machine; what it is told to report, it reports.
+import { factsDigest, nodeDigest } from "@railyard/lib/attest";
+import { backoffMs } from "@railyard/lib/backoff";
+import type { Bus, Message, Subscription } from "@railyard/lib/bus/bus";
+import { type Clock, sleep, type Timer, unlessAborted } from "@railyard/lib/clock";
+import { asRailyardError } from "@railyard/lib/errors";
+import type { Log } from "@railyard/lib/log";
+import type { Rng } from "@railyard/lib/rng";
+import {
+  DesiredAnswer,
+  DesiredOutcome,
+  Heartbeat,
+  Hello,
+  HelloAnswer,
+  type HelloRefusal,
+  HelloRefusalReason,
+  Ping,
+  Pong,
+  Report,
+  type Welcome,
+  Inventory as WireInventory,
+} from "@railyard/proto/gen/railyard/agent/v1/agent";
+import { desiredSubject, pingSubject, upSubject } from "@railyard/proto/subjects";
+import type { Ledger } from "./ledger.js";
+import { receiveDesired } from "./link/receive.js";
+import { wireInstance, wireInventory, wireSigned, wireTrace } from "./link/report.js";
+import type { Inventory, PassReport } from "./model.js";
+
+/** Longer than a controller takes to ask another session whether it is alive. */
+const HELLO_TIMEOUT_MS = 4_000;
+/** How soon to ask again after silence or a refusal. */
+const HELLO_BACKOFF = { baseMs: 500, maxMs: 10_000 };
+/** Desired states waiting for the ledger; more are left unanswered, and sent again. */
+const WAITING_MAX = 16;
+const HEARTBEAT_MS_MIN = 50;
+const HEARTBEAT_MS_MAX = 60_000;
+
+export interface LinkOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  readonly nodeId: string;
+  readonly session: string;
+  /** Which enrolment the credentials belong to. */
+  readonly incarnation: bigint;
+  readonly agentVersion: string;
+  readonly fake: boolean;
+  /** What the machine had when the agent started; reports bring newer ones. */
+  readonly inventory: Inventory;
+  readonly ledger: Ledger;
+  /** Checks a signature of the controller. */
+  readonly verify: (message: Uint8Array, signature: Uint8Array) => boolean;
+  /** A desired state was accepted. */
+  readonly onAccepted: () => void;
+  /** Whether this session may act for the node; told at every welcome and refusal. */
+  readonly onStanding: (welcome: boolean) => void;
+  /** Upper bound between two reports of an unchanged machine, milliseconds. */
+  readonly reportMs: number;
+  /** Upper bound between two hellos of a welcomed session, milliseconds. */
+  readonly helloMs: number;
+}
+
+export class Link {
+  private readonly stopping = new AbortController();
+  private readonly subscriptions: Subscription[] = [];
+  private inventory: Inventory;
+  private waiting = 0;
+  private welcomed = false;
+  private heartbeat: Timer | undefined;
+  private pause = new AbortController();
+  private last: PassReport | undefined;
+  private sent: { readonly report: Uint8Array; readonly at: number } | undefined;
+  private sentInventory: Uint8Array | undefined;
+
+  constructor(private readonly options: LinkOptions) {
+    this.inventory = options.inventory;
+  }
+
+  start(): void {
+    const { bus, nodeId, session } = this.options;
+    const hear = (subject: string, hearer: (message: Message) => void) => {
+      this.subscriptions.push(bus.subscribe(subject, hearer));
+    };
+    hear(desiredSubject(nodeId, session), (message) => void this.hearDesired(message));
+    hear(pingSubject(nodeId, session), (message) => this.hearPing(message));
+    bus.onReconnect(() => this.pause.abort());
+    void this.sayHello();
+  }
+
+  /** Falls silent at once. Idempotent; what is under way changes nothing any more. */
+  stop(): void {
+    this.stopping.abort();
+    this.pause.abort();
+    this.heartbeat?.cancel();
+    for (const subscription of this.subscriptions) subscription.cancel();
+  }
+
+  /** Takes what a pass found; tells it when it differs from what was told last. */
+  report(pass: PassReport): void {
+    this.last = pass;
+    this.inventory = pass.inventory;
+    this.tell();
+  }
+
+  private get stopped(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  /** Until welcomed with back-off, then again with every period and every reconnect. */
+  private async sayHello(): Promise<void> {
+    const { clock, rng, helloMs } = this.options;
+    for (let attempt = 0; !this.stopped; ) {
+      this.pause = new AbortController();
+      const welcome = await this.hello();
+      attempt = welcome ? 0 : attempt + 1;
+      const waitMs = welcome ? helloMs : backoffMs(attempt - 1, rng, HELLO_BACKOFF);
+      if (!this.stopped) await sleep(clock, waitMs, this.pause.signal);
+    }
+  }
+
+  private async hello(): Promise<boolean> {
+    const { bus, log, nodeId } = this.options;
+    try {
+      const data = Hello.encode(this.helloMessage()).finish();
+      const options = { timeoutMs: HELLO_TIMEOUT_MS };
+      const asking = bus.request(upSubject(nodeId, "hello"), data, options);
+      // A hello that was under way when the bus was lost is not answered any more.
+      const answer = HelloAnswer.decode(await unlessAborted(this.pause.signal, asking));
+      if (this.stopped) return false;
+      if (answer.outcome?.$case === "welcome") return this.enter(answer.outcome.value);
+      return this.leave(answer.outcome?.value);
+    } catch (thrown) {
+      if (!this.stopped) log.warn({ reason: asRailyardError(thrown).message }, "hello unanswered");
+      return false;
+    }
+  }
+
+  private helloMessage(): Hello {
+    const { nodeId, session, incarnation, agentVersion, fake, ledger } = this.options;
+    const { bootId, serial } = this.inventory;
+    const inventory = wireInventory(this.inventory);
+    this.sentInventory = WireInventory.encode(inventory).finish();
+    return {
+      nodeId,
+      session,
+      incarnation,
+      bootId,
+      serial,
+      agentVersion,
+      fake,
+      inventory,
+      ...(ledger.signed && { accepted: wireSigned(ledger.signed) }),
+      appliedGeneration: ledger.appliedGeneration,
+    };
+  }
+
+  private enter({ epoch, heartbeatMs }: Welcome): true {
+    const { log, onStanding } = this.options;
+    if (!this.welcomed) log.info({ epoch: String(epoch), heartbeatMs }, "welcomed");
+    this.welcomed = true;
+    onStanding(true);
+    const periodMs = Math.min(Math.max(heartbeatMs, HEARTBEAT_MS_MIN), HEARTBEAT_MS_MAX);
+    this.sent = undefined;
+    this.beat(periodMs);
+    return true;
+  }
+
+  /** The machine keeps what it has; a controller that merely cannot answer changes nothing. */
+  private leave(refusal: HelloRefusal | undefined): false {
+    const { log, onStanding } = this.options;
+    const reason = refusal?.reason ?? HelloRefusalReason.HELLO_REFUSAL_REASON_UNSPECIFIED;
+    const { message } = refusal ?? { message: "the answer says nothing" };
+    log.warn({ reason: HelloRefusalReason[reason], message }, "hello refused");
+    if (!refusal || reason === HelloRefusalReason.HELLO_REFUSAL_REASON_UNAVAILABLE) return false;
+    this.welcomed = false;
+    this.heartbeat?.cancel();
+    onStanding(false);
+    return false;
+  }
+
+  private beat(periodMs: number): void {
+    const { bus, clock, nodeId, session, ledger } = this.options;
+    this.heartbeat?.cancel();
+    const message: Heartbeat = {
+      nodeId,
+      session,
+      epoch: ledger.signed?.epoch ?? 0n,
+      acceptedGeneration: ledger.signed?.generation ?? 0n,
+      appliedGeneration: ledger.appliedGeneration,
+      digest: this.last ? digestOf(this.last) : "",
+      bootId: this.inventory.bootId,
+    };
+    bus.publish(upSubject(nodeId, "heartbeat"), Heartbeat.encode(message).finish());
+    this.tell();
+    this.heartbeat = clock.after(periodMs, () => this.beat(periodMs));
+  }
+
+  /** Publishes the last pass when it is news, or when the last telling is long ago. */
+  private tell(): void {
+    const { bus, clock, nodeId, session, reportMs } = this.options;
+    if (!this.last || !this.welcomed || this.stopped) return;
+    const { epoch, generation, instances, residues, complete } = this.last;
+    const report: Report = {
+      nodeId,
+      session,
+      epoch,
+      generation,
+      instances: instances.map(wireInstance),
+      residues: residues.map(wireTrace),
+      complete,
+    };
+    const inventory = wireInventory(this.inventory);
+    const inventoryBytes = WireInventory.encode(inventory).finish();
+    const bytes = Report.encode(report).finish();
+    const isNews = !sameBytes(this.sent?.report, bytes);
+    const moved = !sameBytes(this.sentInventory, inventoryBytes);
+    const isDue = clock.monotonic() - (this.sent?.at ?? 0) >= reportMs;
+    if (!isNews && !moved && !isDue) return;
+    const data = moved ? Report.encode({ ...report, inventory }).finish() : bytes;
+    bus.publish(upSubject(nodeId, "report"), data);
+    this.sent = { report: bytes, at: clock.monotonic() };
+    this.sentInventory = inventoryBytes;
+  }
+
+  private async hearDesired(message: Message): Promise<void> {
+    const { log, onAccepted } = this.options;
+    if (this.stopped || this.waiting >= WAITING_MAX) return;
+    this.waiting += 1;
+    const answer = await receiveDesired(message.data, this.options);
+    this.waiting -= 1;
+    const { outcome, epoch, generation } = answer;
+    const fields = { epoch: String(epoch), generation: String(generation) };
+    if (outcome === DesiredOutcome.DESIRED_OUTCOME_ACCEPTED) {
+      log.info(fields, "desired state accepted");
+      onAccepted();
+    } else {
+      log.warn({ ...fields, outcome: DesiredOutcome[outcome] }, "desired state refused");
+    }
+    message.respond(DesiredAnswer.encode(answer).finish());
+  }
+
+  private hearPing(message: Message): void {
+    const { session, log } = this.options;
+    try {
+      if (Ping.decode(message.data).session !== session) return;
+      message.respond(Pong.encode({ session }).finish());
+    } catch (thrown) {
+      log.warn({ reason: asRailyardError(thrown).message }, "malformed ping");
+    }
+  }
+}
+
+/** Over the instances whose facts could be read back. */
+function digestOf({ instances }: PassReport): string {
+  const known = instances.flatMap((i): [string, string][] =>
+    i.facts ? [[i.instanceId, factsDigest(i.facts)]] : [],
+  );
+  return nodeDigest(new Map(known));
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && Buffer.compare(a, b) === 0;
+}

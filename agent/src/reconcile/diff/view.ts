@@ -1,0 +1,211 @@
+// One look at a machine beside what it should be: lookups by device, traces of use, who holds and
+// who wants what. Pure; it decides nothing, so that diff and reports judge by the same words.
+import type {
+  Desired,
+  DesiredAttachment,
+  DesiredInstance,
+  DeviceId,
+  DeviceTrace,
+  GuestFunction,
+  GuestSpec,
+  Inventory,
+  LayoutResult,
+  Observed,
+  ObservedGpu,
+  ObservedGuest,
+  ObservedVf,
+} from "../../model.js";
+
+/** A VF's MAC until one was set. */
+export const MAC_NONE = "00:00:00:00:00:00";
+/** The driver that hands a function to a guest. */
+export const VFIO = "vfio-pci";
+
+export interface Situation {
+  /** Undefined until one was ever accepted: then nothing is wanted, and nothing may be removed. */
+  readonly desired: Desired | undefined;
+  readonly observed: Observed;
+  readonly inventory: Inventory;
+  /** By instance id; one for every desired instance. */
+  readonly layouts: ReadonlyMap<string, LayoutResult>;
+}
+
+/** Names a whole device, or one VF of it, in maps, step keys and logs. */
+export function deviceKey(deviceId: DeviceId, vf?: number): string {
+  return vf === undefined ? deviceId : `${deviceId} ${vf}`;
+}
+
+export function traceKey(trace: DeviceTrace): string {
+  return deviceKey(trace.deviceId, trace.vf);
+}
+
+export class View {
+  readonly instances: readonly DesiredInstance[];
+  readonly observed: Observed;
+  private readonly vfs: ReadonlyMap<string, ObservedVf>;
+  private readonly gpus: ReadonlyMap<string, ObservedGpu>;
+  private readonly byAddress = new Map<string, DeviceTrace>();
+  private readonly onVfio = new Set<string>();
+  private readonly holders = new Map<string, string>();
+  private readonly wanters = new Map<string, string>();
+  private readonly attachments = new Map<string, DesiredAttachment>();
+
+  constructor(private readonly situation: Situation) {
+    this.observed = situation.observed;
+    this.instances = situation.desired?.instances ?? [];
+    const { vfs, gpus, guests } = this.observed;
+    this.vfs = new Map(vfs.map((v) => [deviceKey(v.nic, v.vf), v]));
+    this.gpus = new Map(gpus.map((g) => [g.deviceId, g]));
+    for (const v of vfs) this.byAddress.set(v.pciAddress, { deviceId: v.nic, vf: v.vf });
+    for (const g of gpus) this.byAddress.set(g.pciAddress, { deviceId: g.deviceId });
+    for (const { driver, pciAddress } of [...vfs, ...gpus]) {
+      if (driver === VFIO) this.onVfio.add(pciAddress);
+    }
+    for (const guest of guests) {
+      for (const f of guest.functions) this.holders.set(f.hostAddress, guest.instanceId);
+    }
+    for (const { instanceId, gpus, attachments } of this.instances) {
+      for (const gpu of gpus) this.wanters.set(gpu, instanceId);
+      for (const attachment of attachments) {
+        const key = deviceKey(attachment.nic, attachment.vf);
+        this.wanters.set(key, instanceId);
+        this.attachments.set(key, attachment);
+      }
+    }
+  }
+
+  vf(nic: DeviceId, vf: number): ObservedVf | undefined {
+    return this.vfs.get(deviceKey(nic, vf));
+  }
+
+  gpu(deviceId: DeviceId): ObservedGpu | undefined {
+    return this.gpus.get(deviceId);
+  }
+
+  /** The device behind a host PCI address; undefined when it is none of ours. */
+  deviceAt(hostAddress: string): DeviceTrace | undefined {
+    return this.byAddress.get(hostAddress);
+  }
+
+  /** Instance id of the guest that has the function; undefined when none has. */
+  holderOf(device: ObservedVf | ObservedGpu): string | undefined {
+    return this.holders.get(device.pciAddress);
+  }
+
+  /** Whether a function that the guest was given is not, or no longer, on vfio-pci. */
+  hasLost(guest: ObservedGuest): boolean {
+    return guest.functions.some((f) => !this.onVfio.has(f.hostAddress));
+  }
+
+  /** Whether a guest of another instance still has the device. */
+  isHeldByOther(trace: DeviceTrace, instanceId: string): boolean {
+    const { deviceId, vf } = trace;
+    const device = vf === undefined ? this.gpu(deviceId) : this.vf(deviceId, vf);
+    const holder = device && this.holderOf(device);
+    return holder !== undefined && holder !== instanceId;
+  }
+
+  /** The attachment that is to have the VF. */
+  attachmentOf({ nic, vf }: ObservedVf): DesiredAttachment | undefined {
+    return this.attachments.get(deviceKey(nic, vf));
+  }
+
+  /** Instance id of the desired instance that is to have the device. */
+  wanterOf(trace: DeviceTrace): string | undefined {
+    return this.wanters.get(traceKey(trace));
+  }
+
+  /** Whether a NIC's VFs could not be read, or the guests could not when no NIC is given. */
+  unread(deviceId: DeviceId | ""): boolean {
+    return this.observed.problems.some((p) => p.deviceId === deviceId);
+  }
+
+  /** VFs with any sign of use. */
+  usedVfs(): readonly ObservedVf[] {
+    return this.observed.vfs.filter(
+      (v) => v.driver === VFIO || isConfigured(v) || this.holderOf(v) !== undefined,
+    );
+  }
+
+  /** GPUs with any sign of use. */
+  usedGpus(): readonly ObservedGpu[] {
+    return this.observed.gpus.filter((g) => g.driver === VFIO || this.holderOf(g) !== undefined);
+  }
+
+  /** Every device with any sign of use. */
+  traces(): readonly { readonly trace: DeviceTrace; readonly holder: string | undefined }[] {
+    return [
+      ...this.usedVfs().map((v) => ({
+        trace: { deviceId: v.nic, vf: v.vf },
+        holder: this.holderOf(v),
+      })),
+      ...this.usedGpus().map((g) => ({
+        trace: { deviceId: g.deviceId },
+        holder: this.holderOf(g),
+      })),
+    ];
+  }
+
+  /** Why an instance cannot be brought further by steps; undefined when it can. */
+  obstacle(instance: DesiredInstance): string | undefined {
+    const result = this.situation.layouts.get(instance.instanceId);
+    if (!result?.ok) return result?.problem.message ?? "the instance has no layout";
+    const foreign = instance.attachments.find((a) => a.isolation.kind !== "vlan");
+    if (foreign) return `isolation by ${foreign.isolation.kind} cannot be read back here`;
+    const unread = instance.attachments.find((a) => this.unread(a.nic));
+    if (unread) return `${unread.nic} could not be read`;
+    const absent = instance.attachments.find((a) => !this.vf(a.nic, a.vf));
+    if (absent) return `${deviceKey(absent.nic, absent.vf)} does not exist yet`;
+    const gpu = instance.gpus.find((id) => !this.gpu(id));
+    return gpu === undefined ? undefined : `${gpu} could not be read`;
+  }
+
+  /** What the guest is to be started from; undefined while a device of it is not there. */
+  specOf(instance: DesiredInstance): GuestSpec | undefined {
+    const result = this.situation.layouts.get(instance.instanceId);
+    if (!result?.ok) return undefined;
+    const functions: GuestFunction[] = [];
+    for (const { deviceId, guestAddress } of result.layout.gpus) {
+      const gpu = this.gpu(deviceId);
+      if (!gpu) return undefined;
+      functions.push({ guestAddress, hostAddress: gpu.pciAddress });
+    }
+    for (const { nic, vf, guestAddress } of result.layout.attachments) {
+      const found = this.vf(nic, vf);
+      if (!found) return undefined;
+      functions.push({ guestAddress, hostAddress: found.pciAddress });
+    }
+    const { instanceId, name, bootCount, vcpu, memoryMib } = instance;
+    return {
+      instanceId,
+      name,
+      bootCount,
+      vcpu,
+      memoryMib,
+      functions: functions.sort(byGuestAddress),
+      addresses: Object.fromEntries(instance.attachments.map((a) => [a.mac, a.address])),
+      desired: instance,
+    };
+  }
+}
+
+/** Whether a VF reads as its attachment wants it. */
+export function isAsDesired(vf: ObservedVf, wanted: DesiredAttachment): boolean {
+  return (
+    wanted.isolation.kind === "vlan" &&
+    vf.vlan === wanted.isolation.id &&
+    vf.mac === wanted.mac &&
+    vf.rateMbps === wanted.rateMbps &&
+    vf.spoofCheck === wanted.spoofCheck
+  );
+}
+
+/** Whether a VF carries settings of some instance. */
+export function isConfigured(vf: ObservedVf): boolean {
+  return vf.mac !== MAC_NONE || vf.vlan !== 0;
+}
+
+/** Guest addresses have fixed width, so text order is bus order. */
+function byGuestAddress(a: GuestFunction, b: GuestFunction): number {
+  return a.guestAddress < b.guestAddress ? -1 : a.guestAddress > b.guestAddress ? 1 : 0;
+}

@@ -1,0 +1,66 @@
+// Reads the whole machine once, through the hardware contract. What cannot be read is told as a
+// problem, so that nobody takes silence for absence. It decides nothing.
+import { asRailyardError, refuse } from "@railyard/lib/errors";
+import type { Hardware, MachineFacts, PciFunction } from "../hardware/hardware.js";
+import type { Inventory, Nic, Observed, ObservedVf, ObserveProblem } from "../model.js";
+
+export interface Reading {
+  readonly inventory: Inventory;
+  readonly observed: Observed;
+}
+
+/** Makes the inventory of what sysfs shows. */
+export type ReadInventory = (facts: MachineFacts) => Inventory;
+
+/**
+ * One look. Throws what `readFacts` throws; everything narrower becomes a problem of the reading.
+ * What had a problem `before` is not asked again, and its problem stands.
+ */
+export async function observe(
+  hardware: Hardware,
+  readInventory: ReadInventory,
+  before: readonly ObserveProblem[] = [],
+): Promise<Reading> {
+  const facts = await hardware.readFacts();
+  const inventory = readInventory(facts);
+  const functions = new Map(facts.functions.map((f) => [f.address, f]));
+  const problems: ObserveProblem[] = [...before];
+  const read = async <T>(
+    deviceId: ObserveProblem["deviceId"],
+    look: () => Promise<readonly T[]>,
+  ): Promise<readonly T[]> => {
+    if (before.some((p) => p.deviceId === deviceId)) return [];
+    try {
+      return await look();
+    } catch (thrown) {
+      problems.push({ deviceId, message: asRailyardError(thrown).message });
+      return [];
+    }
+  };
+  const [guests, ...vfs] = await Promise.all([
+    read("", () => hardware.listGuests()),
+    ...inventory.nics.map((nic) => read(nic.deviceId, () => readNic(hardware, nic, functions))),
+  ]);
+  const gpus = inventory.gpus.map(({ deviceId, pciAddress }) => ({
+    deviceId,
+    pciAddress,
+    driver: functions.get(pciAddress)?.driver ?? "",
+  }));
+  return { inventory, observed: { vfs: vfs.flat(), gpus, guests, problems } };
+}
+
+async function readNic(
+  hardware: Hardware,
+  nic: Nic,
+  functions: ReadonlyMap<string, PciFunction>,
+): Promise<ObservedVf[]> {
+  const addresses = functions.get(nic.pciAddress)?.vfs ?? [];
+  if (addresses.length === 0) return [];
+  const readings = new Map((await hardware.readVfs(nic.pfName)).map((r) => [r.vf, r]));
+  return addresses.map((pciAddress, vf) => {
+    const reading = readings.get(vf);
+    if (!reading) throw refuse("unavailable", `${nic.deviceId} did not tell of its vf ${vf}`);
+    const driver = functions.get(pciAddress)?.driver ?? "";
+    return { ...reading, nic: nic.deviceId, pciAddress, driver };
+  });
+}

@@ -1,0 +1,225 @@
+// Makes the machine match the ledger: observe, diff, apply, observe again, report. Woken by a nudge
+// and by a period; failures are tried again with back-off. It must not know who accepted the
+// desired state, or how.
+import { backoffMs } from "@railyard/lib/backoff";
+import type { Clock, Timer } from "@railyard/lib/clock";
+import type { Log } from "@railyard/lib/log";
+import { Loop, type LoopReport } from "@railyard/lib/loop";
+import type { Rng } from "@railyard/lib/rng";
+import type { Hardware } from "../hardware/hardware.js";
+import { compileLayout } from "../layout/layout.js";
+import type { Ledger } from "../ledger.js";
+import type { Desired, ObserveProblem, PassReport, Step } from "../model.js";
+import { applySteps } from "./apply.js";
+import type { Situation } from "./diff/view.js";
+import { diff } from "./diff.js";
+import { observe, type ReadInventory, type Reading } from "./observe.js";
+import { type FailedStep, findings } from "./report.js";
+
+/**
+ * Observations that one pass may need: stop, clean, create, prepare, start, and room for a repair.
+ */
+const ROUNDS_MAX = 8;
+const RETRY = { baseMs: 500, maxMs: 30_000 };
+
+export interface ReconcilerOptions {
+  readonly hardware: Hardware;
+  readonly readInventory: ReadInventory;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  /** Upper bound between two looks at the machine, milliseconds. */
+  readonly sweepMs: number;
+  /** Told after every pass. */
+  readonly onPass: (report: PassReport) => void;
+  /** Reached between the last step and the report; see `RAILYARD_AGENT_FAILPOINT`. */
+  readonly failpoint: (name: "after-apply-before-report") => void;
+}
+
+export class Reconciler {
+  private readonly loop: Loop;
+  private acting = true;
+  private attempt = 0;
+  private retry: Timer | undefined;
+  private last: PassReport | undefined;
+  private problems = "";
+
+  constructor(private readonly options: ReconcilerOptions) {
+    const { clock, log, sweepMs } = options;
+    this.loop = new Loop({
+      name: "reconcile",
+      clock,
+      log,
+      periodMs: sweepMs,
+      runOnce: (signal) => this.runOnce(signal),
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  /** Asks for a pass soon; what failed before is tried again at once. */
+  nudge(): void {
+    this.attempt = 0;
+    this.loop.nudge();
+  }
+
+  /** While not acting, passes only observe and report. */
+  setActing(acting: boolean): void {
+    if (this.acting === acting) return;
+    this.acting = acting;
+    if (acting) this.nudge();
+  }
+
+  /** Resolves when a step under way has ended. */
+  async stop(): Promise<void> {
+    this.retry?.cancel();
+    await this.loop.stop();
+    this.retry?.cancel();
+  }
+
+  report(): LoopReport {
+    return this.loop.report();
+  }
+
+  private async runOnce(signal: AbortSignal): Promise<void> {
+    this.retry?.cancel();
+    let again = true;
+    try {
+      again = await this.pass(signal);
+    } catch (thrown) {
+      this.tellUnread(signal);
+      throw thrown;
+    } finally {
+      if (again && !signal.aborted) this.retryLater();
+    }
+  }
+
+  private retryLater(): void {
+    const { clock, rng } = this.options;
+    const waitMs = backoffMs(this.attempt, rng, RETRY);
+    this.attempt += 1;
+    this.retry = clock.after(waitMs, () => this.loop.nudge());
+  }
+
+  /** One pass; whether something is left to be tried again. */
+  private async pass(signal: AbortSignal): Promise<boolean> {
+    const { ledger, log, onPass, failpoint } = this.options;
+    const desired = ledger.desired;
+    const mayAct = () => this.acting && !signal.aborted && ledger.desired === desired;
+    const work = new Work(this.options, desired, { mayAct, signal });
+    const { situation, pending, failed } = await work.run();
+    if (signal.aborted) return false;
+    if (work.didSomething) failpoint("after-apply-before-report");
+    const { problems } = situation.observed;
+    this.tellProblems(problems);
+    const left = pending.length > 0 || problems.length > 0 || failed.length > 0;
+    if (desired && !left && ledger.desired === desired) await noted(log, ledger.applied(desired));
+    if (!left) this.attempt = 0;
+    this.last = {
+      epoch: desired?.epoch ?? 0n,
+      generation: desired?.generation ?? 0n,
+      ...findings(situation, pending, failed),
+      complete: problems.length === 0,
+      inventory: situation.inventory,
+    };
+    onPass(this.last);
+    return left && this.acting;
+  }
+
+  /** What the last pass found must not go on as if it were still seen. */
+  private tellUnread(signal: AbortSignal): void {
+    if (!this.last?.complete || signal.aborted) return;
+    this.last = { ...this.last, instances: [], residues: [], complete: false };
+    this.options.onPass(this.last);
+  }
+
+  private tellProblems(problems: readonly ObserveProblem[]): void {
+    const text = JSON.stringify(problems);
+    if (problems.length > 0 && text !== this.problems) {
+      this.options.log.warn({ problems }, "machine not read in full");
+    }
+    this.problems = text;
+  }
+}
+
+/** Progress is for operators: a full disk must not keep a machine from its desired state. */
+async function noted(log: Log, written: Promise<void>): Promise<void> {
+  await written.catch((err) => log.warn({ err }, "progress not recorded"));
+}
+
+interface Outcome {
+  readonly situation: Situation;
+  readonly pending: readonly Step[];
+  readonly failed: readonly FailedStep[];
+}
+
+/**
+ * The rounds of one pass: no step is taken twice in it, and none once a newer state was accepted.
+ */
+class Work {
+  private readonly tried = new Set<string>();
+  private readonly failed: FailedStep[] = [];
+  private problems: readonly ObserveProblem[] = [];
+
+  constructor(
+    private readonly options: ReconcilerOptions,
+    private readonly desired: Desired | undefined,
+    private readonly leave: { readonly mayAct: () => boolean; readonly signal: AbortSignal },
+  ) {}
+
+  get didSomething(): boolean {
+    return this.tried.size > 0;
+  }
+
+  async run(): Promise<Outcome> {
+    for (let round = 1; ; round++) {
+      const { hardware, readInventory } = this.options;
+      const reading = await observe(hardware, readInventory, this.problems);
+      this.problems = reading.observed.problems;
+      const situation = { desired: this.desired, ...reading, layouts: this.layouts(reading) };
+      const pending = diff(situation);
+      const steps = pending.filter((s) => !this.tried.has(s.key));
+      const ends = steps.length === 0 || round === ROUNDS_MAX || !this.leave.mayAct();
+      if (ends) return { situation, pending, failed: this.failuresOf(pending) };
+      await this.take(steps, reading);
+    }
+  }
+
+  private async take(steps: readonly Step[], reading: Reading): Promise<void> {
+    const { hardware, ledger, log } = this.options;
+    const keys = steps.map((s) => s.key);
+    await noted(log, ledger.applying(keys));
+    for (const key of keys) this.tried.add(key);
+    const { doneCount, failed } = await applySteps(steps, {
+      hardware,
+      reading,
+      signal: this.leave.signal,
+    });
+    this.failed.push(...failed);
+    const generation = String(this.desired?.generation ?? 0n);
+    log.info({ generation, steps: keys, doneCount, failed }, "steps taken");
+  }
+
+  private layouts(reading: Reading): Situation["layouts"] {
+    const instances = this.desired?.instances ?? [];
+    return new Map(instances.map((i) => [i.instanceId, compileLayout(reading.inventory, i)]));
+  }
+
+  /**
+   * What was tried and is still asked for; the hardware may have said yes and done nothing.
+   * A guest that was started is asked for until it has booted: that alone is no failure.
+   */
+  private failuresOf(pending: readonly Step[]): FailedStep[] {
+    const reasons = new Map(this.failed.map((f) => [f.key, f.reason]));
+    return pending
+      .filter((s) => reasons.has(s.key) || (this.tried.has(s.key) && s.kind !== "start-guest"))
+      .map(({ key, instanceId }) => ({
+        key,
+        instanceId,
+        reason: reasons.get(key) ?? "was done, but reads back otherwise",
+      }));
+  }
+}

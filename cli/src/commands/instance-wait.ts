@@ -1,0 +1,43 @@
+// Waits for an instance and says why it is not there. It knows no verb.
+import type { Instance } from "@railyard/proto/gen/railyard/v1/instance";
+import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
+import { present } from "../answer.js";
+import type { Session } from "../session.js";
+import { readInstance } from "./instance-lookup.js";
+import { judgeInstance, type Reached, stateOf } from "./instance-state.js";
+
+export interface Settling {
+  /** As the verb's answer showed it. */
+  readonly instance: Instance;
+  readonly target: InstanceStatus.INSTANCE_STATUS_RUNNING | InstanceStatus.INSTANCE_STATUS_STOPPED;
+  /** Stay until the target is reached or out of reach. */
+  readonly wait: boolean;
+}
+
+/** The instance at last; not ok only where waiting ended without the target. */
+export async function settleInstance(
+  session: Session,
+  { instance, target, wait }: Settling,
+): Promise<Reached> {
+  const reached = wait ? await waitFor(session, instance, target) : { instance, ok: true };
+  if (reached.instance.status === InstanceStatus.INSTANCE_STATUS_FAILED) {
+    session.note(`instance ${reached.instance.name}: ${stateOf(reached.instance)}`);
+  }
+  return reached;
+}
+
+function waitFor(
+  session: Session,
+  instance: Instance,
+  target: Settling["target"],
+): Promise<Reached> {
+  let seen: Instance | undefined = instance;
+  return session.wait({
+    what: `instance ${instance.name}`,
+    read: async () => {
+      const current = seen ?? present((await readInstance(session, instance.id)).instance);
+      seen = undefined;
+      return judgeInstance(current, target);
+    },
+  });
+}

@@ -1,0 +1,133 @@
+// railctl instance: a tenant's virtual machines.
+import {
+  type Instance,
+  InstanceServiceService as service,
+} from "@railyard/proto/gen/railyard/v1/instance";
+import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
+import type { Command } from "commander";
+import { present } from "../answer.js";
+import type { RepeatOptions } from "../client.js";
+import { deleteObject } from "../delete-object.js";
+import { EXIT } from "../exit-code.js";
+import { type ChangeFlags, change, changing } from "../flags.js";
+import type { Run } from "../program.js";
+import type { Session } from "../session.js";
+import { enumValueOf } from "../words.js";
+import { addCreateInstance } from "./instance-create.js";
+import { addInstanceLayout } from "./instance-layout.js";
+import { instanceId, listInstances, readInstance } from "./instance-lookup.js";
+import { isOnTheWay } from "./instance-state.js";
+import { INSTANCE_VIEW } from "./instance-view.js";
+import { settleInstance } from "./instance-wait.js";
+import { networkId } from "./network.js";
+
+/** Adds the noun. */
+export function addInstance(program: Command, run: Run): void {
+  const noun = program.command("instance").description("virtual machines");
+  addCreateInstance(noun, run);
+  noun
+    .command("list")
+    .description("list instances")
+    .option("--vpc <id>", "only those of this VPC")
+    .option("--network <network>", "only those in this cluster network, by name or id")
+    .option("--profile <name>", "only those of this instance profile")
+    .option("--status <status>", "only those in this status, such as running")
+    .action(run(list));
+  noun.command("get <instance>").description("show an instance").action(run(get));
+  changing(noun.command("start <instance>").description("start a stopped or failed instance"))
+    .option("--wait", "wait until it is running")
+    .action(run(start));
+  changing(noun.command("stop <instance>").description("stop an instance"))
+    .option("--force", "do not wait for the guest, drop queued actions")
+    .option("--wait", "wait until it is stopped")
+    .action(run(stop));
+  changing(noun.command("delete <instance>").description("delete an instance"))
+    .option("--wait", "wait until it is gone")
+    .action(run(remove));
+  addInstanceLayout(noun, run);
+}
+
+interface List {
+  readonly vpc?: string;
+  readonly network?: string;
+  readonly profile?: string;
+  readonly status?: string;
+}
+
+async function list(session: Session, flags: List): Promise<void> {
+  const { vpc: vpcId = "", profile = "", status, network } = flags;
+  const instances = await listInstances(session, {
+    vpcId,
+    profile,
+    clusterNetworkId: network === undefined ? "" : await networkId(session, network),
+    status: status === undefined ? 0 : enumValueOf(InstanceStatus, status, "--status"),
+  });
+  session.output.many(INSTANCE_VIEW, instances);
+}
+
+async function get(session: Session, _: object, [text = ""]: readonly string[]): Promise<void> {
+  const { instance } = await readInstance(session, await instanceId(session, text));
+  session.output.one(INSTANCE_VIEW, present(instance));
+}
+
+interface ActionFlags extends ChangeFlags {
+  readonly wait?: boolean;
+  readonly force?: boolean;
+}
+
+async function start(session: Session, flags: ActionFlags, [text = ""]: readonly string[]) {
+  const target = InstanceStatus.INSTANCE_STATUS_RUNNING;
+  const request = { id: await instanceId(session, text), ...change(session, flags) };
+  const repeat = onceOnly(session, request.id, target);
+  const { instance } = await session.tenant.call(service.startInstance, request, repeat);
+  await finish(session, { instance: present(instance), target, flags });
+}
+
+async function stop(session: Session, flags: ActionFlags, [text = ""]: readonly string[]) {
+  const target = InstanceStatus.INSTANCE_STATUS_STOPPED;
+  const { force = false } = flags;
+  const request = { id: await instanceId(session, text), force, ...change(session, flags) };
+  const repeat = onceOnly(session, request.id, target);
+  const { instance } = await session.tenant.call(service.stopInstance, request, repeat);
+  await finish(session, { instance: present(instance), target, flags });
+}
+
+type Target = InstanceStatus.INSTANCE_STATUS_RUNNING | InstanceStatus.INSTANCE_STATUS_STOPPED;
+
+// A repeated start or stop is refused when the first one was carried out and its answer lost.
+function onceOnly(
+  session: Session,
+  id: string,
+  target: Target,
+): RepeatOptions<{ instance?: Instance | undefined }> {
+  return {
+    settle: async ({ code }) => {
+      if (code !== "precondition" && code !== "conflict") return undefined;
+      const answer = await readInstance(session, id);
+      return isOnTheWay(present(answer.instance), target) ? answer : undefined;
+    },
+  };
+}
+
+async function finish(
+  session: Session,
+  end: { readonly instance: Instance; readonly target: Target; readonly flags: ActionFlags },
+): Promise<void> {
+  const { flags, target } = end;
+  const wait = flags.wait === true && flags.validateOnly !== true;
+  const reached = await settleInstance(session, { instance: end.instance, target, wait });
+  session.output.one(INSTANCE_VIEW, reached.instance);
+  if (!reached.ok) session.exitCode = EXIT.stateNotReached;
+}
+
+async function remove(session: Session, flags: ActionFlags, [text = ""]: readonly string[]) {
+  const id = await instanceId(session, text);
+  const request = { id, ...change(session, flags) };
+  await deleteObject(session, flags, {
+    view: INSTANCE_VIEW,
+    what: `instance ${text}`,
+    remove: async (repeat) =>
+      (await session.tenant.call(service.deleteInstance, request, repeat)).instance,
+    read: async () => (await readInstance(session, id)).instance,
+  });
+}

@@ -1,0 +1,55 @@
+// Prints answers on stdout as a table, JSON or YAML. It knows how objects are shown, not what they
+// are.
+import { stringify } from "yaml";
+import { type Column, recordLines, type TableStyle, tableLines } from "./table.js";
+
+export const FORMATS = ["table", "json", "yaml"] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** How one kind of object is shown. */
+export interface View<T> {
+  /** Columns of a list, first lines of a single object. */
+  readonly columns: readonly Column<T>[];
+  /** What only a single object shows. */
+  readonly details?: readonly Column<T>[];
+  /** The object as proto JSON. */
+  readonly json: (item: T) => unknown;
+}
+
+export interface OutputOptions {
+  readonly format: Format;
+  readonly style: TableStyle;
+  readonly write: (text: string) => void;
+}
+
+export class Output {
+  constructor(private readonly options: OutputOptions) {}
+
+  get format(): Format {
+    return this.options.format;
+  }
+
+  /** A list: rows for people, an array for programs. */
+  many<T>(view: View<T>, items: readonly T[]): void {
+    if (this.format !== "table") this.data(items.map(view.json));
+    else this.lines(tableLines(view.columns, items, this.options.style));
+  }
+
+  /** One object: a line for each field, or the object itself. */
+  one<T>(view: View<T>, item: T): void {
+    const columns = [...view.columns, ...(view.details ?? [])];
+    if (this.format !== "table") this.data(view.json(item));
+    else this.lines(recordLines(columns, item, this.options.style));
+  }
+
+  /** A value for programs, in the chosen format; YAML when that is a table. */
+  data(value: unknown): void {
+    const text = this.format === "json" ? JSON.stringify(value, undefined, 2) : stringify(value);
+    this.lines([text.trimEnd()]);
+  }
+
+  /** Plain lines. */
+  lines(lines: readonly string[]): void {
+    for (const line of lines) this.options.write(`${line}\n`);
+  }
+}

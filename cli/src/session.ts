@@ -1,0 +1,150 @@
+// One command while it runs: its two clients, its deadline, its output. It knows no noun.
+import { readFileSync } from "node:fs";
+import type { Clock } from "@railyard/lib/clock";
+import { invalidField, refuse } from "@railyard/lib/errors";
+import pc from "picocolors";
+import { RpcClient } from "./client.js";
+import { address, durationMs, type Environment } from "./config.js";
+import type { Describe } from "./errors.js";
+import { EXIT, type ExitCode } from "./exit-code.js";
+import { type Format, Output } from "./output.js";
+import { Progress } from "./progress.js";
+import { newRequestId } from "./request-id.js";
+import type { Shell } from "./shell.js";
+import type { TableStyle } from "./table.js";
+import { type Waiting, waitUntil } from "./wait.js";
+
+/** Flags that every command takes. */
+export interface GlobalFlags {
+  readonly server?: string;
+  readonly adminServer?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly output: Format;
+  readonly timeout: string;
+}
+
+export class Session {
+  readonly output: Output;
+  readonly progress: Progress;
+  /** What the process exits with when nothing is thrown. */
+  exitCode: ExitCode = EXIT.ok;
+  /** Says where a bad field stands, for commands that sent a file. */
+  describe: Describe | undefined;
+
+  private readonly environment: Environment;
+  private readonly deadlineAt: number;
+  private readonly clients = new Map<string, RpcClient>();
+  private readonly token: string | undefined;
+  private readonly ca: Buffer | undefined;
+
+  constructor(
+    private readonly shell: Shell,
+    private readonly flags: GlobalFlags,
+  ) {
+    this.environment = shell.environment();
+    this.deadlineAt = shell.clock.monotonic() + durationMs(flags.timeout, "--timeout");
+    this.token = flags.tokenFile ? readToken(flags.tokenFile) : this.environment.token;
+    this.ca = flags.ca ? readInput(flags.ca, "--ca") : undefined;
+    const { stdout, stderr, clock } = shell;
+    const style = styleOf(shell, this.environment.color);
+    this.output = new Output({ format: flags.output, style, write: stdout.write });
+    this.progress = new Progress({ clock, write: stderr.write, live: stderr.tty });
+  }
+
+  /** The tenant listener. */
+  get tenant(): RpcClient {
+    return this.client("--server", this.flags.server ?? this.environment.server);
+  }
+
+  /** The operator listener. */
+  get admin(): RpcClient {
+    return this.client("--admin-server", this.flags.adminServer ?? this.environment.adminServer);
+  }
+
+  get clock(): Clock {
+    return this.shell.clock;
+  }
+
+  get rng(): Shell["rng"] {
+    return this.shell.rng;
+  }
+
+  /** A line for people beside the answer. */
+  note(text: string): void {
+    this.progress.done();
+    this.shell.stderr.write(`${text}\n`);
+  }
+
+  /** The caller's request id, or a new one. */
+  requestId(given: string | undefined): string {
+    return given ?? newRequestId(this.shell.rng);
+  }
+
+  /** Waits until the command's deadline. */
+  wait<T>(waiting: Waiting<T>): Promise<T> {
+    const { clock, progress, deadlineAt } = this;
+    return waitUntil({ clock, progress, deadlineAt }, waiting);
+  }
+
+  close(): void {
+    this.progress.done();
+    for (const client of this.clients.values()) client.close();
+  }
+
+  private client(flag: string, server: string): RpcClient {
+    const known = this.clients.get(server);
+    if (known) return known;
+    const { clock, rng } = this.shell;
+    const { token, ca, deadlineAt } = this;
+    const onRetry = () => this.progress.show(`${server} does not answer, trying again`);
+    const made = new RpcClient(checkAddress(server, flag), {
+      clock,
+      rng,
+      token,
+      ca,
+      deadlineAt,
+      onRetry,
+    });
+    this.clients.set(server, made);
+    return made;
+  }
+}
+
+/** Bytes of a file the caller named; `-` is standard input. Throws `invalid` naming `flag`. */
+export function readInput(file: string, flag: string): Buffer {
+  try {
+    return readFileSync(file === "-" ? 0 : file);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw invalidField(flag, `cannot read ${file} (${code})`);
+  }
+}
+
+function readToken(file: string): string {
+  const token = readInput(file, "--token-file").toString("utf8").trim();
+  if (!/^[-\w.]+$/.test(token)) throw refuse("invalid", `--token-file: ${file} holds no token`);
+  return token;
+}
+
+function checkAddress(server: string, flag: string): string {
+  try {
+    return address(server);
+  } catch (cause) {
+    throw refuse("invalid", `${flag}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+const GOOD = /^(running|stable|ready|ok|applied|create)\b/;
+const BAD = /^(failed|faulted|lost|quarantined|degraded|delete)\b/;
+
+function styleOf({ stdout }: Shell, color: boolean): TableStyle {
+  const colors = pc.createColors(stdout.tty && color);
+  const width = stdout.tty && stdout.columns ? { width: stdout.columns } : {};
+  if (!stdout.tty || !color) return width;
+  const state = (text: string) => {
+    if (GOOD.test(text)) return colors.green(text);
+    return BAD.test(text) ? colors.red(text) : colors.yellow(text);
+  };
+  return { ...width, tint: { title: colors.bold, state } };
+}

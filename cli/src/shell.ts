@@ -1,0 +1,41 @@
+// What surrounds one run of railctl: its streams, its environment, time and chance. Tests make
+// their own.
+import { type Clock, systemClock } from "@railyard/lib/clock";
+import { type Rng, systemRng } from "@railyard/lib/rng";
+import { type Environment, readEnvironment } from "./config.js";
+
+/** One stream to the caller. */
+export interface Stream {
+  readonly write: (text: string) => void;
+  readonly tty: boolean;
+  /** Width of the terminal in characters, where there is one. */
+  readonly columns?: number | undefined;
+}
+
+export interface Shell {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+  /** Reads the environment; throws `invalid` when it is malformed. */
+  readonly environment: () => Environment;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+/** The shell this process was started from. */
+export function processShell(): Shell {
+  return {
+    stdout: streamOf(process.stdout),
+    stderr: streamOf(process.stderr),
+    environment: readEnvironment,
+    clock: systemClock(),
+    rng: systemRng(),
+  };
+}
+
+function streamOf(stream: NodeJS.WriteStream): Stream {
+  return {
+    write: (text) => void stream.write(text),
+    tty: stream.isTTY === true,
+    columns: stream.columns,
+  };
+}

@@ -1,0 +1,189 @@
+// The walk of one call, on bytes and without a socket: who calls, may they, is the request well
+// formed, then the handler under a deadline, then one log line. Knows no RPC by name.
+import { createHash } from "node:crypto";
+import type { Metadata } from "@grpc/grpc-js";
+import { type Clock, withDeadline } from "@railyard/lib/clock";
+import { asRailyardError, type RailyardError, refuse } from "@railyard/lib/errors";
+import type { Log } from "@railyard/lib/log";
+import type { Principal, Role } from "../domain/lifecycle.js";
+import type { Mutation } from "../service/context.js";
+import { authorise, rolesFor } from "./access.js";
+import { type Exchange, exchange } from "./exchange.js";
+import { wireName } from "./grpc-status.js";
+import type { AnyHandler, AnyHandlers, MessageType, MutationRequest, Rpc } from "./handler.js";
+import type { Limits, RequestCheck } from "./limits.js";
+import type { RpcDefinition } from "./services.js";
+
+/** Longest time a call may take when its client asks for no shorter one. */
+export const CALL_MS_MAX = 30_000;
+/** The same for a call that answers with a stream; its client then calls again. */
+export const DOWNLOAD_MS_MAX = 30 * 60_000;
+
+/** What every call of a listener needs. */
+export interface Gate {
+  /** The caller behind a bearer token; throws `unauthenticated`. */
+  readonly authenticate: (secret: string) => Promise<Principal>;
+  readonly limits: Limits;
+  readonly signPage: (text: string) => Buffer;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One RPC with everything that was looked up for it at the start. */
+export interface BoundRpc {
+  readonly definition: RpcDefinition;
+  readonly roles: readonly Role[];
+  readonly check: RequestCheck;
+  /** Undefined: not built. */
+  readonly handler: AnyHandler | undefined;
+}
+
+/** One call as it came in. */
+export interface Incoming extends Pick<Exchange, "requests" | "write"> {
+  readonly metadata: Metadata;
+  /** Milliseconds that the client is willing to wait. */
+  readonly remainingMs: number;
+  /** Aborts when the client goes away, or a stream to it must end; its reason is an error. */
+  readonly gone: AbortSignal;
+}
+
+/** Looks up roles, limits and handler; throws `bug` when the access table lacks the RPC. */
+export function bindRpc(
+  definition: RpcDefinition,
+  limits: Limits,
+  handlers: AnyHandlers,
+): BoundRpc {
+  const { service, method, key } = definition;
+  return {
+    definition,
+    roles: rolesFor(service, method),
+    check: limits.ofMethod(service, method),
+    handler: handlers[key],
+  };
+}
+
+/**
+ * Resolves with the encoded response, empty after a stream of responses. Throws only RailyardError.
+ * Writes the one log line.
+ */
+export async function runCall(gate: Gate, rpc: BoundRpc, call: Incoming): Promise<Uint8Array> {
+  const startedAt = gate.clock.monotonic();
+  const line: Line = { rpc: nameOf(rpc) };
+  let failure: RailyardError | undefined;
+  try {
+    return await walk(gate, rpc, { ...call, line });
+  } catch (thrown) {
+    failure = asRailyardError(thrown);
+    throw failure;
+  } finally {
+    line.ms = Math.round(gate.clock.monotonic() - startedAt);
+    line.code = wireName(failure?.code);
+    logLine(gate.log, { line, failure });
+  }
+}
+
+function nameOf({ definition: { service, method } }: BoundRpc): string {
+  return `${service}/${method}`;
+}
+
+/** The fields of the log line; never bodies or tokens. */
+interface Line {
+  readonly rpc: string;
+  principal?: string;
+  requestId?: string;
+  ms?: number;
+  code?: string;
+  reason?: string;
+}
+
+type Walk = Incoming & { readonly line: Line };
+
+async function walk(gate: Gate, rpc: BoundRpc, call: Walk): Promise<Uint8Array> {
+  const principal = await gate.authenticate(bearerOf(call.metadata));
+  call.line.principal = principal.id;
+  authorise(principal, rpc.roles);
+  const { handler, check, definition } = rpc;
+  const { method } = definition;
+  if (!handler) throw refuse("unimplemented", `${method} is not built`);
+  const ms = Math.max(0, Math.min(longestMs(rpc), call.remainingMs));
+  const over = new AbortController();
+  const signal = AbortSignal.any([call.gone, over.signal]);
+  const taken = (request: MutationRequest) => {
+    if (request.requestId) call.line.requestId = request.requestId;
+    check(request);
+  };
+  const by = rpcOf(gate, rpc, { principal, signal });
+  const { requests, write } = call;
+  const { definition: codec } = definition;
+  const made = exchange(gate.clock, { handler, codec, by, taken, requests, write });
+  try {
+    return await withDeadline(gate.clock, { ms, what: method }, made);
+  } finally {
+    over.abort();
+  }
+}
+
+function longestMs({ definition }: BoundRpc): number {
+  return definition.definition.responseStream ? DOWNLOAD_MS_MAX : CALL_MS_MAX;
+}
+
+/** The secret of the one `authorization: Bearer …` header. */
+function bearerOf(metadata: Metadata): string {
+  const [header, ...more] = metadata.get("authorization");
+  const secret = /^bearer +(\S+)$/i.exec(String(header ?? ""))?.[1];
+  if (!secret || more.length > 0) throw refuse("unauthenticated", "a bearer token is required");
+  return secret;
+}
+
+function rpcOf(
+  gate: Gate,
+  rpc: BoundRpc,
+  by: { readonly principal: Principal; readonly signal: AbortSignal },
+): Rpc {
+  const { principal, signal } = by;
+  const { method, definition } = rpc.definition;
+  return {
+    principal,
+    method,
+    signal,
+    signPage: gate.signPage,
+    tenant() {
+      if (!principal.account) throw refuse("forbidden", "the credentials belong to no account");
+      return { principal, account: principal.account };
+    },
+    mutation<Value, Response>(
+      request: MutationRequest,
+      response: MessageType<Response>,
+      answer: (value: Value) => Response,
+    ): Mutation<Value, Response> {
+      const body = { ...request, requestId: "", validateOnly: false };
+      return {
+        principal,
+        method,
+        requestId: request.requestId?.toLowerCase() || undefined,
+        requestHash: sha256(definition.requestSerialize(body)),
+        validateOnly: request.validateOnly ?? false,
+        answer,
+        encode: (made) => response.encode(made).finish(),
+        decode: (bytes) => response.decode(bytes),
+      };
+    },
+  };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function logLine(
+  log: Log,
+  { line, failure }: { line: Line; failure: RailyardError | undefined },
+): void {
+  if (!failure) {
+    log.info(line, "rpc");
+    return;
+  }
+  line.reason = failure.reason;
+  if (failure.code === "bug") log.error({ ...line, err: failure }, "rpc");
+  else log.info({ ...line, ...(failure.parts.detail && { detail: failure.parts.detail }) }, "rpc");
+}

@@ -1,0 +1,95 @@
+// The messages of one call, by the kind of its RPC: one or a stream of them in, one or a stream of
+// them out, all bounded. Knows neither sockets nor who calls.
+import type { MethodDefinition } from "@grpc/grpc-js";
+import { type Clock, withDeadline } from "@railyard/lib/clock";
+import { bug, refuse } from "@railyard/lib/errors";
+import type {
+  AnyHandler,
+  DownloadHandler,
+  MutationRequest,
+  Rpc,
+  UnaryHandler,
+  UploadHandler,
+} from "./handler.js";
+import { unlessAborted } from "./stream.js";
+
+/** Most bytes of one stream of requests: a document of 16 MiB and what frames its pieces. */
+export const UPLOAD_BYTES_MAX = 17 * 1024 * 1024;
+/** Most messages of one stream of requests. */
+export const UPLOAD_MESSAGES_MAX = 4_096;
+/** How long a reader may take no message of a stream of responses. */
+export const READER_MS_MAX = 30_000;
+
+export interface Exchange {
+  /** Fits the codec's kind. */
+  readonly handler: AnyHandler;
+  readonly codec: MethodDefinition<object, object>;
+  readonly by: Rpc;
+  /** Told of each decoded request; throws `invalid` for a bad one. */
+  readonly taken: (request: object & MutationRequest) => void;
+  /** Encoded requests; one unless the RPC takes a stream. */
+  readonly requests: AsyncIterable<Buffer>;
+  /** Writes one response of a stream; resolves when the next can be taken, or `signal` aborts. */
+  readonly write: (bytes: Uint8Array, signal: AbortSignal) => Promise<void>;
+}
+
+/** Runs the handler; resolves with its encoded response, empty after a stream of responses. */
+export async function exchange(clock: Clock, call: Exchange): Promise<Uint8Array> {
+  const { handler, codec, by } = call;
+  if (codec.requestStream) {
+    return codec.responseSerialize(await (handler as Upload)(uploaded(call), by));
+  }
+  const request = await only(call);
+  if (!codec.responseStream) {
+    return codec.responseSerialize(await (handler as Unary)(request, by));
+  }
+  const send = (response: object) => sendTo(clock, call, response);
+  // A handler that waits for news must not outlive its reader.
+  await unlessAborted(by.signal, (handler as Download)(request, by, send));
+  return new Uint8Array();
+}
+
+type Unary = UnaryHandler<object, object>;
+type Upload = UploadHandler<object, object>;
+type Download = DownloadHandler<object, object>;
+
+async function only(call: Exchange): Promise<object> {
+  for await (const bytes of call.requests) return decoded(call, bytes);
+  throw bug("a call without its request");
+}
+
+async function* uploaded(call: Exchange): AsyncGenerator<object> {
+  let left = UPLOAD_BYTES_MAX;
+  let count = 0;
+  for await (const bytes of call.requests) {
+    left -= bytes.length;
+    count += 1;
+    if (left < 0) throw refuse("exhausted", `more than ${UPLOAD_BYTES_MAX} bytes in one call`);
+    if (count > UPLOAD_MESSAGES_MAX) {
+      throw refuse("exhausted", `more than ${UPLOAD_MESSAGES_MAX} messages in one call`);
+    }
+    yield decoded(call, bytes);
+  }
+}
+
+function decoded({ codec, taken }: Exchange, bytes: Buffer): object {
+  const request = decode(codec, bytes);
+  taken(request);
+  return request;
+}
+
+function decode(codec: Exchange["codec"], bytes: Buffer): object {
+  try {
+    return codec.requestDeserialize(bytes);
+  } catch (cause) {
+    // Whatever the decoder says, the fault is the sender's.
+    throw refuse("invalid", "the request is not a well-formed message", { cause });
+  }
+}
+
+async function sendTo(clock: Clock, { codec, by, write }: Exchange, response: object) {
+  by.signal.throwIfAborted();
+  const limit = { ms: READER_MS_MAX, what: "the reader" };
+  await withDeadline(clock, limit, write(codec.responseSerialize(response), by.signal));
+  by.signal.throwIfAborted();
+}

@@ -1,0 +1,153 @@
+// The one place where an error becomes a gRPC status with its google.rpc details, and the only file
+// that names `status`. What must not be shown (causes, details, bugs) ends here.
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type ErrorCode, type FieldViolation, RailyardError } from "@railyard/lib/errors";
+import type { Any } from "@railyard/proto/gen/google/protobuf/any";
+import {
+  BadRequest,
+  ErrorInfo,
+  PreconditionFailure,
+  QuotaFailure,
+  ResourceInfo,
+  RetryInfo,
+} from "@railyard/proto/gen/google/rpc/error_details";
+import { Status } from "@railyard/proto/gen/google/rpc/status";
+
+/** `ErrorInfo.domain` of every error. */
+export const ERROR_DOMAIN = "railyard";
+/** Trailing metadata that carries the encoded google.rpc.Status. */
+export const DETAILS_KEY = "grpc-status-details-bin";
+
+/** Longest message, in characters: it travels in a header, percent-encoded. */
+const MESSAGE_CHARS_MAX = 1024;
+/** Most bytes of field violations and holders in one error; many clients refuse larger trailers. */
+const DETAIL_BYTES_MAX = 6 * 1024;
+
+/** The numeric gRPC code of an error code. */
+export function wireCode(code: ErrorCode): status {
+  switch (code) {
+    case "invalid":
+      return status.INVALID_ARGUMENT;
+    case "notFound":
+      return status.NOT_FOUND;
+    case "exists":
+      return status.ALREADY_EXISTS;
+    case "conflict":
+      return status.ABORTED;
+    case "precondition":
+      return status.FAILED_PRECONDITION;
+    case "exhausted":
+      return status.RESOURCE_EXHAUSTED;
+    case "unauthenticated":
+      return status.UNAUTHENTICATED;
+    case "forbidden":
+      return status.PERMISSION_DENIED;
+    case "unavailable":
+      return status.UNAVAILABLE;
+    case "deadline":
+      return status.DEADLINE_EXCEEDED;
+    case "expired":
+      return status.OUT_OF_RANGE;
+    case "unimplemented":
+      return status.UNIMPLEMENTED;
+    case "bug":
+      return status.INTERNAL;
+    default:
+      throw new RailyardError("bug", `unknown error code ${code satisfies never}`);
+  }
+}
+
+/** The name of the gRPC code, such as `NOT_FOUND`, for logs; `OK` without an error. */
+export function wireName(code?: ErrorCode): string {
+  return status[code === undefined ? status.OK : wireCode(code)];
+}
+
+/** What grpc-js sends: code, safe message, and google.rpc.Status in the trailers. */
+export function toServiceError(error: RailyardError): ServiceError {
+  const code = wireCode(error.code);
+  const message = shown(error);
+  const metadata = new Metadata();
+  const bytes = Status.encode({ code, message, details: detailsOf(error) }).finish();
+  metadata.set(DETAILS_KEY, Buffer.from(bytes));
+  return Object.assign(new Error(message), { code, details: message, metadata });
+}
+
+function shown(error: RailyardError): string {
+  if (error.code === "bug") return "internal error";
+  const { message } = error;
+  if (message.length <= MESSAGE_CHARS_MAX) return message;
+  return `${message.slice(0, MESSAGE_CHARS_MAX)}…`;
+}
+
+interface Encoder<T> {
+  encode(message: T): { finish(): Uint8Array };
+}
+
+function pack<T>(name: string, type: Encoder<T>, message: T): Any {
+  const value = Buffer.from(type.encode(message).finish());
+  return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value };
+}
+
+function detailsOf(error: RailyardError): Any[] {
+  const { reason, parts } = error;
+  const metadata = new Map(Object.entries(parts.metadata ?? {}));
+  if (error.code === "bug") {
+    const info = { reason: "INTERNAL", domain: ERROR_DOMAIN, metadata: new Map() };
+    return [pack("ErrorInfo", ErrorInfo, info)];
+  }
+  const { fields = [], resource, holders = [], quota, retryAfterMs } = parts;
+  const details: Any[] = [];
+  if (fields.length > 0) details.push(badRequest(fields, metadata));
+  if (resource) {
+    const { type: resourceType, id: resourceName } = resource;
+    const info = { resourceType, resourceName, owner: "", description: "" };
+    details.push(pack("ResourceInfo", ResourceInfo, info));
+  }
+  if (quota) {
+    metadata.set("limit", String(quota.limit)).set("used", String(quota.used));
+    details.push(quotaFailure(quota));
+  }
+  if (holders.length > 0) {
+    const violations = fitting(holders, (h) => h.type.length + h.id.length).map((h) => ({
+      type: reason,
+      subject: `${h.type}/${h.id}`,
+      description: `${h.type} ${h.id} stands in the way`,
+    }));
+    metadata.set("holders", String(holders.length));
+    details.push(pack("PreconditionFailure", PreconditionFailure, { violations }));
+  }
+  if (retryAfterMs !== undefined) {
+    details.push(pack("RetryInfo", RetryInfo, { retryDelay: durationOf(retryAfterMs) }));
+  }
+  return [pack("ErrorInfo", ErrorInfo, { reason, domain: ERROR_DOMAIN, metadata }), ...details];
+}
+
+function badRequest(fields: readonly FieldViolation[], metadata: Map<string, string>): Any {
+  const kept = fitting(fields, (f) => Buffer.byteLength(f.field + f.description));
+  if (kept.length < fields.length) metadata.set("violations", String(fields.length));
+  const fieldViolations = kept.map(({ field, description }) => ({ field, description }));
+  return pack("BadRequest", BadRequest, BadRequest.fromPartial({ fieldViolations }));
+}
+
+function quotaFailure(quota: { subject: string; limit: number; used: number }): Any {
+  const description = `limit ${quota.limit}, used ${quota.used}`;
+  const violations = [{ subject: quota.subject, description }];
+  return pack("QuotaFailure", QuotaFailure, QuotaFailure.fromPartial({ violations }));
+}
+
+/** As many items from the front as the budget holds, at least one. */
+function fitting<T>(items: readonly T[], bytesOf: (item: T) => number): T[] {
+  let left = DETAIL_BYTES_MAX;
+  const kept: T[] = [];
+  for (const item of items) {
+    left -= bytesOf(item);
+    if (left < 0 && kept.length > 0) break;
+    kept.push(item);
+  }
+  return kept;
+}
+
+function durationOf(ms: number): { seconds: bigint; nanos: number } {
+  const whole = Math.ceil(ms);
+  return { seconds: BigInt(Math.floor(whole / 1000)), nanos: (whole % 1000) * 1_000_000 };
+}

@@ -1,0 +1,44 @@
+// Which handlers each listener has. A noun with RPCs is added here, and nowhere else in this room.
+import type { ServiceContext } from "../service/context.js";
+import { attachmentHandlers } from "./attachment.js";
+import { clusterNetworkHandlers } from "./cluster-network.js";
+import type { AnyHandlers } from "./handler.js";
+import { instanceHandlers } from "./instance.js";
+import { interfaceHandlers } from "./interface.js";
+import { mzoneHandlers } from "./mzone.js";
+import { nodeHandlers } from "./node.js";
+import { physicalClusterHandlers } from "./physical-cluster.js";
+import { clusterNetworkProfileHandlers, instanceProfileHandlers } from "./profile.js";
+import { reservedIpHandlers } from "./reserved-ip.js";
+import type { Sealer } from "./seal.js";
+import { subnetHandlers } from "./subnet.js";
+import { tokenHandlers } from "./token.js";
+
+export function tenantHandlers(ctx: ServiceContext): AnyHandlers {
+  return {
+    ...clusterNetworkProfileHandlers(ctx),
+    ...clusterNetworkHandlers(ctx),
+    ...subnetHandlers(ctx),
+    ...reservedIpHandlers(ctx),
+    ...interfaceHandlers(ctx),
+    ...instanceProfileHandlers(ctx),
+    ...instanceHandlers(ctx),
+    ...attachmentHandlers(ctx),
+  };
+}
+
+export interface AdminKeys {
+  /** base64url of the key that signs desired states; agents are told it when they enrol. */
+  readonly signing: string;
+  /** Seals the secrets in answers that are kept for repeated requests. */
+  readonly sealer: Sealer;
+}
+
+export function adminHandlers(ctx: ServiceContext, { signing, sealer }: AdminKeys): AnyHandlers {
+  return {
+    ...mzoneHandlers(ctx),
+    ...physicalClusterHandlers(ctx),
+    ...nodeHandlers(ctx, signing),
+    ...tokenHandlers(ctx, sealer),
+  };
+}

@@ -1,0 +1,73 @@
+// Converts the template of an instance into what the use cases take: unset members get the
+// contract's defaults here, every rule is theirs.
+import { parseId } from "@railyard/lib/ids";
+import {
+  type AvailabilityPolicy,
+  type ClusterNetworkAttachmentPrototype,
+  HostFailurePolicy,
+  InstanceMetadataProtocol,
+  type InstanceMetadataService,
+  InstanceTemplate,
+} from "@railyard/proto/gen/railyard/v1/instance_template";
+import type { InstanceSpec } from "../domain/instance.js";
+import type { AttachmentWish } from "../service/instance-attachments.js";
+import type { CreateInstance } from "../service/instance-create.js";
+import { addressWish, subnetOf } from "./interface.js";
+
+const HOP_LIMIT_DEFAULT = 1;
+
+/** Everything about an instance but its name. */
+export function templateWish(template = InstanceTemplate.create()): Omit<CreateInstance, "name"> {
+  const { zone, profile, imageId, vpcId, bootVolumeId, volumeIds, keyIds, userData } = template;
+  const { primaryNetworkAttachment, networkAttachments } = template;
+  const { placementTargetId, resourceGroupId, clusterNetworkAttachments } = template;
+  return {
+    ...{ zone, profile, imageId, vpcId, bootVolumeId, volumeIds, keyIds, userData },
+    ...{ primaryNetworkAttachment, networkAttachments, placementTargetId, resourceGroupId },
+    metadataService: metadataServiceOf(template.metadataService),
+    hostFailure: hostFailureOf(template.availabilityPolicy),
+    clusterNetworkAttachments: clusterNetworkAttachments.map(attachmentWish),
+  };
+}
+
+/** Absent means off; unset members mean HTTP and one hop. */
+export function metadataServiceOf(
+  message: InstanceMetadataService | undefined,
+): InstanceSpec["metadataService"] {
+  const https = message?.protocol === InstanceMetadataProtocol.INSTANCE_METADATA_PROTOCOL_HTTPS;
+  return {
+    enabled: message?.enabled ?? false,
+    protocol: https ? "https" : "http",
+    hopLimit: message?.hopLimit || HOP_LIMIT_DEFAULT,
+  };
+}
+
+/** Absent or unset means restart. */
+export function hostFailureOf(
+  message: AvailabilityPolicy | undefined,
+): InstanceSpec["hostFailure"] {
+  const { HOST_FAILURE_POLICY_STOP: stop } = HostFailurePolicy;
+  return message?.hostFailure === stop ? "stop" : "restart";
+}
+
+function attachmentWish(
+  { name, interface: bound }: ClusterNetworkAttachmentPrototype,
+  index: number,
+): AttachmentWish {
+  const path = `template.cluster_network_attachments[${index}]`;
+  if (bound?.$case === "interfaceId") {
+    const id = parseId("interface", bound.value, `${path}.interface_id`);
+    return { name, bound: { kind: "interface", id } };
+  }
+  if (!bound) return { name, bound: undefined };
+  const { subnetId, primaryIp, autoDelete = true, allowIpSpoofing } = bound.value;
+  const field = `${path}.new_interface`;
+  const wish = {
+    subnetId: subnetOf(subnetId, `${field}.subnet_id`),
+    primaryIp: addressWish(primaryIp, `${field}.primary_ip`),
+    name: bound.value.name,
+    autoDelete,
+    allowIpSpoofing,
+  };
+  return { name, bound: { kind: "new", wish } };
+}

@@ -1,0 +1,131 @@
+// gRPC door of interfaces: converts requests and answers, and the prototypes that instances share.
+import { type AttachmentId, parseId } from "@railyard/lib/ids";
+import {
+  type ClusterNetworkInterface,
+  type ClusterNetworkInterfacePrimaryIpPrototype,
+  type ClusterNetworkInterfaceServiceServer,
+  CreateClusterNetworkInterfaceResponse,
+  DeleteClusterNetworkInterfaceResponse,
+  type ListClusterNetworkInterfacesRequest,
+  UpdateClusterNetworkInterfaceResponse,
+} from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
+import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import type { ServiceContext } from "../service/context.js";
+import {
+  createInterface,
+  deleteInterface,
+  getInterface,
+  type InterfaceView,
+  listInterfaces,
+  updateInterface,
+} from "../service/interface.js";
+import type { AddressWish } from "../service/interface-plan.js";
+import type { Handlers } from "./handler.js";
+import { pageToken, readPage } from "./paging.js";
+import { boundOf, headOf, reference, reservedIpReference } from "./resource.js";
+
+export function interfaceHandlers(
+  ctx: ServiceContext,
+): Handlers<ClusterNetworkInterfaceServiceServer> {
+  return {
+    createClusterNetworkInterface: (request, rpc) => {
+      const { name, allowIpSpoofing } = request;
+      const input = {
+        clusterNetworkId: networkOf(request),
+        subnetId: subnetOf(request.subnetId, "subnet_id"),
+        primaryIp: addressWish(request.primaryIp, "primary_ip"),
+        name,
+        allowIpSpoofing,
+      };
+      const call = rpc.mutation(request, CreateClusterNetworkInterfaceResponse, answer);
+      return createInterface(ctx, call, input);
+    },
+    getClusterNetworkInterface: async (request, rpc) =>
+      answer(await getInterface(ctx, rpc.tenant(), pathOf(request))),
+    listClusterNetworkInterfaces: async (request, rpc) => {
+      const filter = filterOf(request);
+      const bound = boundOf(filter);
+      const query = { filter, ...readPage(rpc, request, bound) };
+      const page = await listInterfaces(ctx, rpc.tenant(), query);
+      return {
+        clusterNetworkInterfaces: page.rows.map(interfaceMessage),
+        nextPageToken: pageToken(rpc, bound, { ...page, rows: page.rows.map((v) => v.row) }),
+        totalSize: BigInt(page.total),
+      };
+    },
+    updateClusterNetworkInterface: (request, rpc) => {
+      const call = rpc.mutation(request, UpdateClusterNetworkInterfaceResponse, answer);
+      const { etag, updateMask: mask = [], clusterNetworkInterface: values } = request;
+      const { name = "", autoDelete = false, allowIpSpoofing = false } = values ?? {};
+      const input = { ...pathOf(request), etag, mask, name, autoDelete, allowIpSpoofing };
+      return updateInterface(ctx, call, input);
+    },
+    deleteClusterNetworkInterface: (request, rpc) => {
+      const call = rpc.mutation(request, DeleteClusterNetworkInterfaceResponse, answer);
+      return deleteInterface(ctx, call, { ...pathOf(request), etag: request.etag });
+    },
+  };
+}
+
+/** The subnet that `text` names; undefined when it is empty. */
+export function subnetOf(text: string, field: string) {
+  return text === "" ? undefined : parseId("subnet", text, field);
+}
+
+/** The primary address that a prototype at `field` asks for. */
+export function addressWish(
+  prototype: ClusterNetworkInterfacePrimaryIpPrototype | undefined,
+  field: string,
+): AddressWish {
+  const source = prototype?.source;
+  if (source?.$case === "reservedIpId") {
+    const id = parseId("reservedIp", source.value, `${field}.reserved_ip_id`);
+    return { kind: "existing", id };
+  }
+  const { address = "", name = "", autoDelete = true } = source?.value ?? {};
+  return { kind: "new", address, name, autoDelete };
+}
+
+function networkOf({ clusterNetworkId }: { readonly clusterNetworkId: string }) {
+  return parseId("clusterNetwork", clusterNetworkId, "cluster_network_id");
+}
+
+function pathOf(request: { readonly clusterNetworkId: string; readonly id: string }) {
+  return { clusterNetworkId: networkOf(request), id: parseId("interface", request.id, "id") };
+}
+
+function filterOf(request: ListClusterNetworkInterfacesRequest) {
+  const { name, targetId } = request;
+  const subnetId = subnetOf(request.subnetId, "subnet_id");
+  const target: AttachmentId | undefined =
+    targetId === "" ? undefined : parseId("attachment", targetId, "target_id");
+  return {
+    clusterNetworkId: networkOf(request),
+    ...(name !== "" && { name }),
+    ...(subnetId && { subnetId }),
+    ...(target && { targetId: target }),
+  };
+}
+
+function answer(view: InterfaceView) {
+  return { clusterNetworkInterface: interfaceMessage(view) };
+}
+
+function interfaceMessage(view: InterfaceView): ClusterNetworkInterface {
+  const { row, primaryIp, subnet, network, vpc, targetName: name = "" } = view;
+  return {
+    ...headOf(row, RESOURCE_TYPE.interface),
+    id: row.id,
+    name: row.name,
+    macAddress: row.mac,
+    primaryIp: reservedIpReference(primaryIp),
+    subnet: reference(RESOURCE_TYPE.subnet, subnet),
+    autoDelete: row.autoDelete,
+    allowIpSpoofing: row.allowIpSpoofing,
+    enableInfrastructureNat: false,
+    target: row.targetId && reference(RESOURCE_TYPE.attachment, { id: row.targetId, name }),
+    vpc: reference(RESOURCE_TYPE.vpc, vpc),
+    zone: network.zone,
+    clusterNetworkId: row.clusterNetworkId,
+  };
+}

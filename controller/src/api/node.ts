@@ -1,0 +1,105 @@
+// NodeService: nodes between wire and use case. No rules, no SQL.
+import { invalidField } from "@railyard/lib/errors";
+import { parseId } from "@railyard/lib/ids";
+import {
+  CordonNodeResponse,
+  CreateJoinTokenResponse,
+  type ListNodesRequest,
+  type NodeServiceServer,
+  UncordonNodeResponse,
+} from "@railyard/proto/gen/railyard/admin/v1/node";
+import type { GetPlacedLayoutRequest } from "@railyard/proto/gen/railyard/admin/v1/node_layout";
+import type { ServiceContext } from "../service/context.js";
+import {
+  cordonNode,
+  createJoinToken,
+  getNode,
+  type JoinToken,
+  listNodes,
+  type NodeFilter,
+  type NodeView,
+  uncordonNode,
+} from "../service/node.js";
+import { type LayoutSubject, placedLayout } from "../service/placed-layout.js";
+import type { Handlers } from "./handler.js";
+import { toState, toWireNode, toWireRow } from "./node-wire.js";
+import { pageToken, readPage } from "./paging.js";
+
+/** `controllerPublicKey`, base64url, is what agents check desired states with. */
+export function nodeHandlers(
+  ctx: ServiceContext,
+  controllerPublicKey: string,
+): Handlers<NodeServiceServer> {
+  return {
+    async listNodes(request, rpc) {
+      const { name, zone, physicalCluster, leafGroup, state } = request;
+      const bound = JSON.stringify([name, zone, physicalCluster, leafGroup, state]);
+      const listing = readPage(rpc, request, bound);
+      const page = await listNodes(ctx, { ...listing, filter: filterOf(request) });
+      const rows = page.rows.map(({ node }) => ({ createdAt: 0, name: node.name, id: node.id }));
+      return {
+        nodes: page.rows.map(toWireNode),
+        nextPageToken: pageToken(rpc, bound, { rows, more: page.more }),
+        totalSize: BigInt(page.total),
+      };
+    },
+
+    async getNode({ id }) {
+      return { node: toWireNode(await getNode(ctx, parseId("node", id, "id"))) };
+    },
+
+    cordonNode(request, rpc) {
+      const { etag, reason } = request;
+      const call = rpc.mutation(request, CordonNodeResponse, (view: NodeView) => ({
+        node: toWireNode(view),
+      }));
+      return cordonNode(ctx, call, { id: parseId("node", request.id, "id"), etag, reason });
+    },
+
+    uncordonNode(request, rpc) {
+      const call = rpc.mutation(request, UncordonNodeResponse, (view: NodeView) => ({
+        node: toWireNode(view),
+      }));
+      const { etag } = request;
+      return uncordonNode(ctx, call, { id: parseId("node", request.id, "id"), etag });
+    },
+
+    createJoinToken(request, rpc) {
+      const { nodeName, publicKey } = request;
+      const call = rpc.mutation(request, CreateJoinTokenResponse, ({ node }: JoinToken) => ({
+        joinToken: {
+          nodeId: node.id,
+          nodeName: node.name,
+          incarnation: String(node.incarnation),
+          controllerPublicKey,
+        },
+      }));
+      return createJoinToken(ctx, call, { nodeName, publicKey });
+    },
+
+    async getPlacedLayout({ subject }) {
+      const rows = await placedLayout(ctx, subjectOf(subject));
+      return { rows: rows.map(toWireRow) };
+    },
+  };
+}
+
+function filterOf(request: ListNodesRequest): NodeFilter {
+  const { name, zone, physicalCluster, leafGroup } = request;
+  const state = toState(request.state);
+  return {
+    ...(name !== "" && { name }),
+    ...(zone !== "" && { zone }),
+    ...(physicalCluster !== "" && { physicalCluster }),
+    ...(leafGroup !== "" && { leafGroup }),
+    ...(state && { state }),
+  };
+}
+
+function subjectOf(subject: GetPlacedLayoutRequest["subject"]): LayoutSubject {
+  if (subject?.$case === "instanceId") {
+    return { instanceId: parseId("instance", subject.value, "instance_id") };
+  }
+  if (subject?.$case === "nodeId") return { nodeId: parseId("node", subject.value, "node_id") };
+  throw invalidField("subject", "must be an instance or a node");
+}

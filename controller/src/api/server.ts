@@ -1,0 +1,166 @@
+// One gRPC listener: every service of the contract that belongs to it, health, reflection, limits
+// of the transport, and an orderly end. Knows no RPC by name.
+import type { EventEmitter } from "node:events";
+import * as grpc from "@grpc/grpc-js";
+import { withDeadline } from "@railyard/lib/clock";
+import { bug, refuse } from "@railyard/lib/errors";
+import { HealthService } from "@railyard/proto/gen/grpc/health/v1/health";
+import { type BoundRpc, bindRpc, CALL_MS_MAX, type Gate, type Incoming, runCall } from "./call.js";
+import { toServiceError } from "./grpc-status.js";
+import type { AnyHandlers } from "./handler.js";
+import { type HealthSource, healthHandlers } from "./health.js";
+import { REFLECTION_SERVICES, reflectionHandler } from "./reflection.js";
+import { rpcsOf, serviceName } from "./services.js";
+import { received, send } from "./stream.js";
+
+/** Largest request in bytes. */
+export const RECEIVE_BYTES_MAX = 256 * 1024;
+/** How long calls under way may take to end once the listener stops. */
+export const DRAIN_MS = 2_000;
+
+/** Limits that grpc-js leaves open by itself. Session memory is in megabytes. */
+const TRANSPORT: grpc.ServerOptions = {
+  "grpc.max_receive_message_length": RECEIVE_BYTES_MAX,
+  "grpc.max_concurrent_streams": 256,
+  "grpc-node.max_session_memory": 32,
+  "grpc.keepalive_time_ms": 60_000,
+  "grpc.keepalive_timeout_ms": 20_000,
+  "grpc.max_connection_age_ms": 30 * 60_000,
+  "grpc.max_connection_age_grace_ms": CALL_MS_MAX,
+};
+
+export interface ApiOptions extends Gate {
+  readonly services: readonly grpc.ServiceDefinition[];
+  readonly handlers: AnyHandlers;
+  readonly health: HealthSource;
+  /** The descriptor image to reflect; undefined switches reflection off. */
+  readonly reflect: Uint8Array | undefined;
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+}
+
+export class ApiServer {
+  private readonly server = new grpc.Server(TRANSPORT);
+  private readonly stopping = new AbortController();
+
+  /** Throws `bug` when an RPC is missing from the access table, or a handler belongs to no RPC. */
+  constructor(private readonly options: ApiOptions) {
+    // Whatever grpc-js has to say comes back to us as an error, and is logged in our own form.
+    grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+    const { services, handlers } = options;
+    const known = services.flatMap(rpcsOf);
+    const strangers = Object.keys(handlers).filter((key) => !known.some((rpc) => rpc.key === key));
+    if (strangers.length > 0) throw bug(`handlers of no RPC: ${strangers.join(", ")}`);
+    for (const service of services) this.addService(service);
+    this.addHealthAndReflection();
+  }
+
+  /** Binds `host:port` (port 0: any free one) and answers from then on; resolves with the port. */
+  listen(at: { readonly host: string; readonly port: number }): Promise<number> {
+    const { tls } = this.options;
+    const credentials = tls
+      ? grpc.ServerCredentials.createSsl(null, [{ private_key: tls.key, cert_chain: tls.cert }])
+      : grpc.ServerCredentials.createInsecure();
+    const address = `${at.host}:${at.port}`;
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(address, credentials, (cause, port) => {
+        if (cause) reject(refuse("unavailable", `cannot listen on ${address}`, { cause }));
+        else resolve(port);
+      });
+    });
+  }
+
+  /** Takes no new calls, lets those under way end for DRAIN_MS, then cuts what is left. */
+  async stop(): Promise<void> {
+    const { clock, log } = this.options;
+    this.stopping.abort(refuse("unavailable", "the server is stopping"));
+    const drained = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
+    const limit = { ms: DRAIN_MS, what: "open calls" };
+    await withDeadline(clock, limit, drained).catch(() => log.warn({}, "open calls were cut"));
+    this.server.forceShutdown();
+  }
+
+  private addService(service: grpc.ServiceDefinition): void {
+    const { limits, handlers } = this.options;
+    const raw: Record<string, grpc.MethodDefinition<Buffer, Buffer>> = {};
+    const calls: Record<string, grpc.UntypedHandleCall> = {};
+    for (const definition of rpcsOf(service)) {
+      const rpc = bindRpc(definition, limits, handlers);
+      raw[definition.key] = { ...definition.definition, ...AS_BYTES };
+      calls[definition.key] = this.receiver(rpc);
+    }
+    this.server.addService(raw, calls);
+  }
+
+  private receiver(rpc: BoundRpc): grpc.UntypedHandleCall {
+    const { requestStream, responseStream } = rpc.definition.definition;
+    if (requestStream && responseStream && rpc.handler) {
+      throw bug(`${rpc.definition.method} streams both ways`);
+    }
+    if (responseStream) {
+      return (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
+        runCall(this.options, rpc, this.download(call)).then(
+          () => call.end(),
+          (error) => call.emit("error", toServiceError(error)),
+        );
+      };
+    }
+    return (call: OneAnswer, answer: grpc.sendUnaryData<Buffer>) => {
+      runCall(this.options, rpc, this.incoming(call)).then(
+        (bytes) => answer(null, Buffer.from(bytes)),
+        (error) => answer(toServiceError(error)),
+      );
+    };
+  }
+
+  private incoming(call: OneAnswer | grpc.ServerWritableStream<Buffer, Buffer>): Incoming {
+    const gone = new AbortController();
+    (call as EventEmitter).on("cancelled", () =>
+      gone.abort(refuse("unavailable", "the client went away")),
+    );
+    return {
+      metadata: call.metadata,
+      requests: "request" in call ? one(call.request) : received(call, gone.signal),
+      write: () => Promise.reject(bug("this call answers once")),
+      remainingMs: Number(call.getDeadline()) - this.options.clock.now(),
+      gone: gone.signal,
+    };
+  }
+
+  /** A stream of responses ends when the listener stops; it may have no other end. */
+  private download(call: grpc.ServerWritableStream<Buffer, Buffer>): Incoming {
+    const incoming = this.incoming(call);
+    return {
+      ...incoming,
+      write: (bytes, signal) => send(call, bytes, signal),
+      gone: AbortSignal.any([incoming.gone, this.stopping.signal]),
+    };
+  }
+
+  private addHealthAndReflection(): void {
+    const { services, health: source, reflect, clock } = this.options;
+    const stopping = this.stopping.signal;
+    const own = services.map(serviceName);
+    const handlers = healthHandlers({ source, services: own, clock, stopping });
+    this.server.addService(HealthService, handlers);
+    if (!reflect) return;
+    const shown = [...own, ...[HealthService, ...REFLECTION_SERVICES].map(serviceName)];
+    const serverReflectionInfo = reflectionHandler(reflect, shown, stopping);
+    for (const service of REFLECTION_SERVICES) {
+      this.server.addService(service, { serverReflectionInfo });
+    }
+  }
+}
+
+/** Messages stay bytes in grpc-js: decoding and encoding fail under our own error mapping. */
+const AS_BYTES = {
+  requestSerialize: (bytes: Buffer) => bytes,
+  requestDeserialize: (bytes: Buffer) => bytes,
+  responseSerialize: (bytes: Buffer) => bytes,
+  responseDeserialize: (bytes: Buffer) => bytes,
+};
+
+type OneAnswer = grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerReadableStream<Buffer, Buffer>;
+
+async function* one(request: Buffer): AsyncGenerator<Buffer> {
+  yield request;
+}

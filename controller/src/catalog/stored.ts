@@ -1,0 +1,26 @@
+// The built-in catalog: what `mzone apply` stored from the catalog section of mzone.yaml.
+import type { AccountId } from "@railyard/lib/ids";
+import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
+import type { ReadTx } from "../store/contract.js";
+import type { Catalog } from "./contract.js";
+
+/** A catalog that reads from the caller's own transaction. */
+export function storedCatalog(): Catalog {
+  return { get: getStored };
+}
+
+async function getStored<K extends CatalogKind>(
+  tx: ReadTx,
+  account: AccountId,
+  { kind, id }: { readonly kind: K; readonly id: string },
+): Promise<Extract<CatalogItem, { kind: K }> | undefined> {
+  const item = await tx.catalog.get(kind, id, account);
+  return item && isKind(item, kind) ? item : undefined;
+}
+
+function isKind<K extends CatalogKind>(
+  item: CatalogItem,
+  kind: K,
+): item is Extract<CatalogItem, { kind: K }> {
+  return item.kind === kind;
+}

@@ -1,0 +1,303 @@
+// The controller's composition root: one process, put together from its parts. Tests call it with
+// parts of their own. It starts without a broker, and answers its API meanwhile.
+import type { Bus } from "@railyard/lib/bus/bus";
+import { connectNats } from "@railyard/lib/bus/nats";
+import { type Clock, systemClock, withDeadline } from "@railyard/lib/clock";
+import { readIfThere, writeDurably } from "@railyard/lib/durable-file";
+import type { NodeId } from "@railyard/lib/ids";
+import { createLog, type Log } from "@railyard/lib/log";
+import type { Loop } from "@railyard/lib/loop";
+import { type Rng, systemRng } from "@railyard/lib/rng";
+import { contractImage } from "@railyard/proto/image";
+import { CONTROLLER_INBOX, controllerPermissions, nodePermissions } from "@railyard/proto/subjects";
+import type { AnyHandlers } from "./api/handler.js";
+import { adminHandlers, tenantHandlers } from "./api/handlers.js";
+import { Limits } from "./api/limits.js";
+import { pageSigner } from "./api/paging.js";
+import { createSealer } from "./api/seal.js";
+import { ApiServer } from "./api/server.js";
+import { ADMIN_SERVICES, TENANT_SERVICES } from "./api/services.js";
+import { storedCatalog } from "./catalog/stored.js";
+import { type ControllerConfig, type Failpoint, printableConfig } from "./config.js";
+import { DataDir } from "./data-dir.js";
+import { Inbox } from "./dispatch/inbox.js";
+import { Relay } from "./dispatch/relay.js";
+import { reloadBroker } from "./loops/broker-reload.js";
+import { keepBrokerUsers } from "./loops/broker-users.js";
+import { reclaimLoop } from "./loops/reclaim.js";
+import { resyncLoop } from "./loops/resync.js";
+import { enrolledNodes, renderBrokerUsers } from "./service/broker-users.js";
+import type { ServiceContext } from "./service/context.js";
+import { Leases } from "./service/leases.js";
+import { settleReadOnly } from "./service/read-only.js";
+import { authenticate, ensureOperatorToken } from "./service/token.js";
+import type { Store } from "./store/contract.js";
+import { openSqlite } from "./store/sqlite.js";
+
+/** Loops and dispatch that have not ended by then are left behind. */
+const QUIET_MS = 1_000;
+/** Upper bound between two looks at the outbox. */
+const RELAY_PERIOD_MS = 1_000;
+/** Upper bound between two comparisons of what nodes have with what they should. */
+const RESYNC_PERIOD_MS = 5_000;
+/** Upper bound between two clearings of what has had its time. */
+const RECLAIM_PERIOD_MS = 60_000;
+
+export interface ControllerOverrides {
+  readonly clock?: Clock;
+  readonly rng?: Rng;
+  /** Closed by `stop`. */
+  readonly bus?: Bus;
+  /** Closed by `stop`. */
+  readonly store?: Store;
+  readonly log?: Log;
+  /** Ends the process at once, as by `kill -9`. */
+  readonly die?: () => void;
+}
+
+export interface Controller {
+  /** What services are given; for tests that call them without a socket. */
+  readonly context: ServiceContext;
+  /** base64url of the key that signs desired states. */
+  readonly publicKey: string;
+  /** Ports bound by `start`; 0 before. */
+  readonly ports: { readonly tenant: number; readonly admin: number };
+  /** Writes the broker's users, makes the operator's token, listens, then looks for the broker. */
+  start(): Promise<void>;
+  /** Ends within five seconds. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens data directory and store. Errors: `precondition` when another controller has the store
+ * open, `unavailable` when it cannot be opened.
+ */
+export async function createController(
+  config: ControllerConfig,
+  overrides: ControllerOverrides = {},
+): Promise<Controller> {
+  const clock = overrides.clock ?? systemClock();
+  const rng = overrides.rng ?? systemRng();
+  const log = overrides.log ?? createLog("controller", config.logLevel);
+  const die = overrides.die ?? (() => process.kill(process.pid, "SIGKILL"));
+  const dataDir = new DataDir(config.dataDir, rng);
+  const onFatal = (err: unknown) => {
+    log.fatal({ err }, "the store cannot go on");
+    die();
+  };
+  const store =
+    overrides.store ??
+    (await openSqlite({
+      path: dataDir.database,
+      clock,
+      log: log.child({ part: "store" }),
+      onFatal,
+    }));
+  return new Assembly({ config, clock, rng, log, die, dataDir, store, bus: overrides.bus });
+}
+
+/** A loop, or what else runs until it is stopped. */
+interface Running {
+  start(): void;
+  stop(): Promise<void>;
+}
+
+interface Parts {
+  readonly config: ControllerConfig;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  readonly die: () => void;
+  readonly dataDir: DataDir;
+  readonly store: Store;
+  readonly bus: Bus | undefined;
+}
+
+class Assembly implements Controller {
+  readonly context: ServiceContext;
+  ports = { tenant: 0, admin: 0 };
+  private readonly stopping = new AbortController();
+  private readonly tenantApi: ApiServer;
+  private readonly adminApi: ApiServer;
+  private bus: Bus | undefined;
+  private relay: Relay | undefined;
+  private users: Loop | undefined;
+  private readonly running: Running[] = [];
+  private connecting: Promise<void> = Promise.resolve();
+  private stopped: Promise<void> | undefined;
+
+  constructor(private readonly parts: Parts) {
+    this.context = this.makeContext();
+    this.tenantApi = this.makeApi("tenant", tenantHandlers(this.context));
+    const sealer = createSealer(parts.dataDir.keyFor("answers"), parts.rng);
+    const keys = { signing: this.publicKey, sealer };
+    this.adminApi = this.makeApi("admin", adminHandlers(this.context, keys));
+  }
+
+  get publicKey(): string {
+    return this.parts.dataDir.signer.publicKey;
+  }
+
+  async start(): Promise<void> {
+    const { config, dataDir, log } = this.parts;
+    log.info({ config: printableConfig(config) }, "controller starting");
+    // An earlier life may have been cut short and have left its own.
+    dataDir.removeEndpoints();
+    await ensureOperatorToken(this.context, dataDir.operatorToken);
+    await settleReadOnly(this.context, config.acceptLostCommits ?? false);
+    this.users = await this.keepUsers();
+    this.ports = {
+      tenant: await this.tenantApi.listen(config.listen),
+      admin: await this.adminApi.listen(config.adminListen),
+    };
+    const tenant = `${config.listen.host}:${this.ports.tenant}`;
+    const admin = `${config.adminListen.host}:${this.ports.admin}`;
+    dataDir.writeEndpoints({ tenant, admin });
+    this.run(this.users);
+    this.run(reclaimLoop(this.context, RECLAIM_PERIOD_MS));
+    this.connecting = this.connect();
+    log.info({ tenant, admin }, "controller listening");
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.end();
+    return this.stopped;
+  }
+
+  private async end(): Promise<void> {
+    const { dataDir, store, log } = this.parts;
+    this.stopping.abort();
+    dataDir.removeEndpoints();
+    await Promise.all([this.tenantApi.stop(), this.adminApi.stop()]);
+    const quiet = this.connecting.then(() => Promise.all(this.running.map((part) => part.stop())));
+    const limit = { ms: QUIET_MS, what: "loops" };
+    await withDeadline(systemClock(), limit, quiet).catch((err) =>
+      log.warn({ err }, "stopping without waiting longer"),
+    );
+    await this.bus?.close();
+    await store.close();
+    log.info({}, "controller stopped");
+  }
+
+  private makeContext(): ServiceContext {
+    const { config, clock, rng, log, store } = this.parts;
+    return {
+      store,
+      clock,
+      rng,
+      log: log.child({ part: "service" }),
+      catalog: storedCatalog(),
+      leases: new Leases(clock, config.leaseMs),
+      nudgeRelay: () => this.relay?.nudge(),
+      nudgeEnrolment: () => this.users?.nudge(),
+      settings: { region: config.region, quarantineMs: config.quarantineMs },
+    };
+  }
+
+  private makeApi(name: "tenant" | "admin", handlers: AnyHandlers): ApiServer {
+    const { config, dataDir, log, store } = this.parts;
+    const image = contractImage();
+    return new ApiServer({
+      services: name === "tenant" ? TENANT_SERVICES : ADMIN_SERVICES,
+      handlers,
+      authenticate: (secret) => authenticate(this.context, secret),
+      limits: new Limits(image),
+      signPage: pageSigner(dataDir.keyFor("pages")),
+      // Sockets live in real time, whatever clock the yard runs on.
+      clock: systemClock(),
+      log: log.child({ part: "api", listener: name }),
+      health: {
+        store: () => store.read(async (tx) => (await tx.meta.get("epoch")) !== undefined),
+        dispatch: () => this.bus?.connected ?? false,
+      },
+      reflect: config.reflection ? image : undefined,
+      tls: config.tls,
+    });
+  }
+
+  private keepUsers(): Promise<Loop> {
+    const { config, clock, dataDir } = this.parts;
+    const log = this.parts.log.child({ part: "broker-users" });
+    const path = dataDir.brokerUsers;
+    return keepBrokerUsers({
+      clock,
+      log,
+      render: () => this.renderUsers(),
+      file: { read: () => readIfThere(path), write: (text) => writeDurably(path, text) },
+      reload: () => reloadBroker(config.brokerPidFile, log),
+    });
+  }
+
+  private async renderUsers(): Promise<string> {
+    const { publicKey } = this.parts.dataDir.identity;
+    const nodes = await enrolledNodes(this.context);
+    const agents = nodes.map((node) => ({
+      publicKey: node.publicKey,
+      permissions: nodePermissions(node.id),
+    }));
+    return renderBrokerUsers([{ publicKey, permissions: controllerPermissions() }, ...agents]);
+  }
+
+  private startDispatch(bus: Bus): void {
+    const { context: ctx } = this;
+    const { config, dataDir, log } = this.parts;
+    const relay = new Relay({
+      ctx,
+      bus,
+      signer: dataDir.signer,
+      periodMs: RELAY_PERIOD_MS,
+      failpoint: (name) => this.failpoint(name),
+    });
+    const wake = (nodeId: NodeId) => relay.wake(nodeId);
+    const resync = resyncLoop({ ctx, periodMs: RESYNC_PERIOD_MS, wake });
+    const inbox = new Inbox({
+      ctx,
+      bus,
+      signingPublicKey: dataDir.signer.publicKey,
+      heartbeatMs: config.heartbeatMs,
+      onWelcome: (nodeId) => relay.welcomed(nodeId),
+      onNews: () => resync.nudge(),
+    });
+    bus.onReconnect(() => relay.reconnected());
+    this.relay = relay;
+    for (const part of [relay, resync, inbox]) this.run(part);
+    log.info({}, "dispatch started");
+  }
+
+  private run(part: Running): void {
+    this.running.push(part);
+    part.start();
+  }
+
+  /** Dies as by power loss at the configured point, once, when a commit waits to be told. */
+  private async failpoint(name: Failpoint): Promise<void> {
+    const { config, dataDir, store, die } = this.parts;
+    if (config.failpoint !== name) return;
+    const pending = await store.read((tx) => tx.outbox.pending());
+    // Every node's first generation is an empty one, which nobody waits for.
+    const waits = pending.some(({ generation }) => generation > 1n);
+    if (waits && dataDir.first(`failpoint-${name}`)) die();
+  }
+
+  /** Without a broker the API serves all the same; what must be told waits in the outbox. */
+  private async connect(): Promise<void> {
+    const { config, clock, dataDir, log } = this.parts;
+    const { signal } = this.stopping;
+    try {
+      this.bus =
+        this.parts.bus ??
+        (await connectNats({
+          server: config.broker,
+          seed: dataDir.identity.seed,
+          name: "controller",
+          inboxPrefix: CONTROLLER_INBOX,
+          clock,
+          log: log.child({ part: "bus" }),
+          signal,
+        }));
+      if (!signal.aborted) this.startDispatch(this.bus);
+    } catch (err) {
+      if (!signal.aborted) log.fatal({ err }, "dispatch cannot start");
+    }
+  }
+}

@@ -1,0 +1,135 @@
+// A node: one server run by one agent. Declared by mzone.yaml, enrolled by an operator, then
+// registered by its agent with an inventory that must match the declaration.
+import type { NodeId, PhysicalClusterId, SessionId } from "@railyard/lib/ids";
+
+export interface NicPort {
+  readonly port: number;
+  readonly neighbour: string;
+  readonly up: boolean;
+}
+
+/** What the agent discovered; device ids are stable, lists are ordered by device id. */
+export interface NodeInventory {
+  readonly numaCount: number;
+  readonly vcpu: number;
+  readonly memoryMib: number;
+  readonly diskGib: number;
+  readonly gpus: readonly {
+    readonly deviceId: string;
+    readonly pciAddress: string;
+    readonly pciId: string;
+    readonly numa: number;
+  }[];
+  readonly nics: readonly {
+    readonly deviceId: string;
+    readonly pciAddress: string;
+    readonly pciId: string;
+    readonly numa: number;
+    readonly pfName: string;
+    readonly permanentMac: string;
+    readonly speedGbps: number;
+    readonly vfsMax: number;
+    readonly ports: readonly NicPort[];
+  }[];
+  readonly pairs: readonly { readonly gpu: string; readonly nic: string }[];
+  readonly warnings: readonly {
+    readonly kind: string;
+    readonly deviceId: string;
+    readonly message: string;
+  }[];
+}
+
+/** One way in which a machine differs from its declaration. */
+export interface Mismatch {
+  readonly kind:
+    | "serial"
+    | "gpu-count"
+    | "gpu-device"
+    | "nic-count"
+    | "nic-device"
+    | "nic-vfs"
+    | "nic-speed"
+    | "pairing"
+    | "wiring-swapped"
+    | "wiring-missing"
+    | "wiring-unknown"
+    | "memory"
+    | "vcpu"
+    | "disk";
+  /** The rail that becomes unplaceable; absent when the whole node does. */
+  readonly rail: number | undefined;
+  readonly expected: string;
+  readonly seen: string;
+}
+
+/** Something about a node that an operator should look at. */
+export interface NodeFlag {
+  readonly code:
+    | "second-session"
+    | "superseded-session-spoke"
+    | "generation-unknown"
+    | "contradictory-desired"
+    | "signature-invalid"
+    | "unknown-instance"
+    | "apply-failed";
+  readonly message: string;
+  readonly at: number;
+}
+
+/** A declared (GPU, NIC) pair once the inventory is known: its rail is what the cable says. */
+export interface RailPair {
+  readonly rail: number;
+  readonly gpu: string;
+  readonly nic: string;
+  readonly healthy: boolean;
+}
+
+export interface Node {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly serial: string;
+  readonly zone: string;
+  readonly physicalClusterId: PhysicalClusterId;
+  readonly leafGroup: string;
+  readonly hardware: string;
+  /** Cabling exceptions: leaf expected per NIC rail and port, where it is not the standard one. */
+  readonly cabling: readonly {
+    readonly rail: number;
+    readonly port: number;
+    readonly leaf: string;
+  }[];
+  readonly retired: boolean;
+  readonly cordoned: boolean;
+  readonly cordonReason: string;
+  /** nkey user public key of the present enrolment; undefined before the first. */
+  readonly publicKey: string | undefined;
+  /** Rises with every enrolment; 0 before the first. */
+  readonly incarnation: number;
+  readonly session: SessionId | undefined;
+  /** Sessions that were superseded, newest first, at most SUPERSEDED_MAX. */
+  readonly superseded: readonly string[];
+  readonly bootId: string;
+  readonly agentVersion: string;
+  readonly fake: boolean;
+  readonly inventory: NodeInventory | undefined;
+  readonly mismatches: readonly Mismatch[];
+  /** Usable pairs in rail order, from inventory and wiring. */
+  readonly pairs: readonly RailPair[];
+  readonly flags: readonly NodeFlag[];
+  /** Generation of the node's desired state; rises with every change of it. */
+  readonly generation: bigint;
+  readonly acceptedGeneration: bigint;
+  readonly appliedGeneration: bigint;
+  /** When the present session was welcomed. */
+  readonly registeredAt: number | undefined;
+}
+
+export const SUPERSEDED_MAX = 8;
+export const FLAGS_MAX = 16;
+
+/** The node with one more flag, newest first; the same node when it has this very flag already. */
+export function flagged(node: Node, flag: NodeFlag): Node {
+  const { code, message } = flag;
+  if (node.flags.some((known) => known.code === code && known.message === message)) return node;
+  return { ...node, flags: [flag, ...node.flags].slice(0, FLAGS_MAX) };
+}

@@ -1,0 +1,133 @@
+// A subnet of a cluster network: one IPv4 block inside the network's prefix. Which blocks are
+// legal, and which one a count gets, is decided here.
+import {
+  type Cidr,
+  cidrContains,
+  cidrLast,
+  cidrSize,
+  cidrsOverlap,
+  formatCidr,
+  parseCidr,
+  prefixForCount,
+} from "@railyard/lib/address";
+import type { ClusterNetworkId, SubnetId } from "@railyard/lib/ids";
+import type { Faults } from "./faults.js";
+import type { Owned } from "./lifecycle.js";
+import { RESOURCE_TYPE } from "./resource-type.js";
+
+export interface Subnet extends Owned {
+  readonly id: SubnetId;
+  readonly clusterNetworkId: ClusterNetworkId;
+  readonly name: string;
+  readonly cidr: Cidr;
+  /** Addresses that nobody holds, provider-reserved ones excluded; kept exact by the store. */
+  readonly availableCount: number;
+  /** The rail whose attachments the subnet is meant for; absent = any. */
+  readonly rail: number | undefined;
+}
+
+export const SUBNET_PREFIX_MIN = 8;
+export const SUBNET_PREFIX_MAX = 29;
+export const SUBNET_COUNT_MIN = 8;
+export const SUBNET_COUNT_MAX = 2 ** 24;
+
+/** Loopback, link-local and multicast: never part of a cluster network. */
+const FORBIDDEN: readonly Cidr[] = [
+  { first: 0x7f00_0000, prefix: 8 },
+  { first: 0xa9fe_0000, prefix: 16 },
+  { first: 0xe000_0000, prefix: 4 },
+];
+
+/**
+ * Parses a block for a network's or a subnet's use; adds a fault and answers undefined if illegal.
+ */
+export function checkBlock(faults: Faults, field: string, text: string): Cidr | undefined {
+  const cidr = parseCidr(text);
+  const bad = (description: string) => faults.invalid(field, description, "SUBNET_PREFIX_INVALID");
+  if (!cidr) {
+    bad("must be an IPv4 block such as 10.0.0.0/24 with all host bits zero");
+    return undefined;
+  }
+  if (FORBIDDEN.some((f) => cidrsOverlap(f, cidr))) {
+    bad("must not overlap 127.0.0.0/8, 169.254.0.0/16 or 224.0.0.0/4");
+    return undefined;
+  }
+  return cidr;
+}
+
+/**
+ * The block that `text` names, when a subnet of the network may have it; adds a fault otherwise.
+ */
+export function checkSubnetBlock(
+  faults: Faults,
+  wanted: { readonly field: string; readonly text: string },
+  network: { readonly prefix: Cidr; readonly subnets: readonly Subnet[] },
+): Cidr | undefined {
+  const { field, text } = wanted;
+  const cidr = checkBlock(faults, field, text);
+  if (!cidr) return undefined;
+  if (cidr.prefix < SUBNET_PREFIX_MIN || cidr.prefix > SUBNET_PREFIX_MAX) {
+    faults.invalid(field, "must be a block from /8 to /29", "SUBNET_PREFIX_INVALID");
+    return undefined;
+  }
+  if (!cidrContains(network.prefix, cidr)) {
+    const description = `must lie inside the network's prefix ${formatCidr(network.prefix)}`;
+    faults.invalid(field, description, "SUBNET_RANGE_OUTSIDE_PREFIX");
+    return undefined;
+  }
+  const rival = network.subnets.find((s) => cidrsOverlap(s.cidr, cidr));
+  if (!rival) return cidr;
+  faults.add({
+    code: "invalid",
+    field,
+    description: `overlaps ${formatCidr(rival.cidr)} of subnet ${rival.id}`,
+    reason: "SUBNET_RANGE_OVERLAPS",
+    holders: [{ type: RESOURCE_TYPE.subnet, id: rival.id }],
+  });
+  return undefined;
+}
+
+/** Whether a subnet may be asked for by this count of addresses. */
+export function isSubnetCount(count: number): boolean {
+  return (
+    Number.isInteger(Math.log2(count)) && count >= SUBNET_COUNT_MIN && count <= SUBNET_COUNT_MAX
+  );
+}
+
+/**
+ * The first free aligned block of `count` addresses inside `prefix`, or undefined when none is
+ * left. `taken` are the siblings' blocks, disjoint, by first address; `count` is a power of two.
+ */
+export function carve(prefix: Cidr, taken: readonly Cidr[], count: number): Cidr | undefined {
+  const last = cidrLast(prefix);
+  let first = prefix.first;
+  for (const block of taken) {
+    if (first + count <= block.first) break;
+    if (cidrLast(block) >= first) first = Math.ceil((cidrLast(block) + 1) / count) * count;
+  }
+  if (count > cidrSize(prefix) || first + count - 1 > last) return undefined;
+  return { first, prefix: prefixForCount(count) };
+}
+
+/** One address that the provider keeps in every subnet. */
+export interface ProviderAddress {
+  readonly name: string;
+  readonly address: number;
+}
+
+/** What the provider keeps: network, first three hosts, broadcast. */
+export function providerAddresses(cidr: Cidr): readonly ProviderAddress[] {
+  const { first } = cidr;
+  return [
+    { name: "ibm-network-address", address: first },
+    { name: "ibm-default-gateway", address: first + 1 },
+    { name: "ibm-dns-address", address: first + 2 },
+    { name: "ibm-reserved-address", address: first + 3 },
+    { name: "ibm-broadcast-address", address: cidrLast(cidr) },
+  ];
+}
+
+/** The addresses that tenants may take: all but the provider's, as one run. */
+export function tenantRun(cidr: Cidr): { readonly first: number; readonly last: number } {
+  return { first: cidr.first + 4, last: cidrLast(cidr) - 1 };
+}

@@ -1,0 +1,95 @@
+// Reads an instance's attachments as its tenant may see them: interface, address, subnet, and
+// where each position lies, in logical and guest-side terms only.
+import { bug } from "@railyard/lib/errors";
+import type { InstanceId } from "@railyard/lib/ids";
+import { type Attachment, type LogicalPlace, logicalPlaces } from "../domain/attachment.js";
+import type { Instance } from "../domain/instance.js";
+import type { Interface } from "../domain/interface.js";
+import type { ReservedIp } from "../domain/reserved-ip.js";
+import type { Subnet } from "../domain/subnet.js";
+import type { Page, ReadTx } from "../store/contract.js";
+import type { ServiceContext, TenantCall } from "./context.js";
+import { type AttachmentPath, findAttachment, findInstance } from "./find.js";
+import type { Listing } from "./listing.js";
+
+export interface AttachmentView {
+  readonly attachment: Attachment;
+  readonly interface: Interface;
+  readonly primaryIp: ReservedIp;
+  readonly subnet: Subnet;
+  /** The attachment that follows; undefined on the last. */
+  readonly next: Attachment | undefined;
+  /** Undefined while the count of attachments is not a permitted one. */
+  readonly place: LogicalPlace | undefined;
+}
+
+export function getAttachment(
+  ctx: ServiceContext,
+  call: TenantCall,
+  path: AttachmentPath,
+): Promise<AttachmentView> {
+  return ctx.store.read(async (tx) => {
+    const mine = tx.account(call.account);
+    const { position } = await findAttachment(mine, path);
+    const view = (await layoutOf(tx, await findInstance(mine, path.instanceId)))[position];
+    if (!view) throw bug("an attachment outside its instance's order");
+    return view;
+  });
+}
+
+/** One page of an instance's attachments, in order of position. */
+export function listAttachments(
+  ctx: ServiceContext,
+  call: TenantCall,
+  wish: Listing & { readonly instanceId: InstanceId },
+): Promise<Page<AttachmentView>> {
+  return ctx.store.read(async (tx) => {
+    const instance = await findInstance(tx.account(call.account), wish.instanceId);
+    const all = await layoutOf(tx, instance);
+    const from = all.findIndex((view) => view.attachment.id === wish.after?.id) + 1;
+    const rows = all.slice(from, from + wish.limit);
+    return { rows, total: all.length, more: from + rows.length < all.length };
+  });
+}
+
+/** The instance's whole layout, in order of position. */
+export function getLayout(
+  ctx: ServiceContext,
+  call: TenantCall,
+  id: InstanceId,
+): Promise<readonly AttachmentView[]> {
+  return ctx.store.read(async (tx) =>
+    layoutOf(tx, await findInstance(tx.account(call.account), id)),
+  );
+}
+
+async function layoutOf(tx: ReadTx, instance: Instance): Promise<readonly AttachmentView[]> {
+  const mine = tx.account(instance.account);
+  const attachments = await mine.attachments.ofInstance(instance.id);
+  const places = await placesOf(tx, instance, attachments.length);
+  const views: AttachmentView[] = [];
+  for (const attachment of attachments) {
+    const row = await mine.interfaces.get(attachment.interfaceId);
+    const primaryIp = row && (await mine.reservedIps.get(row.primaryIpId));
+    const subnet = row && (await mine.subnets.get(row.subnetId));
+    if (!row || !primaryIp || !subnet) throw bug("an attachment without its interface");
+    const { position } = attachment;
+    const next = attachments[position + 1];
+    views.push({ attachment, interface: row, primaryIp, subnet, next, place: places[position] });
+  }
+  return views;
+}
+
+async function placesOf(
+  tx: ReadTx,
+  instance: Instance,
+  count: number,
+): Promise<readonly LogicalPlace[]> {
+  const { account, clusterNetworkId, placement } = instance;
+  if (!clusterNetworkId) return [];
+  const home = await tx.account(account).clusterNetworks.get(clusterNetworkId);
+  const network = home && (await tx.profiles.clusterNetwork(home.profile));
+  const profile = await tx.profiles.instance(instance.profile);
+  if (!network || !profile) return [];
+  return logicalPlaces({ count, profile, network, placement });
+}

@@ -1,0 +1,245 @@
+// Use cases of cluster networks: create, read, rename, delete. The mapping to physical clusters is
+// in mapping.ts and is never shown.
+import { parseCidr } from "@railyard/lib/address";
+import { bug, refuse } from "@railyard/lib/errors";
+import { type ClusterNetworkId, newId } from "@railyard/lib/ids";
+import {
+  type ClusterNetwork,
+  DEFAULT_PREFIX,
+  PREFIX_LENGTH_MAX,
+} from "../domain/cluster-network.js";
+import { Faults } from "../domain/faults.js";
+import { type ClusterNetworkProfile, zonesOf } from "../domain/profile.js";
+import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import { checkBlock } from "../domain/subnet.js";
+import type {
+  AccountReads,
+  AccountRows,
+  ListQuery,
+  NetworkFilter,
+  Page,
+  ReadTx,
+  WriteTx,
+} from "../store/contract.js";
+import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
+import type { Mutation, ServiceContext, TenantCall } from "./context.js";
+import { accountOf, findNetwork, HOLDERS_MAX } from "./find.js";
+import { dropInterface } from "./interface-life.js";
+import { mapNetwork } from "./mapping.js";
+import { type Given, mutate } from "./mutate.js";
+import { checkNewName, chooseName, hasAny } from "./naming.js";
+import { type NamedRef, References } from "./references.js";
+import { dropSubnet } from "./subnet.js";
+
+const TYPE = RESOURCE_TYPE.clusterNetwork;
+
+export interface NetworkView {
+  readonly network: ClusterNetwork;
+  readonly vpc: NamedRef;
+}
+
+export interface CreateNetwork {
+  readonly profile: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly name: string;
+  /** Undefined: DEFAULT_PREFIX. */
+  readonly prefix: string | undefined;
+  readonly resourceGroupId: string;
+}
+
+/**
+ * Creates a network and maps it. Errors: every bad field at once; quota; no place for the profile.
+ */
+export function createNetwork<A>(
+  ctx: ServiceContext,
+  call: Mutation<NetworkView, A>,
+  input: CreateNetwork,
+): Promise<A> {
+  const account = accountOf(call.principal);
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(account);
+    const faults = new Faults();
+    const profile = await checkProfile(tx, faults, input);
+    const vpc = await ctx.catalog.get(tx, account, { kind: "vpc", id: input.vpcId });
+    if (!vpc) faults.missing("vpc_id", RESOURCE_TYPE.vpc, input.vpcId);
+    const prefix = checkPrefix(faults, input.prefix);
+    const taken = nameTaken(mine);
+    const name = await chooseName(faults, {
+      field: "name",
+      name: input.name,
+      rng: given.rng,
+      taken,
+    });
+    faults.throwIfAny();
+    if (!profile || !prefix || !vpc) throw bug("a fault was not recorded");
+    await mine.quotas.take("cluster-networks", 1);
+    const id = newId("clusterNetwork", given.rng);
+    const { zone, vpcId, resourceGroupId } = input;
+    const mapping = await mapNetwork(tx, ctx, { network: id, profile, zone });
+    const about = { id, name, profile: profile.name, zone, vpcId, resourceGroupId, prefix };
+    const network: ClusterNetwork = { ...newborn(given, account), ...about, ...mapping };
+    await mine.clusterNetworks.insert(network);
+    return networkView(ctx, tx, network);
+  });
+}
+
+export function getNetwork(
+  ctx: ServiceContext,
+  call: TenantCall,
+  id: ClusterNetworkId,
+): Promise<NetworkView> {
+  return ctx.store.read(async (tx) =>
+    networkView(ctx, tx, await findNetwork(tx.account(call.account), id)),
+  );
+}
+
+export function listNetworks(
+  ctx: ServiceContext,
+  call: TenantCall,
+  query: ListQuery<NetworkFilter>,
+): Promise<Page<NetworkView>> {
+  return ctx.store.read(async (tx) => {
+    const page = await tx.account(call.account).clusterNetworks.list(query);
+    const rows: NetworkView[] = [];
+    for (const row of page.rows) rows.push(await networkView(ctx, tx, row));
+    return { ...page, rows };
+  });
+}
+
+export interface UpdateNetwork {
+  readonly id: ClusterNetworkId;
+  readonly etag: string;
+  readonly mask: readonly string[];
+  readonly name: string;
+}
+
+/** Renames a network. */
+export function updateNetwork<A>(
+  ctx: ServiceContext,
+  call: Mutation<NetworkView, A>,
+  input: UpdateNetwork,
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(accountOf(call.principal));
+    const before = await findNetwork(mine, input.id);
+    const faults = new Faults();
+    checkMask(faults, input.mask, ["name"]);
+    const renamed = input.mask.includes("name") && input.name !== before.name;
+    const wish = { field: "cluster_network.name", name: input.name, taken: nameTaken(mine) };
+    if (renamed) await checkNewName(faults, wish);
+    faults.throwIfAny();
+    checkEtag(before, input.etag, TYPE);
+    if (!renamed) return networkView(ctx, tx, before);
+    const after = touched({ ...before, name: input.name }, given.rng);
+    await mine.clusterNetworks.update(after);
+    return networkView(ctx, tx, after);
+  });
+}
+
+export interface DeleteNetwork {
+  readonly id: ClusterNetworkId;
+  readonly etag: string;
+  /** Also deletes subnets, interfaces and reserved IPs; never instances. */
+  readonly cascade: boolean;
+}
+
+/** Deletes a network; its isolation id rests before it is used again. */
+export function deleteNetwork<A>(
+  ctx: ServiceContext,
+  call: Mutation<NetworkView, A>,
+  input: DeleteNetwork,
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(accountOf(call.principal));
+    const network = await findNetwork(mine, input.id);
+    checkEtag(network, input.etag, TYPE);
+    await refuseResidents(mine, network);
+    const subnets = await mine.subnets.ofNetwork(network.id);
+    if (!input.cascade && subnets.length > 0) {
+      throw refuse("precondition", `${TYPE} ${network.id} still has subnets`, {
+        reason: "CLUSTER_NETWORK_IN_USE_SUBNET_EXISTS",
+        resource: { type: TYPE, id: network.id },
+        holders: subnets
+          .slice(0, HOLDERS_MAX)
+          .map(({ id }) => ({ type: RESOURCE_TYPE.subnet, id })),
+      });
+    }
+    const until = given.at + ctx.settings.quarantineMs;
+    await dropInterfaces(mine, network, { given, until });
+    for (const subnet of subnets) await dropSubnet(mine, subnet);
+    const view = await networkView(ctx, tx, network);
+    await mine.clusterNetworks.delete(network.id);
+    await mine.quotas.giveBack("cluster-networks", 1);
+    await tx.isolation.rest(network.physicalClusterId, network.isolation.id, until);
+    return { ...view, network: lastState(network) };
+  });
+}
+
+async function checkProfile(
+  tx: WriteTx,
+  faults: Faults,
+  { profile: name, zone }: CreateNetwork,
+): Promise<ClusterNetworkProfile | undefined> {
+  const profile = await tx.profiles.clusterNetwork(name);
+  if (!profile) faults.missing("profile", RESOURCE_TYPE.clusterNetworkProfile, name);
+  if (!(await tx.zones.all()).some((z) => z.name === zone)) {
+    faults.missing("zone", RESOURCE_TYPE.zone, zone);
+    return undefined;
+  }
+  const zones = profile && zonesOf(profile, await tx.physicalClusters.all());
+  if (zones && !zones.includes(zone)) {
+    const description = `${name} is not offered in ${zone}, but in: ${zones.join(", ") || "none"}`;
+    faults.invalid("zone", description, "CLUSTER_NETWORK_PROFILE_ZONE_UNSUPPORTED");
+  }
+  return profile;
+}
+
+function checkPrefix(faults: Faults, text: string | undefined) {
+  if (text === undefined) return parseCidr(DEFAULT_PREFIX);
+  const prefix = checkBlock(faults, "subnet_prefixes[0].cidr", text);
+  if (prefix && prefix.prefix > PREFIX_LENGTH_MAX) {
+    const description = `must be /${PREFIX_LENGTH_MAX} or larger`;
+    faults.invalid("subnet_prefixes[0].cidr", description, "SUBNET_PREFIX_INVALID");
+  }
+  return prefix;
+}
+
+function nameTaken(mine: AccountReads) {
+  return (name: string) => hasAny(mine.clusterNetworks, { name });
+}
+
+async function networkView(
+  ctx: ServiceContext,
+  tx: ReadTx,
+  network: ClusterNetwork,
+): Promise<NetworkView> {
+  const vpc = await new References(ctx, tx, network.account).get("vpc", network.vpcId);
+  return { network, vpc };
+}
+
+async function refuseResidents(mine: AccountReads, { id }: ClusterNetwork): Promise<void> {
+  const residents = await mine.instances.list({
+    filter: { clusterNetworkId: id },
+    limit: HOLDERS_MAX,
+  });
+  if (residents.total === 0) return;
+  throw refuse("precondition", `an instance resides in ${TYPE} ${id}`, {
+    reason: "CLUSTER_NETWORK_IN_USE_INSTANCE_EXISTS",
+    resource: { type: TYPE, id },
+    holders: residents.rows.map((i) => ({ type: RESOURCE_TYPE.instance, id: i.id })),
+  });
+}
+
+async function dropInterfaces(
+  mine: AccountRows,
+  network: ClusterNetwork,
+  rest: { readonly given: Given; readonly until: number },
+): Promise<void> {
+  for (;;) {
+    const filter = { clusterNetworkId: network.id };
+    const page = await mine.interfaces.list({ filter, limit: HOLDERS_MAX });
+    for (const row of page.rows) await dropInterface(mine, row, rest);
+    if (!page.more) return;
+  }
+}

@@ -1,0 +1,191 @@
+// The whole desired state of one node, built from stored rows alone: the same generation always
+// gives the same content. What an instance must be read back as follows from it.
+import { formatIpv4 } from "@railyard/lib/address";
+import { factsDigest, nodeDigest } from "@railyard/lib/attest";
+import { bug } from "@railyard/lib/errors";
+import type { NodeId } from "@railyard/lib/ids";
+import type { Catalog } from "../catalog/contract.js";
+import { type Attachment, landings } from "../domain/attachment.js";
+import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
+import {
+  type DesiredAttachment,
+  type DesiredInstance,
+  type DesiredNode,
+  intendedFacts,
+} from "../domain/desired.js";
+import type { Instance, InstancePlacement } from "../domain/instance.js";
+import type { Node } from "../domain/node.js";
+import type { HardwareKind } from "../domain/physical-cluster.js";
+import type { Claim, ReadTx } from "../store/contract.js";
+import { epochOf } from "./epoch.js";
+
+/** What the node should have now. Throws `bug` when rows that must exist are missing. */
+export async function desiredNode(tx: ReadTx, catalog: Catalog, node: Node): Promise<DesiredNode> {
+  const hardware = present(await tx.hardware.get(node.hardware), "hardware", node.hardware);
+  const instances: DesiredInstance[] = [];
+  for (const instance of await tx.instancesOnNode(node.id)) {
+    const { placement } = instance;
+    if (placement?.phase !== "present") continue;
+    instances.push(await desiredInstance(tx, catalog, { instance, placement, hardware }));
+  }
+  instances.sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
+  return {
+    nodeId: node.id,
+    epoch: await epochOf(tx),
+    generation: node.generation,
+    vfsPerNic: hardware.nics.vfs,
+    instances,
+  };
+}
+
+/** Largest desired state of a node, in bytes: with its envelope it stays below the bus's limit. */
+const DESIRED_BYTES_MAX = 960 * 1024;
+
+/**
+ * Whether the node's desired state fits into one message. As JSON it is never smaller than on the
+ * wire. One instance alone always fits.
+ */
+export async function fitsMessage(tx: ReadTx, catalog: Catalog, id: NodeId): Promise<boolean> {
+  const node = present(await tx.nodes.get(id), "node", id);
+  if ((await tx.instancesOnNode(id)).length <= 1) return true;
+  const { instances } = await desiredNode(tx, catalog, node);
+  return Buffer.byteLength(JSON.stringify(instances)) <= DESIRED_BYTES_MAX;
+}
+
+/** Digest that each of the node's instances must be read back with, by instance id. */
+export function intendedDigests(desired: DesiredNode): ReadonlyMap<string, string> {
+  return new Map(
+    desired.instances.map((instance) => [
+      instance.instanceId,
+      factsDigest(intendedFacts(instance)),
+    ]),
+  );
+}
+
+/** Digest that the whole node must be read back with. */
+export function intendedNodeDigest(desired: DesiredNode): string {
+  return nodeDigest(intendedDigests(desired));
+}
+
+interface Placed {
+  readonly instance: Instance;
+  readonly placement: InstancePlacement;
+  readonly hardware: HardwareKind;
+}
+
+async function desiredInstance(
+  tx: ReadTx,
+  catalog: Catalog,
+  { instance, placement, hardware }: Placed,
+): Promise<DesiredInstance> {
+  const { id, name, bootCount, spec, account } = instance;
+  const get = async <K extends CatalogKind>(kind: K, itemId: string) =>
+    present(await catalog.get(tx, account, { kind, id: itemId }), kind, itemId);
+  const profile = await tx.profiles.instance(instance.profile);
+  const claim = present(await tx.claims.ofInstance(id), "claim", id);
+  const image = await get("image", spec.imageId);
+  const volumes = await all(spec.volumeIds, (volume) => get("volume", volume));
+  const keys = await all(spec.keyIds, (key) => get("key", key));
+  const nics = [spec.primaryNetworkAttachment, ...spec.networkAttachments];
+  return {
+    instanceId: id,
+    name,
+    bootCount,
+    vcpu: claim.vcpu,
+    memoryMib: claim.memoryMib,
+    gpus: placement.pairs.map(({ gpu }) => gpu),
+    attachments: await desiredAttachments(tx, {
+      instance,
+      placement,
+      claim,
+      speedGbps: hardware.nics.speedGbps,
+      layout: profile?.attachmentLayout ?? "blocked",
+    }),
+    image: imageOf(image),
+    volumes: [
+      ...(spec.bootVolume ? [{ ...volumeOf(spec.bootVolume), boot: true }] : []),
+      ...volumes.map((volume) => ({ ...volumeOf(volume), boot: false })),
+    ],
+    vpcNics: nics.map(({ subnetId, mac }) => ({ subnetId, mac })),
+    metadataService: spec.metadataService,
+    userData: spec.userData,
+    sshKeys: keys.map(({ publicKey }) => publicKey),
+  };
+}
+
+interface Attaching {
+  readonly instance: Instance;
+  readonly placement: InstancePlacement;
+  readonly claim: Claim;
+  readonly speedGbps: number;
+  readonly layout: "blocked" | "strided";
+}
+
+async function desiredAttachments(
+  tx: ReadTx,
+  of: Attaching,
+): Promise<readonly DesiredAttachment[]> {
+  const rows = await tx.everyone.attachments.ofInstance(of.instance.id);
+  const lands = landings({
+    count: rows.length,
+    pairs: of.placement.pairs.length,
+    nicSpeedGbps: of.speedGbps,
+    layout: of.layout,
+  });
+  return all(rows, async (row, position) => {
+    const { pair, speedGbps } = present(lands[position], "landing", row.id);
+    const { rail } = present(of.placement.pairs[pair], "pair", row.id);
+    const vf = present(
+      of.claim.vfs.find(({ attachmentId }) => attachmentId === row.id),
+      "VF",
+      row.id,
+    );
+    const rateMbps = speedGbps * 1_000;
+    const where = { attachmentId: row.id, position, rail, pair, nic: vf.nic, vf: vf.vf, rateMbps };
+    return { ...where, ...(await networkSide(tx, row)) };
+  });
+}
+
+async function networkSide(
+  tx: ReadTx,
+  row: Attachment,
+): Promise<Pick<DesiredAttachment, "mac" | "address" | "isolation" | "mtu" | "spoofCheck">> {
+  const { interfaces, reservedIps, subnets, clusterNetworks } = tx.everyone;
+  const iface = present(await interfaces.get(row.interfaceId), "interface", row.interfaceId);
+  const ip = present(await reservedIps.get(iface.primaryIpId), "reserved IP", iface.primaryIpId);
+  const subnet = present(await subnets.get(iface.subnetId), "subnet", iface.subnetId);
+  const networkId = row.clusterNetworkId;
+  const network = present(await clusterNetworks.get(networkId), "cluster network", networkId);
+  const profile = await tx.profiles.clusterNetwork(network.profile);
+  return {
+    mac: iface.mac,
+    address: `${formatIpv4(ip.address)}/${subnet.cidr.prefix}`,
+    isolation: network.isolation,
+    mtu: present(profile, "cluster network profile", network.profile).mtu,
+    spoofCheck: !iface.allowIpSpoofing,
+  };
+}
+
+function imageOf(image: Extract<CatalogItem, { kind: "image" }>): DesiredInstance["image"] {
+  const { id, path, sha256, sizeBytes } = image;
+  return { id, path, sha256, sizeBytes };
+}
+
+function volumeOf(volume: { readonly id: string; readonly capacityGib: number }) {
+  return { id: volume.id, capacityGib: volume.capacityGib };
+}
+
+/** One after the other: a transaction answers one question at a time. */
+async function all<T, R>(
+  items: readonly T[],
+  fn: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const out: R[] = [];
+  for (const [index, item] of items.entries()) out.push(await fn(item, index));
+  return out;
+}
+
+function present<T>(value: T | undefined, what: string, id: string): T {
+  if (value === undefined) throw bug(`${what} ${id} of a placed instance is missing`);
+  return value;
+}

@@ -1,0 +1,215 @@
+// Use cases of instances that exist: read, rename, set policies, stop, delete. Creating and
+// starting have files of their own; what happens after absence was observed is in
+// instance-leave.ts.
+import { type RailyardError, refuse } from "@railyard/lib/errors";
+import type { InstanceId } from "@railyard/lib/ids";
+import type { Attachment } from "../domain/attachment.js";
+import type { ClusterNetwork } from "../domain/cluster-network.js";
+import { Faults } from "../domain/faults.js";
+import {
+  ACTION_STATUSES,
+  allows,
+  type Instance,
+  type InstanceAction,
+  type InstanceSpec,
+  toStopped,
+  toStopping,
+} from "../domain/instance.js";
+import type { InstanceProfile } from "../domain/profile.js";
+import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import type { AccountReads, InstanceFilter, ListQuery, Page, ReadTx } from "../store/contract.js";
+import { checkEtag, checkMask, touched } from "./change.js";
+import type { Mutation, ServiceContext, TenantCall } from "./context.js";
+import { accountOf, findInstance } from "./find.js";
+import { beginDelete, leaveHost } from "./instance-leave.js";
+import { type MutationGiven, mutate } from "./mutate.js";
+import { checkNewName, hasAny } from "./naming.js";
+import { type NamedRef, References } from "./references.js";
+
+const TYPE = RESOURCE_TYPE.instance;
+
+export interface InstanceView {
+  readonly instance: Instance;
+  /** Undefined when it is no longer on offer. */
+  readonly profile: InstanceProfile | undefined;
+  readonly network: ClusterNetwork | undefined;
+  /** In order of position. */
+  readonly attachments: readonly Attachment[];
+  readonly vpc: NamedRef;
+  readonly image: NamedRef;
+  /** Undefined when it boots from local disk. */
+  readonly bootVolume: NamedRef | undefined;
+  readonly volumes: readonly NamedRef[];
+  readonly keys: readonly NamedRef[];
+  /** Of the VPC network attachments, the primary first. */
+  readonly vpcSubnets: readonly NamedRef[];
+}
+
+export function getInstance(
+  ctx: ServiceContext,
+  call: TenantCall,
+  id: InstanceId,
+): Promise<InstanceView> {
+  return ctx.store.read(async (tx) =>
+    instanceView(ctx, tx, await findInstance(tx.account(call.account), id)),
+  );
+}
+
+export function listInstances(
+  ctx: ServiceContext,
+  call: TenantCall,
+  query: ListQuery<InstanceFilter>,
+): Promise<Page<InstanceView>> {
+  return ctx.store.read(async (tx) => {
+    const page = await tx.account(call.account).instances.list(query);
+    const rows: InstanceView[] = [];
+    for (const row of page.rows) rows.push(await instanceView(ctx, tx, row));
+    return { ...page, rows };
+  });
+}
+
+export interface UpdateInstance {
+  readonly id: InstanceId;
+  readonly etag: string;
+  readonly mask: readonly string[];
+  readonly name: string;
+  readonly metadataService: InstanceSpec["metadataService"];
+  readonly hostFailure: InstanceSpec["hostFailure"];
+}
+
+/** Renames an instance or changes its settings, on its machine too when it has one. */
+export function updateInstance<A>(
+  ctx: ServiceContext,
+  call: Mutation<InstanceView, A>,
+  input: UpdateInstance,
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(accountOf(call.principal));
+    const before = await findInstance(mine, input.id);
+    const faults = new Faults();
+    checkMask(faults, input.mask, ["name", "metadata_service", "availability_policy"]);
+    const after = masked(before, input);
+    const wish = { field: "instance.name", name: after.name, taken: instanceNameTaken(mine) };
+    if (after.name !== before.name) await checkNewName(faults, wish);
+    faults.throwIfAny();
+    checkEtag(before, input.etag, TYPE);
+    if (sameSettings(before, after)) return instanceView(ctx, tx, before);
+    const { placement } = before;
+    if (placement?.phase === "present" && !sameOnNode(before, after)) {
+      await tx.outbox.raise(placement.nodeId);
+    }
+    const written = touched(after, given.rng);
+    await mine.instances.update(written);
+    return instanceView(ctx, tx, written);
+  });
+}
+
+/** Stops an instance; it holds its host until it was seen gone. */
+export function stopInstance<A>(
+  ctx: ServiceContext,
+  call: Mutation<InstanceView, A>,
+  input: { readonly id: InstanceId; readonly etag: string },
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(accountOf(call.principal));
+    const instance = await findInstance(mine, input.id);
+    checkEtag(instance, input.etag, TYPE);
+    if (!allows(instance, "stop")) throw refuseStatus(instance, "stop");
+    const placement = await leaveHost(tx, instance);
+    const after = placement ? toStopping(instance, placement) : toStopped(instance);
+    const written = touched(after, given.rng);
+    await mine.instances.update(written);
+    tellInstance(given, written);
+    return instanceView(ctx, tx, written);
+  });
+}
+
+/** Deletes an instance in any status; a second delete answers with it as it is. */
+export function deleteInstance<A>(
+  ctx: ServiceContext,
+  call: Mutation<InstanceView, A>,
+  input: { readonly id: InstanceId; readonly etag: string },
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const instance = await findInstance(tx.account(accountOf(call.principal)), input.id);
+    checkEtag(instance, input.etag, TYPE);
+    const view = await instanceView(ctx, tx, instance);
+    if (instance.status === "deleting") return view;
+    const { quarantineMs } = ctx.settings;
+    const deleting = await beginDelete(tx, { ...given, quarantineMs }, instance);
+    tellInstance(given, deleting);
+    return { ...view, instance: deleting };
+  });
+}
+
+/** Logs, once it is committed, where the instance stands from now on. */
+export function tellInstance({ tell }: MutationGiven, instance: Instance): void {
+  const { id, clusterNetworkId, placement, status, statusReasons } = instance;
+  const where = { instanceId: id, networkId: clusterNetworkId, nodeId: placement?.nodeId };
+  tell({ ...where, status, reason: statusReasons[0]?.code }, "instance changed");
+}
+
+/** The refusal of an action that the present status does not allow. */
+export function refuseStatus(instance: Instance, action: InstanceAction): RailyardError {
+  const { id, status } = instance;
+  const allowed = ACTION_STATUSES[action].join(", ");
+  const held = status === "failed" ? " and is still being taken off its host" : "";
+  const text = `${TYPE} ${id} is ${status}${held}; ${action} is allowed from: ${allowed}`;
+  return refuse("precondition", text, {
+    reason: "INSTANCE_STATUS_CONFLICT",
+    resource: { type: TYPE, id },
+    metadata: { status, allowed },
+  });
+}
+
+export function instanceNameTaken(mine: AccountReads) {
+  return (name: string) => hasAny(mine.instances, { name });
+}
+
+/** The instance with everything that its references show. */
+export async function instanceView(
+  ctx: ServiceContext,
+  tx: ReadTx,
+  instance: Instance,
+): Promise<InstanceView> {
+  const { account, spec, clusterNetworkId } = instance;
+  const mine = tx.account(account);
+  const refs = new References(ctx, tx, account);
+  const nics = [spec.primaryNetworkAttachment, ...spec.networkAttachments];
+  return {
+    instance,
+    profile: await tx.profiles.instance(instance.profile),
+    network: clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId)),
+    attachments: await mine.attachments.ofInstance(instance.id),
+    vpc: await refs.get("vpc", instance.vpcId),
+    image: await refs.get("image", spec.imageId),
+    bootVolume: spec.bootVolume && (await refs.get("volume", spec.bootVolume.id)),
+    volumes: await refs.all("volume", spec.volumeIds),
+    keys: await refs.all("key", spec.keyIds),
+    vpcSubnets: await refs.all(
+      "vpcSubnet",
+      nics.map((nic) => nic.subnetId),
+    ),
+  };
+}
+
+function masked(before: Instance, { mask, ...values }: UpdateInstance): Instance {
+  const { metadataService, hostFailure } = values;
+  const spec = {
+    ...before.spec,
+    ...(mask.includes("metadata_service") && { metadataService }),
+    ...(mask.includes("availability_policy") && { hostFailure }),
+  };
+  return { ...before, spec, ...(mask.includes("name") && { name: values.name }) };
+}
+
+function sameSettings(a: Instance, b: Instance): boolean {
+  return sameOnNode(a, b) && a.spec.hostFailure === b.spec.hostFailure;
+}
+
+/** Whether the settings that are part of a node's desired state are the same. */
+function sameOnNode(a: Instance, b: Instance): boolean {
+  const [x, y] = [a.spec.metadataService, b.spec.metadataService];
+  const same = x.enabled === y.enabled && x.protocol === y.protocol && x.hopLimit === y.hopLimit;
+  return same && a.name === b.name;
+}

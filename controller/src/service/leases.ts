@@ -1,0 +1,47 @@
+// Which nodes are alive: heartbeats kept in memory, so that ten thousand a second cost no durable
+// write. A restart forgets them; every node is then stale until its next heartbeat.
+import type { Clock } from "@railyard/lib/clock";
+import type { NodeId } from "@railyard/lib/ids";
+
+/** The last sign of life of one node's present session. */
+export interface Pulse {
+  readonly session: string;
+  readonly epoch: bigint;
+  readonly acceptedGeneration: bigint;
+  readonly appliedGeneration: bigint;
+  readonly digest: string;
+  /** Wall time for display, milliseconds. */
+  readonly at: number;
+  /** Monotonic time for the lease, milliseconds. */
+  readonly monotonicAt: number;
+}
+
+export class Leases {
+  private readonly pulses = new Map<NodeId, Pulse>();
+
+  constructor(
+    private readonly clock: Clock,
+    /** How long one heartbeat keeps a node alive, milliseconds. */
+    readonly leaseMs: number,
+  ) {}
+
+  beat(node: NodeId, pulse: Omit<Pulse, "at" | "monotonicAt">): void {
+    const { clock } = this;
+    this.pulses.set(node, { ...pulse, at: clock.now(), monotonicAt: clock.monotonic() });
+  }
+
+  /** The node's last pulse, however old. */
+  last(node: NodeId): Pulse | undefined {
+    return this.pulses.get(node);
+  }
+
+  /** Whether the node's lease has not run out. */
+  fresh(node: NodeId): boolean {
+    const pulse = this.pulses.get(node);
+    return pulse !== undefined && this.clock.monotonic() - pulse.monotonicAt <= this.leaseMs;
+  }
+
+  forget(node: NodeId): void {
+    this.pulses.delete(node);
+  }
+}

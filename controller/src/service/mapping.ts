@@ -1,0 +1,119 @@
+// Maps a cluster network to one physical cluster, in secret: at its creation, and again while it
+// is empty, when its cluster has no hardware for what the tenant wants to start.
+import { refuse } from "@railyard/lib/errors";
+import type { ClusterNetworkId, PhysicalClusterId } from "@railyard/lib/ids";
+import type { ClusterNetwork } from "../domain/cluster-network.js";
+import type { PhysicalCluster } from "../domain/physical-cluster.js";
+import {
+  type ClusterNetworkProfile,
+  hardwareFits,
+  type InstanceProfile,
+} from "../domain/profile.js";
+import type { ReadTx, WriteTx } from "../store/contract.js";
+import type { ServiceContext } from "./context.js";
+import { freeWholeNodes } from "./fleet.js";
+import type { Given } from "./mutate.js";
+import { hasAny } from "./naming.js";
+
+type Mapping = Pick<ClusterNetwork, "physicalClusterId" | "isolation">;
+
+interface MappingWish {
+  readonly network: ClusterNetworkId;
+  readonly profile: ClusterNetworkProfile;
+  readonly zone: string;
+}
+
+/**
+ * Takes an isolation id on the compatible cluster with most free whole nodes, then by name.
+ * Throws `precondition` CLUSTER_NETWORK_PROFILE_UNAVAILABLE when there is none.
+ */
+export async function mapNetwork(
+  tx: WriteTx,
+  ctx: ServiceContext,
+  wish: MappingWish,
+): Promise<Mapping> {
+  const [best] = await candidates(tx, ctx, wish);
+  const mapping = best && (await take(tx, best, wish.network));
+  if (mapping) return mapping;
+  const text = `no place for cluster network profile ${wish.profile.name} is free in ${wish.zone}`;
+  throw refuse("precondition", text, { reason: "CLUSTER_NETWORK_PROFILE_UNAVAILABLE" });
+}
+
+/**
+ * The network, moved to a cluster that has hardware for `wanted` when its own has none and no
+ * instance resides in it; otherwise as it was. The old isolation id goes through quarantine.
+ */
+export async function remapEmptyNetwork(
+  tx: WriteTx,
+  ctx: ServiceContext,
+  move: {
+    readonly network: ClusterNetwork;
+    readonly wanted: InstanceProfile;
+    readonly given: Given;
+  },
+): Promise<ClusterNetwork> {
+  const { network, wanted, given } = move;
+  const { zone } = network;
+  if (await hasHardware(tx, { zone, cluster: network.physicalClusterId }, wanted)) return network;
+  const { instances, clusterNetworks } = tx.account(network.account);
+  if (await hasAny(instances, { clusterNetworkId: network.id })) return network;
+  const profile = await tx.profiles.clusterNetwork(network.profile);
+  if (!profile) return network;
+  const wish = { network: network.id, profile, zone };
+  for (const cluster of await candidates(tx, ctx, wish)) {
+    if (!(await hasHardware(tx, { zone, cluster: cluster.id }, wanted))) continue;
+    const mapping = await take(tx, cluster, network.id);
+    if (!mapping) continue;
+    const until = given.at + ctx.settings.quarantineMs;
+    await tx.isolation.rest(network.physicalClusterId, network.isolation.id, until);
+    const moved = { ...network, ...mapping };
+    await clusterNetworks.update(moved);
+    return moved;
+  }
+  return network;
+}
+
+async function candidates(
+  tx: ReadTx,
+  ctx: ServiceContext,
+  { profile, zone }: MappingWish,
+): Promise<readonly PhysicalCluster[]> {
+  const ranked: { readonly cluster: PhysicalCluster; readonly free: number }[] = [];
+  for (const cluster of await tx.physicalClusters.all()) {
+    const compatible =
+      cluster.enabled && cluster.zone === zone && profile.clusterTypes.includes(cluster.type);
+    if (!compatible || (await tx.isolation.free(cluster.id)) === 0) continue;
+    ranked.push({ cluster, free: await freeWholeNodes(tx, ctx, cluster.id) });
+  }
+  ranked.sort((a, b) => b.free - a.free || (a.cluster.name < b.cluster.name ? -1 : 1));
+  return ranked.map(({ cluster }) => cluster);
+}
+
+async function take(
+  tx: WriteTx,
+  cluster: PhysicalCluster,
+  network: ClusterNetworkId,
+): Promise<Mapping | undefined> {
+  const id = await tx.isolation.take(cluster.id, network);
+  if (id === undefined) return undefined;
+  return { physicalClusterId: cluster.id, isolation: { kind: cluster.isolation.kind, id } };
+}
+
+/**
+ * Whether any server of the zone, or of one cluster in it, could ever hold an instance of the
+ * profile, whatever is taken or down now.
+ */
+export async function hasHardware(
+  tx: ReadTx,
+  where: { readonly zone: string; readonly cluster: PhysicalClusterId | undefined },
+  wanted: InstanceProfile,
+): Promise<boolean> {
+  const { zone, cluster } = where;
+  for (const node of await tx.nodes.all()) {
+    if (node.retired || node.zone !== zone) continue;
+    if (cluster && node.physicalClusterId !== cluster) continue;
+    const hardware = await tx.hardware.get(node.hardware);
+    if (hardware && hardwareFits(hardware, wanted)) return true;
+  }
+  return false;
+}

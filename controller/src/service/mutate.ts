@@ -1,0 +1,120 @@
+// The shape of every mutation: one transaction that checks the request id, does the work, records
+// the answer; validate_only runs all of it and writes nothing. Knows nothing of any noun.
+import { refuse } from "@railyard/lib/errors";
+import type { AccountId } from "@railyard/lib/ids";
+import { type Rng, seededRng } from "@railyard/lib/rng";
+import type { Cause, WriteTx } from "../store/contract.js";
+import type { Mutation, ServiceContext } from "./context.js";
+import { refuseReadOnly } from "./read-only.js";
+
+/** What `fn` may use beside `tx`: drawn before the transaction, so a second run draws the same. */
+export interface Given {
+  /** Wall time of the call, milliseconds. */
+  readonly at: number;
+  readonly rng: Rng;
+}
+
+/** What a mutation is given beside `tx`. */
+export interface MutationGiven extends Given {
+  /** Logs a change of state once it is committed, with the caller; not for a dry run or repeat. */
+  tell(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+const SEED_BYTES = 32;
+
+type Head = Pick<Mutation<unknown, unknown>, "principal" | "method" | "requestId">;
+
+/** Carries a value out of a transaction that must not be kept. */
+class Unwritten<Answer> extends Error {
+  constructor(readonly answer: Answer) {
+    super("validate_only");
+  }
+}
+
+/**
+ * Runs `fn` in one transaction and resolves with the caller's answer after the durable commit, then
+ * nudges the relay. A repeated request id with the same content gets the first answer again.
+ * Errors: whatever `fn` throws; `exists` REQUEST_ID_REUSED; `unavailable` STORE_READ_ONLY.
+ */
+export async function mutate<Value, Answer>(
+  ctx: ServiceContext,
+  call: Mutation<Value, Answer>,
+  fn: (tx: WriteTx, given: MutationGiven) => Promise<Value>,
+): Promise<Answer> {
+  const at = ctx.clock.now();
+  const seed = streamOf(ctx.rng, scopeOf(call.principal.account)).bytes(SEED_BYTES);
+  const who = { principal: call.principal.id, rpc: call.method, requestId: call.requestId };
+  let told: (() => void)[] = [];
+  const tell: MutationGiven["tell"] = (fields, message) =>
+    void told.push(() => ctx.log.info({ ...fields, ...who }, message));
+  try {
+    const answer = await ctx.store.write(causeOf(call, at), async (tx) => {
+      told = [];
+      const first = await firstAnswer(tx, call);
+      if (first) return first;
+      await refuseReadOnly(tx);
+      const made = call.answer(await fn(tx, { at, rng: seededRng(seed), tell }));
+      if (call.validateOnly) throw new Unwritten(made);
+      await record(tx, call, { answer: call.encode(made), at });
+      return made;
+    });
+    for (const say of told) say();
+    ctx.nudgeRelay();
+    return answer;
+  } catch (err) {
+    if (err instanceof Unwritten) return err.answer as Answer;
+    throw err;
+  }
+}
+
+const streams = new WeakMap<Rng, Map<string, Rng>>();
+
+/**
+ * One stream of chance per account: what one account does never changes what another draws. Kept,
+ * since a fresh fork of a repeatable generator would draw the same again.
+ */
+export function streamOf(rng: Rng, scope: string): Rng {
+  const known = streams.get(rng) ?? new Map<string, Rng>();
+  streams.set(rng, known);
+  const stream = known.get(scope) ?? rng.fork(scope);
+  known.set(scope, stream);
+  return stream;
+}
+
+function causeOf(call: Head, at: number): Cause {
+  const { principal, method, requestId } = call;
+  return {
+    by: principal.id,
+    method,
+    at,
+    ...(requestId && { requestId }),
+    ...(principal.account && { account: principal.account }),
+  };
+}
+
+function scopeOf(account: AccountId | undefined): string {
+  return account ?? "operator";
+}
+
+async function firstAnswer<A>(tx: WriteTx, call: Mutation<never, A>): Promise<A | undefined> {
+  if (!call.requestId) return undefined;
+  const scope = scopeOf(call.principal.account);
+  const before = await tx.requests.get(scope, call.method, call.requestId);
+  if (!before) return undefined;
+  if (before.hash === call.requestHash) return call.decode(before.answer);
+  throw refuse("exists", "request_id was used before with another request", {
+    reason: "REQUEST_ID_REUSED",
+    fields: [{ field: "request_id", description: "was used before with another request" }],
+  });
+}
+
+async function record<A>(
+  tx: WriteTx,
+  call: Mutation<never, A>,
+  made: { readonly answer: Uint8Array; readonly at: number },
+): Promise<void> {
+  if (!call.requestId) return;
+  const scope = scopeOf(call.principal.account);
+  const { method, requestId, requestHash: hash } = call;
+  await tx.requests.insert({ scope, method, requestId, hash, ...made });
+}

@@ -1,0 +1,52 @@
+// Gives an object its name inside a transaction: the one asked for, when it is well formed and
+// free, or four random words that are.
+import { refuse } from "@railyard/lib/errors";
+import type { Rng } from "@railyard/lib/rng";
+import type { Faults } from "../domain/faults.js";
+import { checkName, randomName } from "../domain/names.js";
+import type { Listed } from "../store/contract.js";
+
+const DRAWS_MAX = 16;
+
+export interface NameWish {
+  readonly field: string;
+  /** Empty: four random words. */
+  readonly name: string;
+  readonly rng: Rng;
+  /** Whether another object in the same scope has the name. */
+  taken(name: string): Promise<boolean>;
+}
+
+/** The name to use. Adds a fault when the one asked for is malformed, reserved or taken. */
+export async function chooseName(faults: Faults, wish: NameWish): Promise<string> {
+  if (wish.name === "") return drawName(wish);
+  await checkNewName(faults, wish);
+  return wish.name;
+}
+
+/** Adds a fault unless the name is well formed and free; an empty one is malformed. */
+export async function checkNewName(faults: Faults, wish: Omit<NameWish, "rng">): Promise<void> {
+  if (!checkName(faults, wish.field, wish.name) || !(await wish.taken(wish.name))) return;
+  faults.add({
+    code: "exists",
+    field: wish.field,
+    description: `the name ${wish.name} is taken`,
+    reason: "NAME_TAKEN",
+  });
+}
+
+async function drawName({ rng, taken }: NameWish): Promise<string> {
+  for (let draw = 0; draw < DRAWS_MAX; draw++) {
+    const name = randomName(rng);
+    if (!(await taken(name))) return name;
+  }
+  throw refuse("unavailable", "no free random name was found; give one");
+}
+
+/** Whether a list has any row that matches the filter. */
+export async function hasAny<Filter>(
+  rows: Listed<unknown, Filter>,
+  filter: Filter,
+): Promise<boolean> {
+  return (await rows.list({ filter, limit: 1 })).total > 0;
+}

@@ -1,0 +1,215 @@
+// Nodes as operators see them, and what operators do to them: enrol an agent, cordon, uncordon.
+// What agents say is dealt with in hello.ts and status.ts.
+import { isBusPublicKey } from "@railyard/lib/bus/identity";
+import { canonicalJson, sha256Hex } from "@railyard/lib/canonical";
+import { invalidField, notFound, refuse } from "@railyard/lib/errors";
+import type { NodeId } from "@railyard/lib/ids";
+import { spoilsNode } from "../domain/declaration.js";
+import { type Node, SUPERSEDED_MAX } from "../domain/node.js";
+import type { HardwareKind } from "../domain/physical-cluster.js";
+import type { NodeClaims, Page, ReadTx, WriteTx } from "../store/contract.js";
+import type { Mutation, ServiceContext } from "./context.js";
+import { epochOf } from "./epoch.js";
+import { isQuarantined } from "./fleet.js";
+import type { Pulse } from "./leases.js";
+import type { Listing } from "./listing.js";
+import { mutate } from "./mutate.js";
+import { pageByName } from "./page-by-name.js";
+
+/** After how many lease times without a heartbeat a suspect node counts as lost. */
+const LOST_LEASES = 3;
+
+export type NodeState = "declared" | "ready" | "suspect" | "lost" | "quarantined";
+
+export interface NodeView {
+  readonly node: Node;
+  readonly state: NodeState;
+  readonly etag: string;
+  readonly physicalCluster: string;
+  readonly hardware: HardwareKind | undefined;
+  readonly epoch: bigint;
+  readonly pulse: Pulse | undefined;
+  readonly claims: NodeClaims;
+}
+
+export interface NodeFilter {
+  readonly name?: string;
+  readonly zone?: string;
+  readonly physicalCluster?: string;
+  readonly leafGroup?: string;
+  readonly state?: NodeState;
+}
+
+/** One page of declared nodes, by name. */
+export async function listNodes(
+  ctx: ServiceContext,
+  wish: Listing & { readonly filter: NodeFilter },
+): Promise<Page<NodeView>> {
+  const { name, zone, leafGroup, physicalCluster, state } = wish.filter;
+  return ctx.store.read(async (tx) => {
+    const clusters = new Map((await tx.physicalClusters.all()).map((c) => [c.id, c.name]));
+    const matching = (await tx.nodes.all()).filter(
+      (node) =>
+        !node.retired &&
+        (name === undefined || node.name === name) &&
+        (zone === undefined || node.zone === zone) &&
+        (leafGroup === undefined || node.leafGroup === leafGroup) &&
+        (physicalCluster === undefined ||
+          clusters.get(node.physicalClusterId) === physicalCluster) &&
+        (state === undefined || stateOf(ctx, node) === state),
+    );
+    const page = pageByName(matching, wish);
+    const rows: NodeView[] = [];
+    for (const node of page.rows) rows.push(await viewOf(tx, ctx, node));
+    return { ...page, rows };
+  });
+}
+
+/** Throws `notFound`. */
+export async function getNode(ctx: ServiceContext, id: NodeId): Promise<NodeView> {
+  return ctx.store.read(async (tx) => viewOf(tx, ctx, await findNode(tx, id)));
+}
+
+export interface JoinToken {
+  readonly node: Node;
+}
+
+/**
+ * Lets the agent that holds this key speak for the node; whatever spoke for it before no longer
+ * may. Errors: `notFound` NODE_NOT_DECLARED; `invalid` NODE_CREDENTIAL_INVALID; `exists`
+ * NODE_CREDENTIAL_TAKEN.
+ */
+export async function createJoinToken<A>(
+  ctx: ServiceContext,
+  call: Mutation<JoinToken, A>,
+  input: { readonly nodeName: string; readonly publicKey: string },
+): Promise<A> {
+  const { nodeName, publicKey } = input;
+  if (!isBusPublicKey(publicKey)) {
+    const text = "must be the public key of an nkey user";
+    throw invalidField("public_key", text, "NODE_CREDENTIAL_INVALID");
+  }
+  const answer = await mutate(ctx, call, async (tx, { tell }) => {
+    const node = await tx.nodes.byName(nodeName);
+    if (!node || node.retired) {
+      throw refuse("notFound", `no server called ${nodeName} is declared`, {
+        reason: "NODE_NOT_DECLARED",
+        resource: { type: "node", id: nodeName },
+        fields: [{ field: "node_name", description: "names no declared server" }],
+      });
+    }
+    const other = (await tx.nodes.all()).find((n) => n.publicKey === publicKey && n.id !== node.id);
+    if (other) {
+      throw refuse("exists", `the public key belongs to node ${other.id}`, {
+        reason: "NODE_CREDENTIAL_TAKEN",
+        fields: [{ field: "public_key", description: "belongs to another node" }],
+      });
+    }
+    const gone = node.session === undefined ? [] : [node.session];
+    const enrolled: Node = {
+      ...node,
+      publicKey,
+      incarnation: node.incarnation + 1,
+      session: undefined,
+      superseded: [...gone, ...node.superseded].slice(0, SUPERSEDED_MAX),
+    };
+    await tx.nodes.update(enrolled);
+    tell({ nodeId: node.id, incarnation: enrolled.incarnation }, "node enrolled");
+    return { node: enrolled };
+  });
+  ctx.nudgeEnrolment();
+  return answer;
+}
+
+export interface Cordon {
+  readonly id: NodeId;
+  /** Empty: whatever is there. */
+  readonly etag: string;
+  readonly reason: string;
+}
+
+/** Gives the node no new work. Errors: `notFound`; `conflict` ETAG_MISMATCH. */
+export function cordonNode<A>(
+  ctx: ServiceContext,
+  call: Mutation<NodeView, A>,
+  { reason, ...which }: Cordon,
+): Promise<A> {
+  return changeNode(ctx, call, {
+    ...which,
+    change: (node) => ({ ...node, cordoned: true, cordonReason: reason }),
+  });
+}
+
+/**
+ * The operator's word that the node may be used again: it may have work, and its flags are gone.
+ * Errors: `notFound`; `conflict` ETAG_MISMATCH.
+ */
+export function uncordonNode<A>(
+  ctx: ServiceContext,
+  call: Mutation<NodeView, A>,
+  which: Omit<Cordon, "reason">,
+): Promise<A> {
+  return changeNode(ctx, call, {
+    ...which,
+    change: (node) => ({ ...node, cordoned: false, cordonReason: "", flags: [] }),
+  });
+}
+
+function changeNode<A>(
+  ctx: ServiceContext,
+  call: Mutation<NodeView, A>,
+  { id, etag, change }: Omit<Cordon, "reason"> & { readonly change: (node: Node) => Node },
+): Promise<A> {
+  return mutate(ctx, call, async (tx: WriteTx, { tell }) => {
+    const node = await findNode(tx, id);
+    if (etag !== "" && etag !== etagOf(node)) {
+      throw refuse("conflict", `node ${id} has changed since its etag was read`, {
+        reason: "ETAG_MISMATCH",
+        resource: { type: "node", id },
+      });
+    }
+    const after = change(node);
+    await tx.nodes.update(after);
+    tell({ nodeId: id, cordoned: after.cordoned, why: after.cordonReason }, "node changed");
+    return viewOf(tx, ctx, after);
+  });
+}
+
+/** Where the node stands at this moment. */
+export function stateOf(ctx: ServiceContext, node: Node): NodeState {
+  if (isQuarantined(node) || node.mismatches.some(spoilsNode)) return "quarantined";
+  if (node.session === undefined) return "declared";
+  if (ctx.leases.fresh(node.id)) return "ready";
+  const pulse = ctx.leases.last(node.id);
+  const silentMs = pulse ? ctx.clock.monotonic() - pulse.monotonicAt : 0;
+  return silentMs > LOST_LEASES * ctx.leases.leaseMs ? "lost" : "suspect";
+}
+
+async function findNode(tx: ReadTx, id: NodeId): Promise<Node> {
+  const node = await tx.nodes.get(id);
+  if (!node || node.retired) throw notFound("node", id);
+  return node;
+}
+
+async function viewOf(tx: ReadTx, ctx: ServiceContext, node: Node): Promise<NodeView> {
+  const cluster = await tx.physicalClusters.get(node.physicalClusterId);
+  return {
+    node,
+    state: stateOf(ctx, node),
+    etag: etagOf(node),
+    physicalCluster: cluster?.name ?? "",
+    hardware: await tx.hardware.get(node.hardware),
+    epoch: await epochOf(tx),
+    pulse: ctx.leases.last(node.id),
+    claims: await tx.claims.ofNode(node.id),
+  };
+}
+
+/** Changes with what an operator declares or does, and with what flags it. */
+function etagOf(node: Node): string {
+  const { id, serial, hardware, leafGroup, cordoned, cordonReason, incarnation } = node;
+  const flags = node.flags.map(({ code, at }) => ({ code, at }));
+  return sha256Hex(
+    canonicalJson({ id, serial, hardware, leafGroup, cordoned, cordonReason, incarnation, flags }),
+  ).slice(0, 16);
+}

@@ -1,0 +1,33 @@
+// Names of what other services own, for references to it. Something that is gone keeps its id and
+// is marked as deleted.
+import type { AccountId } from "@railyard/lib/ids";
+import type { CatalogKind } from "../domain/catalog-item.js";
+import type { ReadTx } from "../store/contract.js";
+import type { ServiceContext } from "./context.js";
+
+export interface NamedRef {
+  readonly id: string;
+  /** Empty when it is gone. */
+  readonly name: string;
+  readonly deleted: boolean;
+}
+
+/** Looks up references for one account in one transaction. */
+export class References {
+  constructor(
+    private readonly ctx: Pick<ServiceContext, "catalog">,
+    private readonly tx: ReadTx,
+    private readonly account: AccountId,
+  ) {}
+
+  async get(kind: CatalogKind, id: string): Promise<NamedRef> {
+    const item = await this.ctx.catalog.get(this.tx, this.account, { kind, id });
+    return { id, name: item?.name ?? "", deleted: item === undefined };
+  }
+
+  async all(kind: CatalogKind, ids: readonly string[]): Promise<readonly NamedRef[]> {
+    const refs: NamedRef[] = [];
+    for (const id of ids) refs.push(await this.get(kind, id));
+    return refs;
+  }
+}

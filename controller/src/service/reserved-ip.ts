@@ -1,0 +1,253 @@
+// Use cases of reserved IPs, and the two moves that interfaces share with them: taking an address
+// with its row, and letting both go. Free addresses are the store's to find.
+import { cidrHas, formatCidr, formatIpv4, parseIpv4 } from "@railyard/lib/address";
+import { refuse } from "@railyard/lib/errors";
+import { type ClusterNetworkId, newId, type SubnetId } from "@railyard/lib/ids";
+import { Faults } from "../domain/faults.js";
+import type { ReservedIp } from "../domain/reserved-ip.js";
+import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import type { Subnet } from "../domain/subnet.js";
+import type {
+  AccountReads,
+  AccountRows,
+  ListQuery,
+  Page,
+  ReservedIpFilter,
+} from "../store/contract.js";
+import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
+import type { Mutation, ServiceContext, TenantCall } from "./context.js";
+import { accountOf, findReservedIp, findSubnet, type ReservedIpPath } from "./find.js";
+import { type Given, mutate } from "./mutate.js";
+import { checkNewName, chooseName, hasAny } from "./naming.js";
+
+const TYPE = RESOURCE_TYPE.reservedIp;
+
+export interface ReservedIpView {
+  readonly reservedIp: ReservedIp;
+  /** Name of the interface it is bound to. */
+  readonly targetName: string | undefined;
+}
+
+export interface CreateReservedIp {
+  readonly clusterNetworkId: ClusterNetworkId;
+  readonly subnetId: SubnetId;
+  /** Empty: any free address. */
+  readonly address: string;
+  readonly name: string;
+}
+
+/** Reserves an address. Errors: every bad field at once; quota; no address left. */
+export function createReservedIp<A>(
+  ctx: ServiceContext,
+  call: Mutation<ReservedIpView, A>,
+  input: CreateReservedIp,
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(accountOf(call.principal));
+    const { clusterNetworkId, subnetId: id } = input;
+    const subnet = await findSubnet(mine, { clusterNetworkId, id });
+    const faults = new Faults();
+    const wanted = { field: "address", text: input.address };
+    const address = await checkAddress(mine, faults, { subnet, ...wanted });
+    const taken = ipNameTaken(mine, subnet.id);
+    const name = await chooseName(faults, {
+      field: "name",
+      name: input.name,
+      rng: given.rng,
+      taken,
+    });
+    faults.throwIfAny();
+    const got = await takeAddress(mine, subnet, { address, field: wanted.field });
+    const bound = { name, address: got, autoDelete: false, targetId: undefined };
+    return {
+      reservedIp: await insertReservedIp(mine, given, { subnet, ...bound }),
+      targetName: undefined,
+    };
+  });
+}
+
+export function getReservedIp(
+  ctx: ServiceContext,
+  call: TenantCall,
+  path: ReservedIpPath,
+): Promise<ReservedIpView> {
+  return ctx.store.read(async (tx) => {
+    const mine = tx.account(call.account);
+    return viewOf(mine, await findReservedIp(mine, path));
+  });
+}
+
+export function listReservedIps(
+  ctx: ServiceContext,
+  call: TenantCall,
+  query: ListQuery<ReservedIpFilter> & { readonly clusterNetworkId: ClusterNetworkId },
+): Promise<Page<ReservedIpView>> {
+  return ctx.store.read(async (tx) => {
+    const mine = tx.account(call.account);
+    const { clusterNetworkId, filter } = query;
+    await findSubnet(mine, { clusterNetworkId, id: filter.subnetId });
+    const page = await mine.reservedIps.list(query);
+    const rows: ReservedIpView[] = [];
+    for (const row of page.rows) rows.push(await viewOf(mine, row));
+    return { ...page, rows };
+  });
+}
+
+export interface UpdateReservedIp extends ReservedIpPath {
+  readonly etag: string;
+  readonly mask: readonly string[];
+  readonly name: string;
+  readonly autoDelete: boolean;
+}
+
+/** Renames a reserved IP or sets its auto_delete. */
+export function updateReservedIp<A>(
+  ctx: ServiceContext,
+  call: Mutation<ReservedIpView, A>,
+  input: UpdateReservedIp,
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(accountOf(call.principal));
+    const before = await findReservedIp(mine, input);
+    refuseProviderOwned(before);
+    const faults = new Faults();
+    checkMask(faults, input.mask, ["name", "auto_delete"]);
+    const name = input.mask.includes("name") ? input.name : before.name;
+    const autoDelete = input.mask.includes("auto_delete") ? input.autoDelete : before.autoDelete;
+    const field = "cluster_network_subnet_reserved_ip";
+    const wish = { field: `${field}.name`, name, taken: ipNameTaken(mine, before.subnetId) };
+    if (name !== before.name) await checkNewName(faults, wish);
+    if (autoDelete && !before.targetId) {
+      const description = "must be false while the reserved IP is bound to no interface";
+      faults.invalid(`${field}.auto_delete`, description, "AUTO_DELETE_UNBOUND");
+    }
+    faults.throwIfAny();
+    checkEtag(before, input.etag, TYPE);
+    if (name === before.name && autoDelete === before.autoDelete) return viewOf(mine, before);
+    const after = touched({ ...before, name, autoDelete }, given.rng);
+    await mine.reservedIps.update(after);
+    return viewOf(mine, after);
+  });
+}
+
+/** Gives an unbound address of the account back. */
+export function deleteReservedIp<A>(
+  ctx: ServiceContext,
+  call: Mutation<ReservedIpView, A>,
+  input: ReservedIpPath & { readonly etag: string },
+): Promise<A> {
+  return mutate(ctx, call, async (tx) => {
+    const mine = tx.account(accountOf(call.principal));
+    const row = await findReservedIp(mine, input);
+    refuseProviderOwned(row);
+    checkEtag(row, input.etag, TYPE);
+    if (row.targetId) {
+      throw refuse("precondition", `an interface uses ${TYPE} ${row.id}`, {
+        reason: "RESERVED_IP_IN_USE_INTERFACE_EXISTS",
+        resource: { type: TYPE, id: row.id },
+        holders: [{ type: RESOURCE_TYPE.interface, id: row.targetId }],
+      });
+    }
+    await dropReservedIp(mine, row);
+    return { reservedIp: lastState(row), targetName: undefined };
+  });
+}
+
+/** The address that `text` names, when it lies in the subnet and nobody holds it; else a fault. */
+export async function checkAddress(
+  mine: AccountReads,
+  faults: Faults,
+  wanted: { readonly subnet: Subnet; readonly field: string; readonly text: string },
+): Promise<number | undefined> {
+  const { subnet, field, text } = wanted;
+  if (text === "") return undefined;
+  const address = parseIpv4(text);
+  if (address === undefined) {
+    faults.invalid(field, "must be an IPv4 address such as 10.0.0.4");
+  } else if (!cidrHas(subnet.cidr, address)) {
+    const description = `must lie inside the subnet's block ${formatCidr(subnet.cidr)}`;
+    faults.invalid(field, description, "ADDRESS_OUTSIDE_SUBNET");
+  } else {
+    const holder = await mine.reservedIps.byAddress(subnet.id, address);
+    if (!holder) return address;
+    faults.add({
+      code: "exists",
+      field,
+      description: `${text} is held by ${TYPE} ${holder.id}`,
+      reason: "ADDRESS_TAKEN",
+      resource: { type: TYPE, id: holder.id },
+    });
+  }
+  return undefined;
+}
+
+/** Takes a checked address, or any; throws `exhausted` when the subnet has none left. */
+export async function takeAddress(
+  mine: AccountRows,
+  subnet: Subnet,
+  wanted: { readonly address: number | undefined; readonly field: string },
+): Promise<number> {
+  const { address, field } = wanted;
+  const got = await mine.addresses.take(subnet.id, address);
+  if (got !== undefined) return got;
+  const resource = { type: RESOURCE_TYPE.subnet, id: subnet.id };
+  if (address !== undefined) {
+    const description = `${formatIpv4(address)} is taken`;
+    const fields = [{ field, description }];
+    throw refuse("exists", description, { reason: "ADDRESS_TAKEN", fields, resource });
+  }
+  const description = `${RESOURCE_TYPE.subnet} ${subnet.id} has no free address left`;
+  const fields = [{ field, description }];
+  throw refuse("exhausted", description, { reason: "ADDRESSES_EXHAUSTED", fields, resource });
+}
+
+/** Writes the row of an address already taken, against the quota. */
+export async function insertReservedIp(
+  mine: AccountRows,
+  given: Given,
+  wanted: Pick<ReservedIp, "name" | "address" | "autoDelete" | "targetId"> & {
+    readonly subnet: Subnet;
+  },
+): Promise<ReservedIp> {
+  const { subnet, ...rest } = wanted;
+  await mine.quotas.take("reserved-ips", 1);
+  const row: ReservedIp = {
+    ...newborn(given, subnet.account),
+    id: newId("reservedIp", given.rng),
+    clusterNetworkId: subnet.clusterNetworkId,
+    subnetId: subnet.id,
+    owner: "user",
+    ...rest,
+  };
+  await mine.reservedIps.insert(row);
+  return row;
+}
+
+/**
+ * Removes a reserved IP of the account that no interface needs any more; its address is free
+ * again.
+ */
+export async function dropReservedIp(mine: AccountRows, row: ReservedIp): Promise<void> {
+  await mine.reservedIps.delete(row.id);
+  await mine.addresses.giveBack(row.subnetId, row.address);
+  await mine.quotas.giveBack("reserved-ips", 1);
+}
+
+/** Whether a name is taken among a subnet's reserved IPs. */
+export function ipNameTaken(mine: AccountReads, subnetId: SubnetId) {
+  return (name: string) => hasAny(mine.reservedIps, { subnetId, name });
+}
+
+function refuseProviderOwned({ id, owner }: ReservedIp): void {
+  if (owner === "user") return;
+  throw refuse("precondition", `${TYPE} ${id} belongs to the provider`, {
+    reason: "RESERVED_IP_PROVIDER_OWNED",
+    resource: { type: TYPE, id },
+  });
+}
+
+async function viewOf(mine: AccountReads, reservedIp: ReservedIp): Promise<ReservedIpView> {
+  const { targetId } = reservedIp;
+  const target = targetId && (await mine.interfaces.get(targetId));
+  return { reservedIp, targetName: target?.name };
+}

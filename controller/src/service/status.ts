@@ -1,0 +1,230 @@
+// What an agent's report changes: attested instances run, what was seen gone is given back. Reports
+// of stale sessions and epochs change nothing.
+import { canonicalJson, type Plain } from "@railyard/lib/canonical";
+import type { InstanceId, NodeId } from "@railyard/lib/ids";
+import { seededRng } from "@railyard/lib/rng";
+import type { Instance } from "../domain/instance.js";
+import type { Node, NodeFlag, NodeInventory } from "../domain/node.js";
+import {
+  type DeviceTrace,
+  type InstanceObservation,
+  looksOther,
+  observe,
+  observeAttachment,
+} from "../domain/observation.js";
+import type { ReadTx, WriteTx } from "../store/contract.js";
+import { touched } from "./change.js";
+import type { ServiceContext } from "./context.js";
+import { seenSerial, withInventory } from "./declared.js";
+import { desiredNode, intendedDigests } from "./desired.js";
+import { epochOf } from "./epoch.js";
+import { finishLeaving } from "./instance-leave.js";
+import { type Given, streamOf } from "./mutate.js";
+import { flagNode } from "./node-flag.js";
+
+export interface ReportInput {
+  readonly nodeId: NodeId;
+  readonly session: string;
+  readonly epoch: bigint;
+  readonly generation: bigint;
+  readonly instances: readonly InstanceObservation[];
+  readonly residues: readonly DeviceTrace[];
+  /** Whether the whole machine was observed; only then may absence be concluded. */
+  readonly complete: boolean;
+  /** When it changed since the last hello or report. */
+  readonly inventory: NodeInventory | undefined;
+}
+
+/** Why a report was left aside, or that it was taken. */
+export type ReportOutcome =
+  | "taken"
+  | "unknown-node"
+  | "stale-session"
+  | "stale-epoch"
+  | "unknown-generation";
+
+const LEVELS = {
+  "unknown-node": "warn",
+  "stale-session": "warn",
+  "unknown-generation": "error",
+  // Every new agent reports before it has accepted anything.
+  "stale-epoch": "debug",
+} as const satisfies Record<Exclude<ReportOutcome, "taken">, string>;
+
+const SEED_BYTES = 32;
+
+/** Takes one report; nothing is written when it says nothing new. */
+export async function takeReport(ctx: ServiceContext, input: ReportInput): Promise<ReportOutcome> {
+  const at = ctx.clock.now();
+  const seed = streamOf(ctx.rng, "agents").bytes(SEED_BYTES);
+  const cause = { by: "system:agent", method: "node.report", at };
+  const taken = await ctx.store.write(cause, async (tx): Promise<Taken> => {
+    const given = { at, rng: seededRng(seed) };
+    const node = await tx.nodes.get(input.nodeId);
+    if (!node) return { outcome: "unknown-node", news: [], gone: [] };
+    const stale = await staleness(tx, node, input);
+    if (stale) return { outcome: stale, news: [], gone: [], flag: flagOf(node, stale, input) };
+    await updateNode(tx, node, input);
+    const news = await updatePresent(tx, ctx, { node, input, given });
+    return { outcome: "taken", news, gone: await goneFrom(tx, node, input) };
+  });
+  tell(ctx, input, taken);
+  if (taken.flag) await flagNode(ctx, input.nodeId, taken.flag);
+  // One write each: what cannot be finished must not hold its neighbours back.
+  for (const id of taken.gone) await finish(ctx, id, { input, at });
+  if (taken.news.length + taken.gone.length > 0) ctx.nudgeRelay();
+  return taken.outcome;
+}
+
+interface Taken {
+  readonly outcome: ReportOutcome;
+  /** Instances that changed. */
+  readonly news: readonly Instance[];
+  /** Leaving instances of which no trace was seen. */
+  readonly gone: readonly InstanceId[];
+  readonly flag?: Flag | undefined;
+}
+
+type Flag = Omit<NodeFlag, "at">;
+
+async function staleness(
+  tx: WriteTx,
+  node: Node,
+  input: ReportInput,
+): Promise<Exclude<ReportOutcome, "taken"> | undefined> {
+  if (node.session !== input.session) return "stale-session";
+  if ((await epochOf(tx)) !== input.epoch) return "stale-epoch";
+  return input.generation > node.generation ? "unknown-generation" : undefined;
+}
+
+function flagOf(node: Node, stale: ReportOutcome, input: ReportInput): Flag | undefined {
+  if (stale === "stale-session" && node.superseded.includes(input.session)) {
+    const message = `session ${input.session} was superseded and spoke again`;
+    return { code: "superseded-session-spoke", message };
+  }
+  if (stale !== "unknown-generation") return undefined;
+  const message = `reported generation ${input.generation}, newest is ${node.generation}`;
+  return { code: "generation-unknown", message };
+}
+
+async function updateNode(tx: WriteTx, node: Node, input: ReportInput): Promise<void> {
+  const { inventory, generation, complete } = input;
+  let after = node;
+  if (complete && generation > node.appliedGeneration) {
+    after = { ...after, appliedGeneration: generation };
+  }
+  if (inventory && textOf(inventory) !== textOf(node.inventory)) {
+    after = await withInventory(tx, after, { serial: seenSerial(node), inventory });
+  }
+  if (after !== node) await tx.nodes.update(after);
+}
+
+function textOf(inventory: NodeInventory | undefined): string {
+  return inventory ? canonicalJson(inventory as unknown as Plain) : "";
+}
+
+interface Taking {
+  readonly node: Node;
+  readonly input: ReportInput;
+  readonly given: Given;
+}
+
+async function updatePresent(
+  tx: WriteTx,
+  ctx: ServiceContext,
+  { node, input, given }: Taking,
+): Promise<readonly Instance[]> {
+  const intended = intendedDigests(await desiredNode(tx, ctx.catalog, node));
+  const newest = input.generation === node.generation;
+  const news: Instance[] = [];
+  for (const instance of await tx.instancesOnNode(node.id)) {
+    const digest = intended.get(instance.id);
+    if (digest === undefined) continue;
+    const seen = input.instances.find(({ instanceId }) => instanceId === instance.id);
+    // An incomplete pass says nothing about what it did not list.
+    if (!seen && !input.complete) continue;
+    const mine = tx.account(instance.account);
+    for (const attachment of await mine.attachments.ofInstance(instance.id)) {
+      const next = observeAttachment(attachment, seen);
+      if (next === attachment) continue;
+      const seenByOwner = looksOther(attachment, next);
+      await mine.attachments.update(seenByOwner ? touched(next, given.rng) : next);
+    }
+    const next = observe(instance, seen, { digest, newest });
+    if (next === instance) continue;
+    await mine.instances.update(touched(next, given.rng));
+    news.push(next);
+  }
+  return news;
+}
+
+async function goneFrom(
+  tx: ReadTx,
+  node: Node,
+  input: ReportInput,
+): Promise<readonly InstanceId[]> {
+  const gone: InstanceId[] = [];
+  for (const instance of input.complete ? await tx.instancesOnNode(node.id) : []) {
+    if (isLeaving(instance, input) && (await isGone(tx, instance, input))) gone.push(instance.id);
+  }
+  return gone;
+}
+
+function isLeaving({ placement }: Instance, { nodeId, generation }: ReportInput): boolean {
+  if (placement?.phase !== "leaving" || placement.nodeId !== nodeId) return false;
+  return generation >= placement.sinceGeneration;
+}
+
+async function finish(
+  ctx: ServiceContext,
+  id: InstanceId,
+  { input, at }: { readonly input: ReportInput; readonly at: number },
+): Promise<void> {
+  const { nodeId } = input;
+  const seed = streamOf(ctx.rng, "agents").bytes(SEED_BYTES);
+  const { quarantineMs } = ctx.settings;
+  const cause = { by: "system:agent", method: "instance.left", at };
+  try {
+    await ctx.store.write(cause, async (tx) => {
+      const instance = await tx.everyone.instances.get(id);
+      if (!instance || !isLeaving(instance, input)) return;
+      await finishLeaving(tx, { at, rng: seededRng(seed), quarantineMs }, instance);
+    });
+    ctx.log.info({ nodeId, instanceId: id }, "instance seen gone");
+  } catch (err) {
+    // The next report tries again.
+    ctx.log.error({ nodeId, instanceId: id, err }, "instance seen gone but not finished");
+  }
+}
+
+/** No entry of its own, and none of its devices carries a trace of anybody. */
+async function isGone(tx: ReadTx, instance: Instance, input: ReportInput): Promise<boolean> {
+  if (input.instances.some(({ instanceId }) => instanceId === instance.id)) return false;
+  const claim = await tx.claims.ofInstance(instance.id);
+  const traces = [...input.residues, ...input.instances.flatMap(({ devices }) => devices)];
+  return !traces.some(({ deviceId, vf }) => {
+    if (vf === undefined) {
+      return claim?.gpus.includes(deviceId) || claim?.vfs.some(({ nic }) => nic === deviceId);
+    }
+    return claim?.vfs.some((mine) => mine.nic === deviceId && mine.vf === vf);
+  });
+}
+
+function tell(
+  ctx: ServiceContext,
+  { nodeId, session, generation, instances }: ReportInput,
+  { outcome, news }: Taken,
+): void {
+  if (outcome !== "taken") {
+    const fields = { nodeId, session, generation: String(generation), outcome };
+    ctx.log[LEVELS[outcome]](fields, "report left aside");
+    return;
+  }
+  for (const { instanceId, reason, failedSteps } of instances) {
+    if (reason === "" && failedSteps.length === 0) continue;
+    ctx.log.debug({ nodeId, instanceId, why: reason, failedSteps }, "instance not as desired yet");
+  }
+  for (const { id, status, healthState } of news) {
+    ctx.log.info({ nodeId, instanceId: id, status, healthState }, "instance observed");
+  }
+}

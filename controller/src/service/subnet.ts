@@ -1,0 +1,246 @@
+// Use cases of subnets: create by block or by count, read, rename, delete. Which block a subnet
+// gets is the domain's decision; free addresses are the store's.
+import { type Cidr, cidrSize } from "@railyard/lib/address";
+import { bug, refuse } from "@railyard/lib/errors";
+import { type ClusterNetworkId, newId } from "@railyard/lib/ids";
+import type { ClusterNetwork } from "../domain/cluster-network.js";
+import { Faults } from "../domain/faults.js";
+import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import {
+  carve,
+  checkSubnetBlock,
+  isSubnetCount,
+  providerAddresses,
+  type Subnet,
+  tenantRun,
+} from "../domain/subnet.js";
+import type {
+  AccountReads,
+  AccountRows,
+  ListQuery,
+  Page,
+  SubnetFilter,
+  WriteTx,
+} from "../store/contract.js";
+import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
+import type { Mutation, ServiceContext, TenantCall } from "./context.js";
+import { accountOf, findNetwork, findSubnet, HOLDERS_MAX, type SubnetPath } from "./find.js";
+import { type Given, mutate } from "./mutate.js";
+import { checkNewName, chooseName, hasAny } from "./naming.js";
+
+const TYPE = RESOURCE_TYPE.subnet;
+const PROVIDER_ADDRESSES = 5;
+const IPS_PER_PAGE = 500;
+
+/** Which addresses a new subnet asks for. */
+export type Range =
+  | { readonly kind: "block"; readonly cidr: string }
+  | { readonly kind: "count"; readonly count: number };
+
+export interface CreateSubnet {
+  readonly clusterNetworkId: ClusterNetworkId;
+  readonly name: string;
+  readonly range: Range | undefined;
+  readonly rail: number | undefined;
+}
+
+/** Creates a subnet. Errors: every bad field at once; quota; no block of that size left. */
+export function createSubnet<A>(
+  ctx: ServiceContext,
+  call: Mutation<Subnet, A>,
+  input: CreateSubnet,
+): Promise<A> {
+  const account = accountOf(call.principal);
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(account);
+    const network = await findNetwork(mine, input.clusterNetworkId);
+    const subnets = await mine.subnets.ofNetwork(network.id);
+    const faults = new Faults();
+    const block = checkRange(faults, input.range, { prefix: network.prefix, subnets });
+    await checkRail(tx, faults, { network, rail: input.rail });
+    const taken = nameTaken(mine, network.id);
+    const name = await chooseName(faults, {
+      field: "name",
+      name: input.name,
+      rng: given.rng,
+      taken,
+    });
+    faults.throwIfAny();
+    const cidr = block ?? carved(input.range, network, subnets);
+    await mine.quotas.take("subnets-per-network", 1, network.id);
+    const subnet: Subnet = {
+      ...newborn(given, account),
+      id: newId("subnet", given.rng),
+      clusterNetworkId: network.id,
+      name,
+      cidr,
+      availableCount: cidrSize(cidr) - PROVIDER_ADDRESSES,
+      rail: input.rail,
+    };
+    await mine.subnets.insert(subnet);
+    await mine.addresses.open(subnet.id, tenantRun(cidr));
+    await reserveForProvider(mine, given, subnet);
+    return subnet;
+  });
+}
+
+export function getSubnet(
+  ctx: ServiceContext,
+  call: TenantCall,
+  path: SubnetPath,
+): Promise<Subnet> {
+  return ctx.store.read((tx) => findSubnet(tx.account(call.account), path));
+}
+
+export function listSubnets(
+  ctx: ServiceContext,
+  call: TenantCall,
+  query: ListQuery<SubnetFilter>,
+): Promise<Page<Subnet>> {
+  return ctx.store.read(async (tx) => {
+    const mine = tx.account(call.account);
+    await findNetwork(mine, query.filter.clusterNetworkId);
+    return mine.subnets.list(query);
+  });
+}
+
+export interface UpdateSubnet extends SubnetPath {
+  readonly etag: string;
+  readonly mask: readonly string[];
+  readonly name: string;
+}
+
+/** Renames a subnet. */
+export function updateSubnet<A>(
+  ctx: ServiceContext,
+  call: Mutation<Subnet, A>,
+  input: UpdateSubnet,
+): Promise<A> {
+  return mutate(ctx, call, async (tx, given) => {
+    const mine = tx.account(accountOf(call.principal));
+    const before = await findSubnet(mine, input);
+    const faults = new Faults();
+    checkMask(faults, input.mask, ["name"]);
+    const renamed = input.mask.includes("name") && input.name !== before.name;
+    const taken = nameTaken(mine, before.clusterNetworkId);
+    const wish = { field: "cluster_network_subnet.name", name: input.name, taken };
+    if (renamed) await checkNewName(faults, wish);
+    faults.throwIfAny();
+    checkEtag(before, input.etag, TYPE);
+    if (!renamed) return before;
+    const after = touched({ ...before, name: input.name }, given.rng);
+    await mine.subnets.update(after);
+    return after;
+  });
+}
+
+/** Deletes a subnet that no interface uses; its unbound reserved IPs go with it. */
+export function deleteSubnet<A>(
+  ctx: ServiceContext,
+  call: Mutation<Subnet, A>,
+  input: SubnetPath & { readonly etag: string },
+): Promise<A> {
+  return mutate(ctx, call, async (tx) => {
+    const mine = tx.account(accountOf(call.principal));
+    const subnet = await findSubnet(mine, input);
+    checkEtag(subnet, input.etag, TYPE);
+    const { clusterNetworkId, id } = subnet;
+    const users = await mine.interfaces.list({
+      filter: { clusterNetworkId, subnetId: id },
+      limit: HOLDERS_MAX,
+    });
+    if (users.total > 0) {
+      throw refuse("precondition", `an interface uses ${TYPE} ${id}`, {
+        reason: "SUBNET_IN_USE_INTERFACE_EXISTS",
+        resource: { type: TYPE, id },
+        holders: users.rows.map((row) => ({ type: RESOURCE_TYPE.interface, id: row.id })),
+      });
+    }
+    await dropSubnet(mine, subnet);
+    return lastState(subnet);
+  });
+}
+
+/** Removes a subnet in which no interface is left, with all its reserved IPs. */
+export async function dropSubnet(mine: AccountRows, subnet: Subnet): Promise<void> {
+  let given = 0;
+  for (;;) {
+    const filter = { subnetId: subnet.id };
+    const page = await mine.reservedIps.list({ filter, limit: IPS_PER_PAGE });
+    for (const ip of page.rows) {
+      await mine.reservedIps.delete(ip.id);
+      if (ip.owner === "user") given += 1;
+    }
+    if (!page.more) break;
+  }
+  if (given > 0) await mine.quotas.giveBack("reserved-ips", given);
+  await mine.addresses.close(subnet.id);
+  await mine.subnets.delete(subnet.id);
+  await mine.quotas.giveBack("subnets-per-network", 1, subnet.clusterNetworkId);
+}
+
+function checkRange(
+  faults: Faults,
+  range: Range | undefined,
+  network: { readonly prefix: Cidr; readonly subnets: readonly Subnet[] },
+): Cidr | undefined {
+  if (!range) {
+    faults.invalid("range", "needs ipv4_cidr_block or total_ipv4_address_count");
+  } else if (range.kind === "block") {
+    return checkSubnetBlock(faults, { field: "ipv4_cidr_block", text: range.cidr }, network);
+  } else if (!isSubnetCount(range.count)) {
+    const description = "must be a power of two from 8 to 16777216";
+    faults.invalid("total_ipv4_address_count", description);
+  }
+  return undefined;
+}
+
+/** The block that a count gets; throws `exhausted` when none of that size is left. */
+function carved(
+  range: Range | undefined,
+  network: ClusterNetwork,
+  subnets: readonly Subnet[],
+): Cidr {
+  if (range?.kind !== "count") throw bug("a fault was not recorded");
+  const taken = subnets.map((s) => s.cidr);
+  const cidr = carve(network.prefix, taken, range.count);
+  if (cidr) return cidr;
+  const text = `no free block of ${range.count} addresses is left in the prefix`;
+  throw refuse("exhausted", text, {
+    reason: "SUBNET_RANGE_EXHAUSTED",
+    fields: [{ field: "total_ipv4_address_count", description: text }],
+    resource: { type: RESOURCE_TYPE.clusterNetwork, id: network.id },
+  });
+}
+
+async function checkRail(
+  tx: WriteTx,
+  faults: Faults,
+  wanted: { readonly network: ClusterNetwork; readonly rail: number | undefined },
+): Promise<void> {
+  if (wanted.rail === undefined) return;
+  const rails = (await tx.profiles.clusterNetwork(wanted.network.profile))?.rails ?? 0;
+  if (wanted.rail < rails) return;
+  faults.invalid("rail", `must be less than ${rails}, the rails of ${wanted.network.profile}`);
+}
+
+async function reserveForProvider(mine: AccountRows, given: Given, subnet: Subnet): Promise<void> {
+  const { id: subnetId, clusterNetworkId, account, cidr } = subnet;
+  for (const { name, address } of providerAddresses(cidr)) {
+    await mine.reservedIps.insert({
+      ...newborn(given, account),
+      id: newId("reservedIp", given.rng),
+      clusterNetworkId,
+      subnetId,
+      name,
+      address,
+      autoDelete: false,
+      owner: "provider",
+      targetId: undefined,
+    });
+  }
+}
+
+function nameTaken(mine: AccountReads, clusterNetworkId: ClusterNetworkId) {
+  return (name: string) => hasAny(mine.subnets, { clusterNetworkId, name });
+}

@@ -1,0 +1,79 @@
+// How members of a noun become columns and back. Members without a column of their own go into
+// `body` as JSON. Knows the shapes of values, not the nouns.
+import { type SqlValue, toBigint, toNumber, toText } from "./sql.js";
+
+export interface Codec<T> {
+  to(value: T): SqlValue;
+  from(value: SqlValue | undefined): T;
+}
+
+export function text<T extends string>(): Codec<T> {
+  return { to: (value) => value, from: (value) => toText<T>(value) };
+}
+
+/** Whole numbers up to 2^53. */
+export function int(): Codec<number> {
+  return { to: (value) => value, from: toNumber };
+}
+
+/** Generations and the like: 64 bits. */
+export function big(): Codec<bigint> {
+  return { to: (value) => value, from: toBigint };
+}
+
+/** NULL for undefined. */
+export function optional<T>(codec: Codec<T>): Codec<T | undefined> {
+  return {
+    to: (value) => (value === undefined ? null : codec.to(value)),
+    from: (value) => (value === null ? undefined : codec.from(value)),
+  };
+}
+
+export interface Table<Row> {
+  readonly name: string;
+  /** What the change log calls such an object. */
+  readonly kind: string;
+  /** Whether rows have an `account` column. */
+  readonly owned: boolean;
+  readonly columns: { readonly [K in keyof Row]?: Codec<Row[K]> };
+  /** Columns computed from the row, for indexes only. */
+  readonly derived?: (row: Row) => Readonly<Record<string, SqlValue>>;
+  /** Columns that `update` leaves alone: something else keeps them. */
+  readonly keptElsewhere?: readonly string[];
+}
+
+/** `clusterNetworkId` → `cluster_network_id`. */
+export function columnOf(member: string): string {
+  return member.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The row as columns by name. */
+export function encodeRow<Row extends object>(
+  table: Table<Row>,
+  row: Row,
+): Readonly<Record<string, SqlValue>> {
+  const out: Record<string, SqlValue> = {};
+  const rest: Record<string, unknown> = {};
+  for (const [member, value] of Object.entries(row)) {
+    if (!(member in table.columns)) rest[member] = value;
+  }
+  for (const [member, codec] of codecsOf(table)) {
+    out[columnOf(member)] = codec.to((row as Record<string, unknown>)[member]);
+  }
+  return { ...out, ...table.derived?.(row), body: JSON.stringify(rest) };
+}
+
+/** The row back from its columns; derived ones are ignored. */
+export function decodeRow<Row extends object>(
+  table: Table<Row>,
+  columns: Readonly<Record<string, SqlValue>>,
+): Row {
+  const out = JSON.parse(toText(columns.body)) as Record<string, unknown>;
+  for (const [member, codec] of codecsOf(table))
+    out[member] = codec.from(columns[columnOf(member)]);
+  return out as Row;
+}
+
+function codecsOf<Row>(table: Table<Row>): readonly (readonly [string, Codec<unknown>])[] {
+  return Object.entries(table.columns) as [string, Codec<unknown>][];
+}

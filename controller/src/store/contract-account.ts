@@ -1,0 +1,118 @@
+// The part of the store contract that holds tenants' objects: what one account may read and write.
+// Another account's objects answer exactly like missing ones.
+import type {
+  AttachmentId,
+  ClusterNetworkId,
+  InstanceId,
+  InterfaceId,
+  ReservedIpId,
+  SubnetId,
+} from "@railyard/lib/ids";
+import type { Attachment } from "../domain/attachment.js";
+import type { ClusterNetwork } from "../domain/cluster-network.js";
+import type { Instance } from "../domain/instance.js";
+import type { Interface } from "../domain/interface.js";
+import type { QuotaSubject } from "../domain/quota.js";
+import type { ReservedIp } from "../domain/reserved-ip.js";
+import type { Subnet } from "../domain/subnet.js";
+import type { Listed, Lookup, Rows } from "./contract.js";
+
+export interface NetworkFilter {
+  readonly name?: string;
+  readonly resourceGroupId?: string;
+  readonly vpcId?: string;
+}
+export interface SubnetFilter {
+  readonly clusterNetworkId: ClusterNetworkId;
+  readonly name?: string;
+}
+export interface ReservedIpFilter {
+  readonly subnetId: SubnetId;
+  readonly name?: string;
+  readonly address?: number;
+}
+export interface InterfaceFilter {
+  readonly clusterNetworkId: ClusterNetworkId;
+  readonly name?: string;
+  readonly subnetId?: SubnetId;
+  readonly targetId?: AttachmentId;
+}
+export interface InstanceFilter {
+  readonly name?: string;
+  readonly vpcId?: string;
+  readonly clusterNetworkId?: ClusterNetworkId;
+  readonly profile?: string;
+  readonly status?: string;
+}
+
+export interface NetworkReads
+  extends Lookup<ClusterNetwork, ClusterNetworkId>,
+    Listed<ClusterNetwork, NetworkFilter> {}
+export interface SubnetReads extends Lookup<Subnet, SubnetId>, Listed<Subnet, SubnetFilter> {
+  /** All subnets of a network, by first address. */
+  ofNetwork(network: ClusterNetworkId): Promise<readonly Subnet[]>;
+}
+export interface ReservedIpReads
+  extends Lookup<ReservedIp, ReservedIpId>,
+    Listed<ReservedIp, ReservedIpFilter> {
+  byAddress(subnet: SubnetId, address: number): Promise<ReservedIp | undefined>;
+}
+export interface InterfaceReads
+  extends Lookup<Interface, InterfaceId>,
+    Listed<Interface, InterfaceFilter> {}
+export interface InstanceReads
+  extends Lookup<Instance, InstanceId>,
+    Listed<Instance, InstanceFilter> {}
+export interface AttachmentReads extends Lookup<Attachment, AttachmentId> {
+  /** In position order. */
+  ofInstance(instance: InstanceId): Promise<readonly Attachment[]>;
+}
+
+/** One account's objects; another account's answer exactly like missing ones. */
+export interface AccountReads {
+  readonly clusterNetworks: NetworkReads;
+  readonly subnets: SubnetReads;
+  readonly reservedIps: ReservedIpReads;
+  readonly interfaces: InterfaceReads;
+  readonly instances: InstanceReads;
+  readonly attachments: AttachmentReads;
+}
+
+export interface SubnetRows extends Rows<Subnet, SubnetId>, SubnetReads {}
+
+export interface AccountRows extends AccountReads {
+  readonly clusterNetworks: Rows<ClusterNetwork, ClusterNetworkId> & NetworkReads;
+  readonly subnets: SubnetRows;
+  readonly reservedIps: Rows<ReservedIp, ReservedIpId> & ReservedIpReads;
+  readonly interfaces: Rows<Interface, InterfaceId> & InterfaceReads;
+  readonly instances: Rows<Instance, InstanceId> & InstanceReads;
+  readonly attachments: Rows<Attachment, AttachmentId> & AttachmentReads;
+  readonly addresses: Addresses;
+  readonly macs: Macs;
+  readonly quotas: Quotas;
+}
+
+/** Free addresses of subnets as disjoint runs; every call is O(log n) in the number of leases. */
+export interface Addresses {
+  /** Gives a new subnet its free run: the block without the provider-reserved addresses. */
+  open(subnet: SubnetId, run: { readonly first: number; readonly last: number }): Promise<void>;
+  /** Takes the lowest free address, or `wanted`; undefined when none, or when it is not free. */
+  take(subnet: SubnetId, wanted?: number): Promise<number | undefined>;
+  /** Returns an address to its subnet. */
+  giveBack(subnet: SubnetId, address: number): Promise<void>;
+  /** Forgets a deleted subnet's runs. */
+  close(subnet: SubnetId): Promise<void>;
+}
+
+/** MACs at rest: not to be used again in their network before `until`. */
+export interface Macs {
+  rest(network: ClusterNetworkId, mac: string, until: number): Promise<void>;
+  resting(network: ClusterNetworkId, mac: string): Promise<boolean>;
+}
+
+/** Counters changed by `UPDATE … WHERE used + n <= limit`. */
+export interface Quotas {
+  /** Adds to the count; throws `exhausted` (QUOTA_EXCEEDED, with limit and used) when over. */
+  take(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void>;
+  giveBack(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void>;
+}

@@ -1,0 +1,189 @@
+// The store contract: what truth is, whichever engine keeps it. Rows are the domain's nouns. One
+// write is one transaction: rows, change log, account logs and one audit row together, or nothing.
+// Nothing but `tx` may be awaited inside `write(fn)`; `fn` may run again, so ids, times and chance
+// come in from outside. This file must not know any engine, SQL or wire format.
+import type { AccountId, NodeId, PhysicalClusterId, TokenId } from "@railyard/lib/ids";
+import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
+import type { Instance } from "../domain/instance.js";
+import type { Node } from "../domain/node.js";
+import type { HardwareKind, PhysicalCluster } from "../domain/physical-cluster.js";
+import type { ClusterNetworkProfile, InstanceProfile, Offered } from "../domain/profile.js";
+import type { Token } from "../domain/token.js";
+import type { AccountReads, AccountRows } from "./contract-account.js";
+import type {
+  CatalogReads,
+  ClaimReads,
+  ClaimRows,
+  IsolationRows,
+  MzoneRecord,
+  NodeReads,
+  Outbox,
+  OutboxRows,
+  PhysicalClusterReads,
+  ProfileReads,
+  Zone,
+} from "./contract-fleet.js";
+import type { Logs, MetaReads, RequestRecord, Requests, TokenReads } from "./contract-log.js";
+
+export type * from "./contract-account.js";
+export type * from "./contract-fleet.js";
+export type * from "./contract-log.js";
+
+/** Why a write happens: becomes its audit row and the head of its change-log row. */
+export interface Cause {
+  /** Token id, or `system:<loop or agent>`. */
+  readonly by: string;
+  /** RPC or internal use case, e.g. `CreateSubnet`, `node.report`. */
+  readonly method: string;
+  readonly requestId?: string;
+  readonly account?: AccountId;
+  /** Wall time, milliseconds. */
+  readonly at: number;
+}
+
+export interface Store {
+  /** A consistent snapshot of committed data; never sees an open batch. */
+  read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
+  /**
+   * One transaction; resolves after its durable commit. A throw inside `fn` rolls back exactly this
+   * `fn` and rejects with the same error. When `fn` changed nothing, nothing is logged. Errors
+   * beside `fn`'s own: `exists` or `conflict` from uniqueness (see Rows.insert), `unavailable` when
+   * the store is read-only, closing or overloaded, `bug` when `fn` awaited anything but `tx`.
+   */
+  write<T>(cause: Cause, fn: (tx: WriteTx) => Promise<T>): Promise<T>;
+  /** Newest committed store revision. */
+  revision(): Promise<bigint>;
+  /** Called after each commit with the revision reached; a nudge, without data. */
+  onCommit(fn: (revision: bigint) => void): void;
+  close(): Promise<void>;
+}
+
+/** Where a page of a list starts: after this row, in the list's order. */
+export interface PageKey {
+  readonly createdAt: number;
+  readonly name: string;
+  readonly id: string;
+}
+
+export type ListOrder = "created_at desc" | "created_at" | "name" | "name desc";
+
+export interface ListQuery<Filter> {
+  /** Equality filters; an absent member does not filter. */
+  readonly filter: Filter;
+  readonly after?: PageKey;
+  readonly limit: number;
+  /** Default `created_at desc`; ties by name, then id. */
+  readonly order?: ListOrder;
+}
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** Rows that match the filter, on all pages. */
+  readonly total: number;
+  readonly more: boolean;
+}
+
+export interface Lookup<Row, Id extends string> {
+  get(id: Id): Promise<Row | undefined>;
+}
+
+export interface Listed<Row, Filter> {
+  list(query: ListQuery<Filter>): Promise<Page<Row>>;
+}
+
+/**
+ * Writing rows appends to the transaction's change entry by itself. `insert` and `update` throw
+ * RailyardError `exists` with `parts.metadata.unique` naming the violated uniqueness, one of
+ * UNIQUE; `instance-position` alone is checked when `fn` is done, so that positions may be swapped
+ * row by row. `update` and `delete` of a missing row throw `bug`, and so does a write that leaves a
+ * reference to nothing: parents are inserted before their children (a reserved IP, then its
+ * interface, then the attachment) and deleted after them. Updating a row to what it is already
+ * changes nothing.
+ */
+export interface Rows<Row, Id extends string> extends Lookup<Row, Id> {
+  insert(row: Row): Promise<void>;
+  update(row: Row): Promise<void>;
+  delete(id: Id): Promise<void>;
+}
+
+/** Names of the uniqueness rules that live in the schema. */
+export const UNIQUE = [
+  "network-name",
+  "subnet-name",
+  "interface-name",
+  "reserved-ip-name",
+  "attachment-name",
+  "instance-name",
+  "subnet-address",
+  "network-mac",
+  "interface-target",
+  "instance-position",
+  "cluster-isolation-id",
+  "node-gpu",
+  "node-vf",
+  "node-name",
+  "node-serial",
+  "physical-cluster-name",
+  "token-hash",
+  "request-id",
+  "id",
+] as const;
+export type Unique = (typeof UNIQUE)[number];
+
+export interface ReadTx {
+  /** Objects of one account. */
+  account(account: AccountId): AccountReads;
+  /** Objects of all accounts, for loops, dispatch and operators. Never for tenant calls. */
+  readonly everyone: AccountReads;
+  /** Instances with a placement on the node, in whatever phase, by instance id. */
+  instancesOnNode(node: NodeId): Promise<readonly Instance[]>;
+  readonly zones: { all(): Promise<readonly Zone[]> };
+  readonly profiles: ProfileReads;
+  readonly hardware: { get(name: string): Promise<HardwareKind | undefined> };
+  readonly catalog: CatalogReads;
+  readonly mzones: { get(name: string): Promise<MzoneRecord | undefined> };
+  readonly physicalClusters: PhysicalClusterReads;
+  readonly nodes: NodeReads;
+  readonly claims: ClaimReads;
+  readonly isolation: Pick<IsolationRows, "free">;
+  readonly outbox: Outbox;
+  readonly requests: Requests;
+  readonly tokens: TokenReads;
+  readonly logs: Logs;
+  readonly meta: MetaReads;
+}
+
+/** Declared things that have no life of their own: put replaces or inserts. */
+export interface Put<Row> {
+  put(row: Row): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+export interface WriteTx extends ReadTx {
+  account(account: AccountId): AccountRows;
+  /** Updates of any account's objects by loops and agents' reports. */
+  readonly everyone: AccountRows;
+  readonly zones: ReadTx["zones"] & Put<Zone>;
+  readonly profiles: ProfileReads & {
+    readonly putClusterNetwork: Put<Offered<ClusterNetworkProfile>>["put"];
+    readonly putInstance: Put<Offered<InstanceProfile>>["put"];
+    readonly removeClusterNetwork: Put<unknown>["remove"];
+    readonly removeInstance: Put<unknown>["remove"];
+  };
+  readonly hardware: ReadTx["hardware"] & Put<HardwareKind>;
+  readonly catalog: CatalogReads & {
+    put(item: CatalogItem): Promise<void>;
+    remove(kind: CatalogKind, id: string): Promise<void>;
+  };
+  readonly mzones: ReadTx["mzones"] & Put<MzoneRecord>;
+  readonly physicalClusters: Rows<PhysicalCluster, PhysicalClusterId> & PhysicalClusterReads;
+  readonly nodes: Rows<Node, NodeId> & NodeReads;
+  readonly claims: ClaimRows;
+  readonly isolation: IsolationRows;
+  readonly outbox: OutboxRows;
+  readonly requests: Requests & { insert(record: RequestRecord): Promise<void> };
+  readonly tokens: Rows<Token, TokenId> & TokenReads;
+  readonly meta: MetaReads & { set(key: string, value: string): Promise<void> };
+  /** Drops what has had its time: request records before `at - 24 h`, quarantines ended by `at`. */
+  expire(at: number): Promise<{ readonly requests: number; readonly quarantines: number }>;
+}

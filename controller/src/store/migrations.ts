@@ -1,0 +1,44 @@
+// Numbered steps from an empty database to the schema this program knows. A database written by a
+// newer program is refused. Knows no table's meaning.
+import { refuse } from "@railyard/lib/errors";
+import { SCHEMA_1 } from "./schema.js";
+import { type Engine, toNumber } from "./sql.js";
+
+/** Step n leads from version n - 1 to n; a published step is never edited. */
+const STEPS: readonly (readonly string[])[] = [SCHEMA_1];
+
+/** The version this program reads and writes. */
+export const SCHEMA_VERSION = STEPS.length;
+
+/** Brings the schema up to date in one transaction; throws `precondition` when it is newer. */
+export async function migrate(engine: Engine): Promise<void> {
+  await engine.begin();
+  try {
+    const found = await schemaVersion(engine);
+    if (found > SCHEMA_VERSION) {
+      throw refuse(
+        "precondition",
+        `the database has schema version ${found}, this program knows up to ${SCHEMA_VERSION}`,
+      );
+    }
+    for (const step of STEPS.slice(found)) {
+      for (const statement of step) await engine.sql.run(statement);
+    }
+    await engine.sql.run("UPDATE schema_version SET version = ? WHERE version < ?", [
+      SCHEMA_VERSION,
+      SCHEMA_VERSION,
+    ]);
+    await engine.commit();
+  } catch (err) {
+    await engine.rollback();
+    throw err;
+  }
+}
+
+async function schemaVersion({ sql }: Engine): Promise<number> {
+  await sql.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
+  const row = await sql.get("SELECT version FROM schema_version");
+  if (row) return toNumber(row.version);
+  await sql.run("INSERT INTO schema_version (version) VALUES (0)");
+  return 0;
+}

@@ -1,0 +1,264 @@
+// Who runs when on the one connection: waiting reads, then one batch of waiting writes that share a
+// commit, in turns, so that neither starves. Knows transactions, but no table and no engine.
+import type { Clock } from "@railyard/lib/clock";
+import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
+import type { Log } from "@railyard/lib/log";
+import type { Cause, ReadTx, Store, WriteTx } from "./contract.js";
+import { type Engine, inSavepoint, toBigint } from "./sql.js";
+import { openTransaction } from "./transaction.js";
+import { Work } from "./work.js";
+
+/** Writes that share one commit, at most. */
+export const BATCH_MAX = 256;
+/** After this long, milliseconds, a batch takes no further write. */
+export const BATCH_MS = 5;
+/** Reads, and writes, that may wait at the same time. */
+export const WAITING_MAX = 8_192;
+const RETRY_AFTER_MS = 200;
+
+/** Counted since the store was opened. */
+export interface StoreStats {
+  /** Durable commits; fewer than `writes` where writes shared one. */
+  readonly commits: number;
+  /** Writes whose changes were committed. */
+  readonly writes: number;
+  readonly reads: number;
+}
+
+interface Waiting {
+  /** Runs the function; what it returns tells the caller, once the outcome stands. */
+  readonly run: () => Promise<Outcome>;
+  readonly reject: (err: unknown) => void;
+}
+
+interface Outcome {
+  readonly tell: () => void;
+  readonly revision?: bigint | undefined;
+}
+
+export interface SharedCommitOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called once when the engine's files cannot be trusted any more: end the process. */
+  readonly onFatal: (err: unknown) => void;
+}
+
+export class SharedCommit implements Store {
+  private reads: Waiting[] = [];
+  private writes: Waiting[] = [];
+  private readonly listeners: ((revision: bigint) => void)[] = [];
+  private turning = false;
+  private closing: Promise<void> | undefined;
+  private whenIdle: (() => void) | undefined;
+  private fatalTold = false;
+  private readonly counted = { commits: 0, writes: 0, reads: 0 };
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: SharedCommitOptions,
+  ) {}
+
+  read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T> {
+    return this.queue(this.reads, this.readRefusal(), (resolve, reject) =>
+      this.runRead(fn).then(
+        (value) => ({ tell: () => resolve(value) }),
+        (err: unknown) => ({ tell: () => reject(err) }),
+      ),
+    );
+  }
+
+  write<T>(cause: Cause, fn: (tx: WriteTx) => Promise<T>): Promise<T> {
+    return this.queue(this.writes, this.writeRefusal(), (resolve, reject) =>
+      this.runWrite(cause, fn).then(
+        ({ value, revision }) => ({ tell: () => resolve(value), revision }),
+        (err: unknown) => ({ tell: () => reject(err) }),
+      ),
+    );
+  }
+
+  revision(): Promise<bigint> {
+    const { sql } = this.engine;
+    return this.queue(this.reads, this.readRefusal(), (resolve, reject) =>
+      sql.get("SELECT value FROM revision").then(
+        (row) => ({ tell: () => resolve(toBigint(row?.value)) }),
+        (err: unknown) => ({ tell: () => reject(err) }),
+      ),
+    );
+  }
+
+  onCommit(fn: (revision: bigint) => void): void {
+    this.listeners.push(fn);
+  }
+
+  stats(): StoreStats {
+    return { ...this.counted };
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.idle().then(() => this.engine.close());
+    return this.closing;
+  }
+
+  private queue<T>(
+    line: Waiting[],
+    refusal: RailyardError | undefined,
+    run: (resolve: (value: T) => void, reject: (err: unknown) => void) => Promise<Outcome>,
+  ): Promise<T> {
+    if (refusal) return Promise.reject(refusal);
+    if (line.length >= WAITING_MAX) {
+      return Promise.reject(
+        refuse("unavailable", "the store is overloaded", { retryAfterMs: RETRY_AFTER_MS }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      line.push({ run: () => run(resolve, reject), reject });
+      this.wake();
+    });
+  }
+
+  private readRefusal(): RailyardError | undefined {
+    if (this.closing) return refuse("unavailable", "the store is closing");
+    if (this.engine.trouble === "fatal") return refuse("unavailable", "the store has failed");
+    return undefined;
+  }
+
+  private writeRefusal(): RailyardError | undefined {
+    return this.readRefusal() ?? (this.engine.trouble === "full" ? readOnly() : undefined);
+  }
+
+  // An immediate lets everything that already arrived join the turn.
+  private wake(): void {
+    if (this.turning) return;
+    this.turning = true;
+    setImmediate(() => void this.turn());
+  }
+
+  private async turn(): Promise<void> {
+    const reads = this.reads.splice(0);
+    for (const read of reads) (await read.run()).tell();
+    this.counted.reads += reads.length;
+    if (this.writes.length > 0) await this.batch();
+    this.tellIfFatal();
+    this.turning = false;
+    if (this.reads.length + this.writes.length > 0) this.wake();
+    else this.whenIdle?.();
+  }
+
+  private async batch(): Promise<void> {
+    const { clock } = this.options;
+    const { engine } = this;
+    const taken: Waiting[] = [];
+    const outcomes: Outcome[] = [];
+    const started = clock.monotonic();
+    try {
+      await engine.begin();
+      while (taken.length < BATCH_MAX && clock.monotonic() - started <= BATCH_MS) {
+        const next = this.writes.shift();
+        if (!next) break;
+        taken.push(next);
+        outcomes.push(await next.run());
+        if (engine.trouble) throw this.troubled();
+      }
+      await engine.commit();
+    } catch (err) {
+      await this.abandon(taken, err);
+      return;
+    }
+    this.committed(outcomes);
+  }
+
+  private committed(outcomes: readonly Outcome[]): void {
+    const revisions = outcomes.flatMap(({ revision }) => (revision === undefined ? [] : revision));
+    this.counted.writes += revisions.length;
+    if (revisions.length > 0) this.counted.commits += 1;
+    for (const { tell } of outcomes) tell();
+    const newest = revisions.at(-1);
+    if (newest !== undefined) this.announce(newest);
+  }
+
+  /** Nothing of the batch stands; whoever waited for it hears so. */
+  private async abandon(taken: readonly Waiting[], err: unknown): Promise<void> {
+    const { log } = this.options;
+    await this.engine.rollback().catch((cause) => log.error({ err: cause }, "rollback failed"));
+    log.error({ err, writes: taken.length }, "shared commit failed");
+    const refusal = this.engine.trouble ? this.troubled() : err;
+    for (const { reject } of taken) reject(refusal);
+    if (!this.engine.trouble) return;
+    for (const { reject } of this.writes.splice(0)) reject(refusal);
+  }
+
+  private tellIfFatal(): void {
+    if (this.engine.trouble !== "fatal" || this.fatalTold) return;
+    this.fatalTold = true;
+    this.options.log.fatal("the database cannot be trusted any more");
+    this.options.onFatal(this.troubled());
+  }
+
+  private troubled(): RailyardError {
+    return this.engine.trouble === "full" ? readOnly() : refuse("unavailable", "the store failed");
+  }
+
+  private announce(revision: bigint): void {
+    for (const listener of this.listeners) {
+      try {
+        listener(revision);
+      } catch (err) {
+        this.options.log.error({ err }, "commit listener failed");
+      }
+    }
+  }
+
+  private runRead<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T> {
+    return runWithin(new Work(this.engine.sql, false), fn);
+  }
+
+  private runWrite<T>(
+    cause: Cause,
+    fn: (tx: WriteTx) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly revision: bigint | undefined }> {
+    const work = new Work(this.engine.sql, true);
+    return inSavepoint(this.engine.sql, "part", () =>
+      runWithin(work, async (tx) => {
+        const value = await fn(tx);
+        return { value, revision: await work.finish(cause) };
+      }),
+    );
+  }
+
+  private idle(): Promise<void> {
+    if (!this.turning) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.whenIdle = resolve;
+    });
+  }
+}
+
+function readOnly(): RailyardError {
+  return refuse("unavailable", "the store is read-only: its disk is full", {
+    reason: "STORE_READ_ONLY",
+  });
+}
+
+/**
+ * Runs a transaction function that may await its `tx` and nothing else. Answers of `tx` are there
+ * at once: a function still pending when the event loop turns waits for something foreign, and
+ * everybody else would wait with it, so it fails as a bug. However it ends, its `tx` ends first.
+ */
+function runWithin<T>(work: Work, fn: (tx: WriteTx) => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const fail = (err: unknown) => {
+      clearImmediate(deadline);
+      work.end();
+      reject(err);
+    };
+    const deadline = setImmediate(() =>
+      fail(bug("a transaction function awaited something other than its tx")),
+    );
+    const started = Promise.resolve().then(() => fn(openTransaction(work)));
+    started.then((value) => {
+      clearImmediate(deadline);
+      work.end();
+      resolve(value);
+    }, fail);
+  });
+}

@@ -1,0 +1,121 @@
+// Free addresses of subnets as disjoint runs [first, last], never touching each other, so that
+// taking and giving back cost one or two index seeks however large the block is.
+import { bug } from "@railyard/lib/errors";
+import type { AccountId, SubnetId } from "@railyard/lib/ids";
+import type { Addresses } from "../contract.js";
+import { type SqlRow, toNumber } from "../sql.js";
+import type { Work } from "../work.js";
+import { Subnets } from "./subnet.js";
+
+interface Run {
+  readonly first: number;
+  readonly last: number;
+}
+
+export class AddressRuns implements Addresses {
+  private readonly subnets: Subnets;
+
+  constructor(
+    private readonly work: Work,
+    account?: AccountId,
+  ) {
+    this.subnets = new Subnets(work, account);
+  }
+
+  async open(subnet: SubnetId, run: Run): Promise<void> {
+    await this.subnets.setAvailable(subnet, Math.max(0, run.last - run.first + 1));
+    await this.work.sql.run("INSERT INTO address_pools (subnet_id, first, last) VALUES (?, ?, ?)", [
+      subnet,
+      run.first,
+      run.last,
+    ]);
+    if (run.first <= run.last) await this.insertRun(subnet, run);
+  }
+
+  async take(subnet: SubnetId, wanted?: number): Promise<number | undefined> {
+    const run = wanted === undefined ? await this.lowest(subnet) : await this.upTo(subnet, wanted);
+    if (!run) return undefined;
+    const address = wanted ?? run.first;
+    if (address > run.last) return undefined;
+    await this.subnets.addAvailable(subnet, -1);
+    await this.dropRun(subnet, run);
+    if (run.first < address) await this.insertRun(subnet, { ...run, last: address - 1 });
+    if (address < run.last) await this.insertRun(subnet, { ...run, first: address + 1 });
+    return address;
+  }
+
+  async giveBack(subnet: SubnetId, address: number): Promise<void> {
+    const pool = asRun(
+      await this.work.sql.get("SELECT first, last FROM address_pools WHERE subnet_id = ?", [
+        subnet,
+      ]),
+    );
+    if (!pool || address < pool.first || pool.last < address) {
+      throw bug(`address is not one of subnet ${subnet}`);
+    }
+    const below = await this.upTo(subnet, address);
+    if (below && address <= below.last) throw bug(`an address of subnet ${subnet} is free already`);
+    const above = await this.at(subnet, address + 1);
+    const joinsBelow = below !== undefined && below.last === address - 1;
+    if (joinsBelow) await this.dropRun(subnet, below);
+    if (above) await this.dropRun(subnet, above);
+    await this.insertRun(subnet, {
+      first: joinsBelow ? below.first : address,
+      last: above?.last ?? address,
+    });
+    await this.subnets.addAvailable(subnet, 1);
+  }
+
+  async close(subnet: SubnetId): Promise<void> {
+    // The runs go with their pool.
+    await this.work.sql.run("DELETE FROM address_pools WHERE subnet_id = ?", [subnet]);
+  }
+
+  private async lowest(subnet: SubnetId): Promise<Run | undefined> {
+    return asRun(
+      await this.work.sql.get(
+        "SELECT first, last FROM address_runs WHERE subnet_id = ? ORDER BY first LIMIT 1",
+        [subnet],
+      ),
+    );
+  }
+
+  /** The highest run that begins at `address` or below. */
+  private async upTo(subnet: SubnetId, address: number): Promise<Run | undefined> {
+    return asRun(
+      await this.work.sql.get(
+        `SELECT first, last FROM address_runs WHERE subnet_id = ? AND first <= ?
+         ORDER BY first DESC LIMIT 1`,
+        [subnet, address],
+      ),
+    );
+  }
+
+  private async at(subnet: SubnetId, first: number): Promise<Run | undefined> {
+    return asRun(
+      await this.work.sql.get(
+        "SELECT first, last FROM address_runs WHERE subnet_id = ? AND first = ?",
+        [subnet, first],
+      ),
+    );
+  }
+
+  private async insertRun(subnet: SubnetId, { first, last }: Run): Promise<void> {
+    await this.work.sql.run("INSERT INTO address_runs (subnet_id, first, last) VALUES (?, ?, ?)", [
+      subnet,
+      first,
+      last,
+    ]);
+  }
+
+  private async dropRun(subnet: SubnetId, { first }: Run): Promise<void> {
+    await this.work.sql.run("DELETE FROM address_runs WHERE subnet_id = ? AND first = ?", [
+      subnet,
+      first,
+    ]);
+  }
+}
+
+function asRun(row: SqlRow | undefined): Run | undefined {
+  return row && { first: toNumber(row.first), last: toNumber(row.last) };
+}

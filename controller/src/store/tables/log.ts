@@ -1,0 +1,62 @@
+// Reads of the change log, the account logs and the audit log; writing them is the transaction's
+// own work.
+import type { AccountId } from "@railyard/lib/ids";
+import type { AccountChangeRow, AuditRow, ChangeEntry, ChangeRow, Logs } from "../contract.js";
+import { type SqlRow, toBigint, toNumber, toText } from "../sql.js";
+import { fromJson, type Work } from "../work.js";
+
+export class ReadLogs implements Logs {
+  constructor(private readonly work: Work) {}
+
+  async changesAfter(revision: bigint, limit: number): Promise<readonly ChangeRow[]> {
+    const rows = await this.work.sql.all(
+      "SELECT * FROM changes WHERE revision > ? ORDER BY revision LIMIT ?",
+      [revision, limit],
+    );
+    return rows.map(asChange);
+  }
+
+  async accountChangesAfter(
+    account: AccountId,
+    revision: bigint,
+    limit: number,
+  ): Promise<readonly AccountChangeRow[]> {
+    const rows = await this.work.sql.all(
+      `SELECT * FROM account_changes WHERE account = ? AND account_revision > ?
+       ORDER BY account_revision LIMIT ?`,
+      [account, revision, limit],
+    );
+    return rows.map((row) => ({
+      accountRevision: toBigint(row.account_revision),
+      ...asChange(row),
+    }));
+  }
+
+  async audit(after: bigint, limit: number): Promise<readonly AuditRow[]> {
+    const rows = await this.work.sql.all(
+      "SELECT * FROM audit WHERE revision > ? ORDER BY revision LIMIT ?",
+      [after, limit],
+    );
+    return rows.map(asAudit);
+  }
+}
+
+function asChange(row: SqlRow): ChangeRow {
+  return {
+    revision: toBigint(row.revision),
+    at: toNumber(row.at),
+    entries: fromJson<ChangeEntry[]>(row, "entries"),
+  };
+}
+
+function asAudit(row: SqlRow): AuditRow {
+  return {
+    revision: toBigint(row.revision),
+    by: toText(row.caller),
+    method: toText(row.method),
+    at: toNumber(row.at),
+    targets: fromJson<string[]>(row, "targets"),
+    ...(row.request_id !== null && { requestId: toText(row.request_id) }),
+    ...(row.account !== null && { account: toText<AccountId>(row.account) }),
+  };
+}

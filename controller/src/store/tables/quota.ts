@@ -1,0 +1,66 @@
+// Quota counters of one account. The database itself refuses to pass a limit; defaults are the
+// domain's, a row of quota_limits overrides one.
+import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
+import type { AccountId, ClusterNetworkId } from "@railyard/lib/ids";
+import { DEFAULT_QUOTAS, type QuotaSubject } from "../../domain/quota.js";
+import type { Quotas } from "../contract.js";
+import { toNumber } from "../sql.js";
+import type { Work } from "../work.js";
+
+const COUNTER = "account = ? AND subject = ? AND within = ?";
+
+export class QuotaCounters implements Quotas {
+  constructor(
+    private readonly work: Work,
+    private readonly account: AccountId | undefined,
+  ) {}
+
+  async take(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void> {
+    const key = this.keyOf(subject, within);
+    const limit = await this.limitOf(subject);
+    if (n > limit) throw exceeded(subject, limit, await this.usedOf(key));
+    const taken = await this.work.sql.run(
+      `INSERT INTO quota_counts (account, subject, within, used) VALUES (?, ?, ?, ?)
+       ON CONFLICT (account, subject, within) DO UPDATE SET used = quota_counts.used + excluded.used
+       WHERE quota_counts.used + excluded.used <= ?`,
+      [...key, n, limit],
+    );
+    if (taken === 0) throw exceeded(subject, limit, await this.usedOf(key));
+  }
+
+  async giveBack(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void> {
+    const key = this.keyOf(subject, within);
+    const { sql } = this.work;
+    const given = await sql.run(
+      `UPDATE quota_counts SET used = used - ? WHERE ${COUNTER} AND used >= ?`,
+      [n, ...key, n],
+    );
+    if (given === 0) throw bug(`more ${subject} were given back than taken`);
+    await sql.run(`DELETE FROM quota_counts WHERE ${COUNTER} AND used = 0`, key);
+  }
+
+  private keyOf(subject: QuotaSubject, within: ClusterNetworkId | undefined): readonly string[] {
+    if (!this.account) throw bug("a quota belongs to one account");
+    return [this.account, subject, within ?? ""];
+  }
+
+  private async limitOf(subject: QuotaSubject): Promise<number> {
+    const row = await this.work.sql.get(
+      "SELECT quota FROM quota_limits WHERE account = ? AND subject = ?",
+      [this.account ?? null, subject],
+    );
+    return row ? toNumber(row.quota) : DEFAULT_QUOTAS[subject];
+  }
+
+  private async usedOf(key: readonly string[]): Promise<number> {
+    const row = await this.work.sql.get(`SELECT used FROM quota_counts WHERE ${COUNTER}`, key);
+    return row ? toNumber(row.used) : 0;
+  }
+}
+
+function exceeded(subject: QuotaSubject, limit: number, used: number): RailyardError {
+  return refuse("exhausted", `quota of ${subject} exceeded: limit ${limit}, used ${used}`, {
+    reason: "QUOTA_EXCEEDED",
+    quota: { subject, limit, used },
+  });
+}

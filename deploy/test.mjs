@@ -1,0 +1,62 @@
+// `npm test`: every check of this repository, one stage after the other, on a bare machine too.
+// Stops at the first stage that fails; the last line counts the tests.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "./build.mjs";
+import { bin, run } from "./command.mjs";
+import { checkContract } from "./contract.mjs";
+import { setup } from "./setup.mjs";
+import { withSetupLock } from "./setup-lock.mjs";
+
+const STAGES = [
+  { name: "set-up", run: () => setup({ built: false }).then(() => 0) },
+  { name: "lint", run: () => run(bin("biome"), ["check", "."]) },
+  { name: "contract lint", run: () => run(bin("buf"), ["lint"]) },
+  { name: "contract unbroken", run: checkContract },
+  { name: "build and type check", run: () => withSetupLock(() => build()) },
+];
+
+async function main() {
+  for (const stage of STAGES) if (!(await passes(stage))) return 1;
+  const folder = mkdtempSync(join(tmpdir(), "railyard-test-"));
+  try {
+    const report = join(folder, "report.json");
+    const tests = { name: "tests", run: () => runTests(report) };
+    const passed = await passes(tests);
+    console.log(existsSync(report) ? count(report, passed) : "0 passed, 1 failed");
+    return passed ? 0 : 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function passes({ name, run: work }) {
+  const started = performance.now();
+  let code;
+  try {
+    code = await work();
+  } catch (error) {
+    console.error(error.message);
+    code = 1;
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${code === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)`);
+  return code === 0;
+}
+
+function runTests(report) {
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile=${report}`];
+  return run(bin("vitest"), ["run", ...reporters, ...process.argv.slice(2)]);
+}
+
+// A file that could not be loaded has no failed test of its own, yet the run failed.
+function count(report, passed) {
+  const counted = JSON.parse(readFileSync(report, "utf8"));
+  const failed = Math.max(counted.numFailedTests, passed ? 0 : 1);
+  const skipped = counted.numPendingTests + counted.numTodoTests;
+  const line = `${counted.numPassedTests} passed, ${failed} failed`;
+  return skipped > 0 ? `${line}, ${skipped} skipped` : line;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,72 @@
+// Proves address arithmetic against plain models.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  cidrContains,
+  cidrLast,
+  cidrSize,
+  cidrsOverlap,
+  formatCidr,
+  formatIpv4,
+  newMac,
+  parseCidr,
+  parseIpv4,
+  prefixForCount,
+} from "./address.js";
+import { systemRng } from "./rng.js";
+
+const address = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const cidr = fc.tuple(address, fc.integer({ min: 0, max: 32 })).map(([a, prefix]) => {
+  const size = 2 ** (32 - prefix);
+  return { first: Math.floor(a / size) * size, prefix };
+});
+
+test("formatting and parsing an address are inverse", () => {
+  fc.assert(fc.property(address, (a) => parseIpv4(formatIpv4(a)) === a));
+});
+
+test("formatting and parsing a block are inverse", () => {
+  fc.assert(fc.property(cidr, (c) => formatCidr(parseCidr(formatCidr(c)) ?? c) === formatCidr(c)));
+});
+
+test("host bits, leading zeros, short forms and hex are refused", () => {
+  for (const text of [
+    "10.0.0.1/24",
+    "10.0.0/8",
+    "010.0.0.0/8",
+    "0x0a.0.0.0/8",
+    "10.0.0.0/33",
+    "",
+  ]) {
+    expect(parseCidr(text), text).toBeUndefined();
+  }
+  for (const text of ["1.2.3", "1.2.3.4.5", "256.0.0.0", "1.2.3.04", "a"]) {
+    expect(parseIpv4(text), text).toBeUndefined();
+  }
+});
+
+test("overlap is symmetric and containment implies it", () => {
+  fc.assert(
+    fc.property(cidr, cidr, (a, b) => {
+      expect(cidrsOverlap(a, b)).toBe(cidrsOverlap(b, a));
+      if (cidrContains(a, b)) expect(cidrsOverlap(a, b)).toBe(true);
+      expect(cidrsOverlap(a, b)).toBe(cidrContains(a, b) || cidrContains(b, a));
+    }),
+  );
+});
+
+test("a block ends where its size says", () => {
+  const c = parseCidr("10.0.0.0/9") ?? { first: 0, prefix: 0 };
+  expect(cidrSize(c)).toBe(2 ** 23);
+  expect(formatIpv4(cidrLast(c))).toBe("10.127.255.255");
+  expect(prefixForCount(256)).toBe(24);
+});
+
+test("a new MAC is unicast and locally administered", () => {
+  const rng = systemRng();
+  for (let i = 0; i < 100; i++) {
+    const mac = newMac(rng);
+    expect(mac).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
+    expect(Number.parseInt(mac.slice(0, 2), 16) & 3).toBe(2);
+  }
+});

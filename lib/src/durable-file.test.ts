@@ -1,0 +1,30 @@
+// Tests of files that are replaced whole and kept from others.
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { readIfThere, writeDurably } from "./durable-file.js";
+
+const folder = mkdtempSync(join(tmpdir(), "railyard-durable-"));
+const path = join(folder, "secret");
+
+afterEach(() => rmSync(path, { force: true }));
+
+test("what was written is read back, and nothing else is left lying there", () => {
+  writeDurably(path, "one");
+  writeDurably(path, "two");
+  expect(readIfThere(path)).toBe("two");
+  expect(readdirSync(folder)).toEqual(["secret"]);
+});
+
+test("only its owner may read it, even when an earlier file was open to all", () => {
+  writeFileSync(path, "open", { mode: 0o644 });
+  writeFileSync(`${path}.new`, "left by a crash", { mode: 0o666 });
+  writeDurably(path, "shut");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test("a missing file is undefined, anything else wrong is thrown", () => {
+  expect(readIfThere(path)).toBeUndefined();
+  expect(() => readIfThere(folder)).toThrow("EISDIR");
+});

@@ -1,0 +1,73 @@
+// Branded identifiers: a node's id can never be passed where an instance's id is wanted. Ids are
+// made here from an Rng and parsed here at every door; this file knows the nouns' prefixes and no
+// more.
+import { invalidField } from "./errors.js";
+import type { Rng } from "./rng.js";
+
+declare const kindOf: unique symbol;
+/** An opaque id of one kind: `^[-0-9a-z_]{1,64}$`. */
+export type Id<Kind extends string> = string & { readonly [kindOf]: Kind };
+
+const PREFIX = {
+  account: "acc",
+  attachment: "cna",
+  clusterNetwork: "cn",
+  hold: "hold",
+  image: "img",
+  instance: "ins",
+  interface: "cni",
+  key: "key",
+  networkAttachment: "ina",
+  node: "node",
+  physicalCluster: "pc",
+  plan: "plan",
+  reservedIp: "cnip",
+  session: "ses",
+  subnet: "cns",
+  token: "tok",
+  volume: "vol",
+  vpc: "vpc",
+  vpcSubnet: "vsub",
+} as const;
+
+export type Kind = keyof typeof PREFIX;
+export type AccountId = Id<"account">;
+export type AttachmentId = Id<"attachment">;
+export type ClusterNetworkId = Id<"clusterNetwork">;
+export type InstanceId = Id<"instance">;
+export type InterfaceId = Id<"interface">;
+export type NetworkAttachmentId = Id<"networkAttachment">;
+export type NodeId = Id<"node">;
+export type PhysicalClusterId = Id<"physicalCluster">;
+export type PlanId = Id<"plan">;
+export type ReservedIpId = Id<"reservedIp">;
+export type SessionId = Id<"session">;
+export type SubnetId = Id<"subnet">;
+export type TokenId = Id<"token">;
+
+const ID = /^[-0-9a-z_]{1,64}$/;
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+const RANDOM_CHARS = 24;
+
+/** A new id: the noun's prefix and 120 random bits. */
+export function newId<K extends Kind>(kind: K, rng: Rng): Id<K> {
+  let out = `${PREFIX[kind]}-`;
+  for (const byte of rng.bytes(RANDOM_CHARS)) out += ALPHABET[byte & 31];
+  return out as Id<K>;
+}
+
+/** Whether `text` has the shape of an id, of whatever kind. */
+export function isId(text: string): boolean {
+  return ID.test(text);
+}
+
+/** Checks the shape of an id that came from outside; throws `invalid` naming `field`. */
+export function parseId<K extends Kind>(_kind: K, text: string, field: string): Id<K> {
+  if (!isId(text)) throw invalidField(field, "must match ^[-0-9a-z_]{1,64}$");
+  return text as Id<K>;
+}
+
+/** A new etag: 64 random bits, derived from nothing that could be counted. */
+export function newEtag(rng: Rng): string {
+  return Buffer.from(rng.bytes(8)).toString("hex");
+}

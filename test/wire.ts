@@ -1,0 +1,124 @@
+// A gRPC caller for tests that keeps every byte a server ever sent it: messages, error texts,
+// details, metadata. It knows no noun and retries nothing.
+import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  BadRequest,
+  ErrorInfo,
+  PreconditionFailure,
+  QuotaFailure,
+  ResourceInfo,
+} from "@railyard/proto/gen/google/rpc/error_details";
+import { Status } from "@railyard/proto/gen/google/rpc/status";
+
+/** A method as the generated service definitions describe it. */
+export interface Method<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (value: Request) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+}
+
+/** A refused call, its details decoded. */
+export class WireError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly details: {
+      readonly info: ErrorInfo | undefined;
+      readonly fields: readonly { readonly field: string; readonly description: string }[];
+      readonly quota: QuotaFailure | undefined;
+      readonly holders: PreconditionFailure | undefined;
+      readonly resource: ResourceInfo | undefined;
+    },
+  ) {
+    super(message);
+  }
+
+  get reason(): string {
+    return this.details.info?.reason ?? "";
+  }
+
+  get fields(): string[] {
+    return this.details.fields.map((f) => f.field).sort();
+  }
+}
+
+const DEADLINE_MS = 10_000;
+
+export class Wire {
+  /** Everything received so far. */
+  readonly received: Buffer[] = [];
+  private readonly client: Client;
+
+  constructor(
+    readonly server: string,
+    private readonly token: string | undefined,
+  ) {
+    this.client = new Client(server, credentials.createInsecure());
+  }
+
+  call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
+    const metadata = new Metadata();
+    if (this.token) metadata.set("authorization", `Bearer ${this.token}`);
+    return new Promise((resolve, reject) => {
+      const call = this.client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        (bytes: Buffer) => {
+          this.received.push(bytes);
+          return method.responseDeserialize(bytes);
+        },
+        request,
+        metadata,
+        { deadline: Date.now() + DEADLINE_MS },
+        (err, response) => {
+          if (err) reject(this.refusal(err));
+          else if (response !== undefined) resolve(response);
+        },
+      );
+      call.on("metadata", (m) => this.keep(m));
+      call.on("status", (s) => this.keep(s.metadata));
+    });
+  }
+
+  /** The refusal of a call that must not succeed. */
+  async refused<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+  ): Promise<WireError> {
+    try {
+      await this.call(method, request);
+    } catch (err) {
+      if (err instanceof WireError) return err;
+      throw err;
+    }
+    throw new Error(`${method.path} was expected to be refused`);
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  private keep(metadata: Metadata): void {
+    for (const key of Object.keys(metadata.getMap())) {
+      for (const value of metadata.get(key)) this.received.push(Buffer.from(value));
+    }
+  }
+
+  private refusal(err: ServiceError): WireError {
+    this.received.push(Buffer.from(err.details));
+    const bytes = err.metadata.get("grpc-status-details-bin")[0];
+    const status = Status.decode(Buffer.isBuffer(bytes) ? bytes : Buffer.alloc(0));
+    const detail = (type: string) => status.details.find((d) => d.typeUrl.endsWith(`.${type}`));
+    const decode = <T>(type: string, message: { decode(b: Uint8Array): T }) => {
+      const found = detail(type);
+      return found && message.decode(found.value);
+    };
+    return new WireError(err.code, err.details, {
+      info: decode("ErrorInfo", ErrorInfo),
+      fields: decode("BadRequest", BadRequest)?.fieldViolations ?? [],
+      quota: decode("QuotaFailure", QuotaFailure),
+      holders: decode("PreconditionFailure", PreconditionFailure),
+      resource: decode("ResourceInfo", ResourceInfo),
+    });
+  }
+}
