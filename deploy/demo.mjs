@@ -20,9 +20,12 @@ async function main(signal) {
   await setup({ signal });
   const dataDir = provideDataDir(options);
   const temporary = options.dataDir === undefined;
-  const kept = { yard: false };
   try {
-    await demonstrate({ dataDir, temporary, kept, signal });
+    await demonstrate({ dataDir, temporary, keep: options.keep, signal });
+  } catch (error) {
+    if (temporary) rmSync(dataDir, { recursive: true, force: true });
+    throw error;
+  }
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(`\nEverything went as it should, in ${seconds} s.`);
 }
@@ -40,9 +43,10 @@ async function demonstrate({ dataDir, temporary, keep, signal }) {
     if (!keep) return;
     await yard.keep();
     kept = true;
-    console.log(yard.farewell(temporary));
+    console.log(yard.farewell());
   } catch (error) {
-    if (!signal.aborted) console.error(`\n${yard.logTails("controller").join("\n")}`);
+    if (!signal.aborted)
+      console.error(`\nThe controller's log ends:\n${yard.logTail("controller")}`);
     throw error;
   } finally {
     if (!kept) await yard.end();

@@ -1,5 +1,5 @@
-// `npm run dev`: the demo's yard without the walk, in the foreground until Ctrl-C. Its data stay, so
-// that the next start finds everything as it was.
+// `npm run dev`: the demo's yard without the walk, in the foreground until Ctrl-C. Its data stay,
+// so that the next start finds everything as it was.
 import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./command.mjs";

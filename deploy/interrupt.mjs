@@ -1,5 +1,5 @@
-// Turns SIGINT, SIGTERM, SIGHUP and a closed output into one abort, so that whoever started something can end it in
-// order. Knows nothing of what is running.
+// Turns SIGINT, SIGTERM, SIGHUP and a closed output into one abort, so that whoever started
+// something can end it in order. Knows nothing of what is running.
 import { constants } from "node:os";
 import { stopCommands } from "./command.mjs";
 

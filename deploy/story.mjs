@@ -46,7 +46,8 @@ export async function walk(yard) {
   heading("The same position is the same rail on every instance");
   await compareRails(tenant, ["train-1", "train-4"]);
   heading("The seventh finds no capacity and says so");
-  await create(tenant, "train-7", ["--attachments-from", SUBNETS.join(",")], NOT_REACHED);
+  const args = ["--attachments-from", SUBNETS.join(",")];
+  await create(tenant, { name: "train-7", args, expect: NOT_REACHED });
   await tenant.show(["instance", "get", "train-7"]);
   heading("The operator adds a server; the seventh starts on it");
   await addServer(yard, operator);
@@ -89,18 +90,18 @@ async function makeInstances(tenant) {
   const metadata = ["--metadata-enabled", "--metadata-hop-limit", "2"];
   const more = ["--boot-volume", "vol-boot-1", "--key", "key-ops", ...metadata];
   const eight = ["--attachments-from", SUBNETS.join(",")];
-  await create(tenant, "train-1", [...more, ...mixed]);
-  await create(tenant, "train-2", [...eight, "--count", "16"]);
-  await create(tenant, "train-3", [...eight, "--count", "32"]);
-  for (const name of ["train-4", "train-5", "train-6"]) await create(tenant, name, eight);
+  await create(tenant, { name: "train-1", args: [...more, ...mixed] });
+  await create(tenant, { name: "train-2", args: [...eight, "--count", "16"] });
+  await create(tenant, { name: "train-3", args: [...eight, "--count", "32"] });
+  for (const name of ["train-4", "train-5", "train-6"]) await create(tenant, { name, args: eight });
   await tenant.show(["instance", "list"]);
 }
 
-async function create(tenant, name, attachments, expect = 0) {
+async function create(tenant, { name, args, expect = 0 }) {
   const what = ["--profile", PROFILE, "--zone", ZONE, "--image", "img-ubuntu-24-04"];
   const where = ["--vpc-subnet", "vsub-research-3", "--network", NETWORK];
-  const args = ["--name", name, ...what, ...where, ...attachments];
-  await tenant.show(["instance", "create", ...args, "--wait"], { expect });
+  const all = ["--name", name, ...what, ...where, ...args, "--wait"];
+  await tenant.show(["instance", "create", ...all], { expect });
 }
 
 async function showLayouts(tenant, operator) {

@@ -1,5 +1,5 @@
-// The keeper of one yard's processes: starts and stops them on its parent's word, tells when one
-// ends, and ends all of them when told to or when the parent is gone; then removes the data if they
+// The keeper of one yard's processes: starts them on its parent's word, tells when one ends, and
+// ends all of them when told to or when the parent is gone; then removes the data if they
 // are temporary. Run by processes.mjs only; it knows nothing of what the processes are.
 import { spawn } from "node:child_process";
 import { closeSync, openSync, rmSync } from "node:fs";
@@ -19,11 +19,6 @@ const words = {
     children.set(name, child);
     child.once("error", (error) => ended(name, child, { error: error.message }));
     child.once("exit", (code, signal) => ended(name, child, { code, signal }));
-  },
-  stop({ name }) {
-    const child = children.get(name);
-    if (child) stop(child);
-    else tell({ name, code: 0 });
   },
   keep() {
     kept = true;

@@ -1,57 +1,48 @@
 // A yard of real processes below one data directory: NATS, the controller, and an agent with a
-// made-up machine for each server. It starts and ends them and says where they are reached; what is
-// done in the yard is its caller's story. Import it after set-up: it needs installed packages.
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  writeFileSync,
-} from "node:fs";
+// made-up machine for each server. It starts and ends them; what is done in the yard is its
+// caller's story. Import it after set-up: it needs installed packages.
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { brokerFiles, brokerProcess } from "./broker.mjs";
+import { brokerProcess } from "./broker.mjs";
 import { ROOT, tail } from "./command.mjs";
 import { madeUpMachine } from "./fleet.mjs";
 import { endProcessesOf, isAlive, processesOf } from "./leftovers.mjs";
 import { SetupError } from "./machine.mjs";
 import { freePort, listens } from "./ports.mjs";
-import { startProcesses } from "./processes.mjs";
+import { Processes } from "./processes.mjs";
 import { railctlUser } from "./railctl.mjs";
+import {
+  address,
+  agentEnv,
+  controllerEnv,
+  FOLDERS,
+  introduction,
+  placesIn,
+  railctlEnv,
+} from "./yard-places.mjs";
 
 const START_LIMIT_MS = 30_000;
 const LOOK_AGAIN_MS = 50;
 
-/** A process of the yard ended although nobody asked it to. */
+/** A process of the yard ended although nobody asked it to, or did not start. */
 export class YardBroken extends Error {}
 
 /**
  * Starts broker and controller in `dataDir`, which keeps ports and data from an earlier time; with
- * `temporary`, the directory is removed when the yard ends, even if its starter was killed. The
- * yard's own `signal` follows the given one and also fires when a process ends by itself. Throws
+ * `temporary`, the directory is removed when the yard ends, even if its starter was killed. Throws
  * SetupError when a yard runs there already, YardBroken when something does not start.
  */
 export async function openYard({ dataDir: wanted, temporary = false, signal, say }) {
-  for (const name of ["logs", "machines", "credentials"]) {
-    mkdirSync(join(wanted, name), { recursive: true, mode: 0o700 });
-  }
+  for (const name of FOLDERS) mkdirSync(join(wanted, name), { recursive: true, mode: 0o700 });
   const dataDir = realpathSync(wanted);
   const places = placesIn(dataDir);
-  await refuseOrCleanUp(places, dataDir, say);
-  const ports = await portsOf(places);
-  const broken = new AbortController();
-  const onExit = (exit) => broken.abort(breakage(exit));
-  const processes = startProcesses({ dataDir, temporary, onExit });
-  const breakage = ({ name, code, signal: by, error }) => {
-    const how = error ?? (by ? `was ended by ${by}` : `ended with exit code ${code}`);
-    return new YardBroken(`${name} ${how}; the end of its log:\n${tail(processes.logOf(name))}`);
-  };
-  remember(places, { keeper: processes.pid, ports });
-  const either = AbortSignal.any([signal, broken.signal]);
-  const yard = createYard({ dataDir, places, ports, processes, signal: either });
+  const known = existsSync(places.state) ? JSON.parse(readFileSync(places.state, "utf8")) : {};
+  await refuseOrCleanUp(known, dataDir, say);
+  const ports = known.ports ?? (await choosePorts());
+  const yard = new Yard({ dataDir, temporary, places, ports, signal });
   try {
-    await yard.startController();
+    await yard.start();
     return yard;
   } catch (error) {
     await yard.end();
@@ -59,139 +50,125 @@ export async function openYard({ dataDir: wanted, temporary = false, signal, say
   }
 }
 
-function createYard({ dataDir, places, ports, processes, signal }) {
-  const until = async (what, name, check) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]);
+class Yard {
+  /** Follows the opener's signal and also fires when a process of the yard ends by itself. */
+  signal;
+  #processes;
+  #broken = new AbortController();
+  #options;
+
+  constructor(options) {
+    const { dataDir, temporary, places, ports, signal } = options;
+    this.#options = options;
+    this.signal = AbortSignal.any([signal, this.#broken.signal]);
+    const onExit = (exit) => this.#break(exit);
+    this.#processes = new Processes({ dataDir, temporary, onExit });
+    // After an orderly end nobody looks at the signal any more.
+    const keeperGone = new YardBroken("the keeper process has ended");
+    void this.#processes.gone.then(() => this.#broken.abort(keeperGone));
+    const state = JSON.stringify({ keeper: this.#processes.pid, ports }, undefined, 2);
+    writeFileSync(places.state, `${state}\n`, { mode: 0o600 });
+  }
+
+  get places() {
+    return this.#options.places;
+  }
+
+  /** `host:port` of the broker. */
+  get broker() {
+    return address(this.#options.ports.broker);
+  }
+
+  /** `text` with the data directory written as `$YARD`. */
+  shorten(text) {
+    return text.replace(this.#options.dataDir, "$YARD");
+  }
+
+  /** How a person reaches this yard. */
+  introduction() {
+    return introduction({ ...this.#options, shorten: (text) => this.shorten(text) });
+  }
+
+  /** How to reach and to stop a yard that stays up. */
+  farewell() {
+    const data = this.#options.temporary ? ", which also removes its data" : "";
+    const stop = `Stop it${data}: kill ${this.#processes.pid}`;
+    return `\nThe yard stays up.\n${this.introduction()}\n${stop}`;
+  }
+
+  /** Starts the controller, then the broker, which needs the identities the controller writes. */
+  async start() {
+    const { dataDir, places, ports } = this.#options;
+    this.#node("controller", "controller", controllerEnv(places, ports));
+    const usersFile = places.brokerUsers;
+    await this.#until("controller", () => existsSync(usersFile));
+    this.#processes.start(brokerProcess({ dataDir, port: ports.broker, usersFile }));
+    await this.#until("broker", (limit) => listens(ports.broker, limit));
+    await this.#until("controller", (limit) => listens(ports.api, limit));
+    await this.#until("controller", (limit) => listens(ports.admin, limit));
+    await this.#until("controller", () => existsSync(places.operatorToken));
+  }
+
+  /** Starts the agent of a declared server, which was enrolled into `places.credentials`. */
+  startAgent(server) {
+    const { places } = this.#options;
+    const machine = JSON.stringify(madeUpMachine(server), undefined, 2);
+    writeFileSync(places.machine(server), machine);
+    this.#node(server.name, "agent", agentEnv(places, server));
+  }
+
+  /** Someone who uses railctl on this yard with the token in `tokenFile`. */
+  user(name, tokenFile) {
+    const foreign = ([key]) => !key.startsWith("RAILYARD_");
+    const env = Object.fromEntries(Object.entries(process.env).filter(foreign));
+    const token = readFileSync(tokenFile, "utf8").trim();
+    const own = { ...env, ...railctlEnv(this.#options.ports), RAILYARD_TOKEN: token };
+    const shorten = (text) => this.shorten(text);
+    return railctlUser({ name, env: own, signal: this.signal, shorten });
+  }
+
+  /** The last lines that a process logged. */
+  logTail(name) {
+    return tail(this.#processes.logOf(name));
+  }
+
+  /** Lets the yard outlive this process. */
+  keep() {
+    return this.#processes.keep();
+  }
+
+  /** Ends every process of the yard; data that are not temporary stay. */
+  async end() {
+    const { dataDir, temporary } = this.#options;
+    await this.#processes.end();
+    await endProcessesOf(dataDir);
+    if (temporary) rmSync(dataDir, { recursive: true, force: true });
+  }
+
+  #node(name, workspace, env) {
+    const args = [join(ROOT, workspace, "dist", "main.js")];
+    this.#processes.start({ name, command: process.execPath, args, env });
+  }
+
+  #break({ name, code, signal, error }) {
+    const how = error ?? (signal ? `was ended by ${signal}` : `ended with exit code ${code}`);
+    this.#broken.abort(new YardBroken(`${name} ${how}; its log ends:\n${this.logTail(name)}`));
+  }
+
+  async #until(name, check) {
+    const limit = AbortSignal.any([this.signal, AbortSignal.timeout(START_LIMIT_MS)]);
     while (!limit.aborted) {
       if (await check(limit)) return;
       await sleep(LOOK_AGAIN_MS);
     }
-    signal.throwIfAborted();
-    const log = tail(processes.logOf(name));
-    throw new YardBroken(`${what} within ${START_LIMIT_MS / 1000} s; the end of its log:\n${log}`);
-  };
-  const shorten = (text) => text.replace(dataDir, "$YARD");
-  const address = (port) => `127.0.0.1:${port}`;
-  const reach = {
-    RAILYARD_SERVER: address(ports.api),
-    RAILYARD_ADMIN_SERVER: address(ports.admin),
-  };
-
-  return {
-    dataDir,
-    places,
-    signal,
-    broker: address(ports.broker),
-    /** `text` with the data directory written as `$YARD`. */
-    shorten,
-    /** How a person reaches this yard with railctl: lines for a shell, naming tokens by file. */
-    introduction: () => introduction({ dataDir, places, reach, shorten }),
-    /** How to reach and to stop a yard that stays up. */
-    farewell: (temporary) =>
-      `\nThe yard stays up.\n${introduction({ dataDir, places, reach, shorten })}\n` +
-      `Stop it${temporary ? ", which also removes its data" : ""}: kill ${processes.pid}`,
-
-    /** Starts the controller, then the broker, which needs the identities the controller writes. */
-    async startController() {
-      processes.start({
-        name: "controller",
-        command: process.execPath,
-        args: [join(ROOT, "controller", "dist", "main.js")],
-        env: controllerEnv({ places, ports }),
-      });
-      const { brokerUsers: usersFile, operatorToken } = places;
-      await until("the controller wrote no users file", "controller", () => existsSync(usersFile));
-      processes.start(brokerProcess({ dataDir, port: ports.broker, usersFile }));
-      await until("the broker did not listen", "broker", (limit) => listens(ports.broker, limit));
-      for (const port of [ports.api, ports.admin]) {
-        await until("the controller did not listen", "controller", (limit) => listens(port, limit));
-      }
-      await until("no operator token", "controller", () => existsSync(operatorToken));
-    },
-
-    /** Starts the agent of a declared server, which was enrolled into `places.credentials`. */
-    startAgent(server) {
-      const machine = join(places.machines, `${server.name}.json`);
-      writeFileSync(machine, JSON.stringify(madeUpMachine(server), undefined, 2));
-      processes.start({
-        name: server.name,
-        command: process.execPath,
-        args: [join(ROOT, "agent", "dist", "main.js")],
-        env: agentEnv({ places, server, machine }),
-      });
-    },
-
-    /** Someone who uses railctl on this yard with the token in `tokenFile`. */
-    user(name, tokenFile) {
-      const foreign = ([key]) => !key.startsWith("RAILYARD_");
-      const env = Object.fromEntries(Object.entries(process.env).filter(foreign));
-      const token = readFileSync(tokenFile, "utf8").trim();
-      const own = { ...env, ...reach, RAILYARD_TOKEN: token };
-      return railctlUser({ name, env: own, signal, shorten });
-    },
-
-    /** The last lines that each of the named processes logged. */
-    logTails: (...names) => names.map((name) => `--- ${name}\n${tail(processes.logOf(name))}`),
-
-    /** Lets the yard outlive this process. */
-    keep: () => processes.keep(),
-
-    /** Ends every process of the yard; its data stay. */
-    async end() {
-      await processes.end();
-      await endProcessesOf(dataDir);
-    },
-  };
+    this.signal.throwIfAborted();
+    throw new YardBroken(
+      `${name} is not ready after ${START_LIMIT_MS / 1000} s; its log ends:\n${this.logTail(name)}`,
+    );
+  }
 }
 
-function introduction({ dataDir, places, reach, shorten }) {
-  const servers = Object.entries(reach).map(([name, value]) => `${name}=${value}`);
-  const token = (file) => `export RAILYARD_TOKEN="$(cat ${shorten(file)})"`;
-  return [
-    `In a shell at ${ROOT}:`,
-    `  export YARD=${dataDir} ${servers.join(" ")}`,
-    "  alias railctl='node cli/bin/railctl.js'",
-    `  ${token(places.operatorToken)}   # to be the operator, or`,
-    `  ${token(places.tenantToken)}   # to be the tenant acme, once its token is made`,
-  ].join("\n");
-}
-
-function placesIn(dataDir) {
-  const controller = join(dataDir, "controller");
-  return {
-    state: join(dataDir, "yard.json"),
-    controller,
-    brokerUsers: join(controller, "broker-users.conf"),
-    mzone: join(dataDir, "mzone.yaml"),
-    tenantToken: join(dataDir, "acme.token"),
-    brokerPid: brokerFiles(dataDir).pid,
-    operatorToken: join(controller, "operator.token"),
-    agents: join(dataDir, "agents"),
-    machines: join(dataDir, "machines"),
-    credentials: (server) => join(dataDir, "credentials", `${server.name}.json`),
-  };
-}
-
-function controllerEnv({ places, ports }) {
-  return {
-    RAILYARD_CONTROLLER_DATA_DIR: places.controller,
-    RAILYARD_CONTROLLER_LISTEN: `127.0.0.1:${ports.api}`,
-    RAILYARD_CONTROLLER_ADMIN_LISTEN: `127.0.0.1:${ports.admin}`,
-    RAILYARD_CONTROLLER_BROKER: `127.0.0.1:${ports.broker}`,
-    RAILYARD_CONTROLLER_BROKER_PID_FILE: places.brokerPid,
-  };
-}
-
-function agentEnv({ places, server, machine }) {
-  return {
-    RAILYARD_AGENT_DATA_DIR: join(places.agents, server.name),
-    RAILYARD_AGENT_CREDENTIALS: places.credentials(server),
-    RAILYARD_AGENT_FAKE: machine,
-  };
-}
-
-async function refuseOrCleanUp({ state }, dataDir, say) {
-  const { keeper } = stateIn(state);
+async function refuseOrCleanUp({ keeper }, dataDir, say) {
   const found = processesOf(dataDir);
   if (keeper !== undefined && isAlive(keeper) && found.includes(keeper)) {
     throw new SetupError(`a yard runs in ${dataDir}; end it with: kill ${keeper}`);
@@ -201,17 +178,6 @@ async function refuseOrCleanUp({ state }, dataDir, say) {
   await endProcessesOf(dataDir);
 }
 
-async function portsOf({ state }) {
-  const { ports } = stateIn(state);
-  if (ports) return ports;
+async function choosePorts() {
   return { api: await freePort(), admin: await freePort(), broker: await freePort() };
-}
-
-function stateIn(file) {
-  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
-}
-
-function remember({ state }, value) {
-  writeFileSync(state, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
-  chmodSync(state, 0o600);
 }

@@ -1,5 +1,5 @@
-// The controller's log of a whole life: one line per change of state, with fixed field names, and no
-// secret in any of them.
+// The controller's log of a whole life: one line per change of state, with fixed field names, and
+// no secret in any of them.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "@railyard/lib/log";

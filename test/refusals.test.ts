@@ -88,6 +88,18 @@ test("missing required fields are all named", async () => {
   expect(refused.fields).toEqual(["profile", "vpc_id", "zone"]);
 });
 
+test("a missing field, an unknown profile and a bad block are named together", async () => {
+  const refused = await customer.wire.refused(
+    createClusterNetwork,
+    CreateClusterNetworkRequest.fromPartial({
+      ...{ profile: "nope", zone: "us-east-3", name: "Bad_Name" },
+      subnetPrefixes: [{ cidr: "127.0.0.0/8" }],
+    }),
+  );
+  expect(refused.code).toBe(INVALID_ARGUMENT);
+  expect(refused.fields.sort()).toEqual(["name", "profile", "subnet_prefixes[0].cidr", "vpc_id"]);
+});
+
 test("an attachment count that is not permitted is refused with the permitted ones", async () => {
   const before = await written();
   const request = instanceRequest("five", Array(5).fill(subnet));

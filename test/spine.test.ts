@@ -1,5 +1,7 @@
 // The spine in one process: declared hardware, registered agents, a network, placed instances,
 // layouts applied and read back, everything given back after observed absence.
+import { readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
 import { setFaults } from "@railyard/agent/hardware/fake/faults";
 import { NodeServiceService } from "@railyard/proto/gen/railyard/admin/v1/node";
 import { AttachmentObserved } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
@@ -67,6 +69,9 @@ test.each([8, 16, 32])("an instance with %i attachments runs in its order", asyn
   expect(placed.map((r) => r.rail)).toEqual(rows.map((r) => r.rail));
   expect(new Set(placed.map((r) => `${r.nicDeviceId} ${r.vfIndex}`)).size).toBe(count);
   expect(new Set(placed.map((r) => r.isolationId)).size).toBe(1);
+  const devices = join(yard.machineDir(A1), "root/sys/bus/pci/devices");
+  const vfs = placed.map((r) => readlinkSync(join(devices, r.pfPciAddress, `virtfn${r.vfIndex}`)));
+  expect(placed.map((r) => r.vfPciAddress)).toEqual(vfs.map((link) => basename(link)));
 });
 
 test("two instances of one network resolve the same position to the same rail", async () => {

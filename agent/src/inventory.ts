@@ -12,7 +12,7 @@ export interface Selectors {
   readonly gpus: readonly string[];
 }
 
-export const DEFAULT_SELECTORS: Selectors = { gpus: ["10de:*"] };
+const DEFAULT_SELECTORS: Selectors = { gpus: ["10de:*"] };
 
 const CLASS_3D = "0302";
 const CLASSES_NIC = ["0200", "0207"];

@@ -102,6 +102,41 @@ test("a ledger of another machine is put aside", async () => {
   expect(ledger.warnings).toMatchObject([{ kind: "other-machine" }]);
 });
 
+test("a machine without a serial of its own restores no ledger", async () => {
+  const dir = directory();
+  await accept(await opened(dir, { serial: "" }), signed(1, 7));
+  const ledger = await opened(dir, { serial: "" });
+  expect(ledger.desired).toBeUndefined();
+  expect(ledger.warnings).toMatchObject([{ kind: "other-machine" }]);
+});
+
+test("a ledger of another node counts for nothing, state and progress alike", async () => {
+  const dir = directory();
+  const before = await opened(dir);
+  await accept(before, signed(1, 7));
+  await before.applied(decode(signed(1, 7)));
+  const ledger = await opened(dir, { nodeId: "node-2" });
+  expect(ledger.desired).toBeUndefined();
+  expect(ledger.warnings.map((w) => w.kind)).toEqual(["other-node", "other-node"]);
+  const first = { ...signed(1, 1), nodeId: "node-2" };
+  expect(await accept(ledger, first)).toBe("accepted");
+  const again = await opened(dir, { nodeId: "node-2" });
+  expect(again.desired?.generation).toBe(1n);
+});
+
+test("a state from a backup, older than one applied here, is not acted on", async () => {
+  const dir = directory();
+  const ledger = await opened(dir);
+  await accept(ledger, signed(1, 6));
+  const backup = readFileSync(join(dir, "ledger.json"));
+  await accept(ledger, signed(1, 7));
+  await ledger.applied(decode(signed(1, 7)));
+  writeFileSync(join(dir, "ledger.json"), backup);
+  const restored = await opened(dir);
+  expect(restored.desired).toBeUndefined();
+  expect(restored.warnings).toMatchObject([{ kind: "outdated" }]);
+});
+
 test("a body that no longer decodes is put aside", async () => {
   const dir = directory();
   await accept(await opened(dir), signed(1, 7));

@@ -58,14 +58,14 @@ export function judge(held: SignedDesired | undefined, incoming: SignedDesired):
  * read.
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { directory, serial } = options;
+  const { directory } = options;
   const warnings: LedgerWarning[] = [];
   try {
     const made = await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
     if (made !== undefined) await syncDirectory(dirname(made));
     await removeTemporaries(directory);
-    const kept = await readKept(join(directory, LEDGER), serial, parseSigned);
-    const progress = await readKept(join(directory, PROGRESS), serial, parseProgress);
+    const kept = await readKept(join(directory, LEDGER), options, parseSigned);
+    const progress = await readKept(join(directory, PROGRESS), options, parseProgress);
     for (const { warning } of [kept, progress]) if (warning) warnings.push(warning);
     const state = { accepted: kept.value, progress: progress.value ?? NO_PROGRESS };
     return new Ledger(options, { ...usable(state, options, warnings), warnings });
@@ -180,8 +180,8 @@ export class Ledger {
   }
 
   private async replace(file: string, content: Plain): Promise<void> {
-    const { directory, serial, session } = this.options;
-    const bound = { serial, content };
+    const { directory, serial, nodeId, session } = this.options;
+    const bound = { serial, nodeId, content };
     const text = JSON.stringify({ sum: sha256Hex(canonicalJson(bound)), ...bound });
     const path = join(directory, file);
     const temporary = `${path}.${session}.tmp`;
@@ -229,7 +229,7 @@ interface Kept<T> {
 
 async function readKept<T>(
   path: string,
-  serial: string,
+  { serial, nodeId }: LedgerOptions,
   parse: (content: Record<string, unknown>) => T,
 ): Promise<Kept<T>> {
   const text = await readIfThere(path);
@@ -243,6 +243,7 @@ async function readKept<T>(
     if (sum !== sha256Hex(canonicalJson(bound))) return warn("corrupt", "the checksum differs");
     if (serial === "" || bound.serial !== serial)
       return warn("other-machine", "it belongs to another machine");
+    if (bound.nodeId !== nodeId) return warn("other-node", "it belongs to another node");
     return { value: parse(bound.content as Record<string, unknown>) };
   } catch (thrown) {
     return warn("corrupt", thrown instanceof Error ? thrown.message : "it cannot be read");
@@ -264,7 +265,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
  */
 function usable(
   found: { readonly accepted: SignedDesired | undefined; readonly progress: Progress },
-  { nodeId, decode }: LedgerOptions,
+  { decode }: LedgerOptions,
   warnings: LedgerWarning[],
 ): { readonly accepted: Accepted | undefined; readonly progress: Progress } {
   const { accepted: signed, progress } = found;
@@ -273,10 +274,6 @@ function usable(
     warnings.push({ kind, file: LEDGER, message });
     return { accepted: undefined, progress };
   };
-  if (signed.nodeId !== nodeId) {
-    const none = aside("other-node", `it belongs to node ${signed.nodeId}`);
-    return { ...none, progress: NO_PROGRESS };
-  }
   if (isBefore(signed, progress.applied)) return aside("outdated", "a newer state was applied");
   try {
     return { accepted: { signed, desired: decode(signed) }, progress };

@@ -183,6 +183,17 @@ test("hello is said until somebody answers", async () => {
   expect(told).toEqual(["welcome"]);
 });
 
+test("a hello that went under with the bus is said again at once", async () => {
+  broker.fate = () => [];
+  await started();
+  broker.fate = () => [0];
+  broker.setUp(false);
+  broker.setUp(true);
+  await settle();
+  await clock.advance(10);
+  expect(told).toEqual(["welcome"]);
+});
+
 test("hello is said again after a reconnect, and with every period", async () => {
   await started();
   broker.setUp(false);

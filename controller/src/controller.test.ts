@@ -180,7 +180,7 @@ async function slowStore(): Promise<{ store: Store; hold: () => void; held: () =
   return { store, hold, held: () => state.held };
 }
 
-test("it stops within five seconds with streams and a call open and no broker, and twice", async () => {
+test("it stops within five seconds with streams and a call open, no broker, twice", async () => {
   const { store, hold, held } = await slowStore();
   const controller = await start(undefined, {}, { store });
   const address = `127.0.0.1:${controller.ports.tenant}`;

@@ -36,11 +36,9 @@ import { openSqlite } from "./store/sqlite.js";
 
 /** Loops and dispatch that have not ended by then are left behind. */
 const QUIET_MS = 1_000;
-/** Upper bound between two looks at the outbox. */
+/** Upper bounds between two looks of each loop. */
 const RELAY_PERIOD_MS = 1_000;
-/** Upper bound between two comparisons of what nodes have with what they should. */
 const RESYNC_PERIOD_MS = 5_000;
-/** Upper bound between two clearings of what has had its time. */
 const RECLAIM_PERIOD_MS = 60_000;
 
 export interface ControllerOverrides {
@@ -115,6 +113,7 @@ interface Parts {
 
 class Assembly implements Controller {
   readonly context: ServiceContext;
+  readonly publicKey: string;
   ports = { tenant: 0, admin: 0 };
   private readonly stopping = new AbortController();
   private readonly tenantApi: ApiServer;
@@ -128,14 +127,11 @@ class Assembly implements Controller {
 
   constructor(private readonly parts: Parts) {
     this.context = this.makeContext();
+    this.publicKey = parts.dataDir.signer.publicKey;
     this.tenantApi = this.makeApi("tenant", tenantHandlers(this.context));
     const sealer = createSealer(parts.dataDir.keyFor("answers"), parts.rng);
     const keys = { signing: this.publicKey, sealer };
     this.adminApi = this.makeApi("admin", adminHandlers(this.context, keys));
-  }
-
-  get publicKey(): string {
-    return this.parts.dataDir.signer.publicKey;
   }
 
   async start(): Promise<void> {

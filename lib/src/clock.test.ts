@@ -1,6 +1,6 @@
 // Proves the clock's words: order of timers, deadlines, sleeping and aborting.
 import { expect, test } from "vitest";
-import { ManualClock, sleep, systemClock, withDeadline } from "./clock.js";
+import { ManualClock, sleep, systemClock, unlessAborted, withDeadline } from "./clock.js";
 
 test("timers fire in time order, then in the order they were set", async () => {
   const clock = new ManualClock();
@@ -43,6 +43,16 @@ test("a deadline names what did not answer", async () => {
   });
   await clock.advance(100);
   await outcome;
+});
+
+test("an answer is waited for only until the signal aborts", async () => {
+  const stop = new AbortController();
+  const never = new Promise<void>(() => undefined);
+  const waited = unlessAborted(stop.signal, never);
+  expect(await unlessAborted(stop.signal, Promise.resolve(7))).toBe(7);
+  stop.abort();
+  await expect(waited).rejects.toMatchObject({ code: "unavailable" });
+  await expect(unlessAborted(stop.signal, never)).rejects.toMatchObject({ code: "unavailable" });
 });
 
 test("an answer in time passes through a deadline", async () => {

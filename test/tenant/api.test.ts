@@ -23,7 +23,11 @@ import {
 } from "@railyard/proto/gen/railyard/v1/cluster_network_profile";
 import * as subnets from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
 import * as ips from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
-import { CreateInstanceRequest } from "@railyard/proto/gen/railyard/v1/instance";
+import {
+  CreateInstanceRequest,
+  CreateInstanceResponse,
+  ListInstancesRequest,
+} from "@railyard/proto/gen/railyard/v1/instance";
 import {
   AttachmentObserved,
   ListInstanceClusterNetworkAttachmentsRequest,
@@ -35,7 +39,7 @@ import {
 } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { LifecycleState } from "@railyard/proto/gen/railyard/v1/resource";
 import { expect, test } from "vitest";
-import { type Rig, refusal, rig, WHOLE, ZONE } from "./rig.js";
+import { H200, type Rig, refusal, rig, WHOLE, ZONE } from "./rig.js";
 
 const signPage = pageSigner(new Uint8Array(32));
 
@@ -134,7 +138,12 @@ test("answers carry references and logical places, and no physical name", async 
     vpc: { id: "vpc-1", name: "vpc-one", resourceType: "vpc", deleted: false },
   });
   expect(subnet).toMatchObject({ ipv4CidrBlock: "10.0.0.0/26", availableIpv4AddressCount: 59n });
-  const { instance } = await create();
+  const answer = await create();
+  const { instance } = answer;
+  // What a repeated request id gets is these bytes, decoded and encoded once more.
+  const bytes = CreateInstanceResponse.encode(answer).finish();
+  const again = CreateInstanceResponse.encode(CreateInstanceResponse.decode(bytes)).finish();
+  expect(Buffer.from(again).equals(bytes)).toBe(true);
   expect(instance).toMatchObject({
     status: InstanceStatus.INSTANCE_STATUS_STARTING,
     gpu: { count: 8, model: "H100", memoryGibTotal: 640 },
@@ -182,6 +191,7 @@ test("profiles show what is permitted and where", async () => {
     },
   ]);
   expect(here[0]?.etag).toMatch(/^[0-9a-f]{16}$/);
+  expect(here[0]?.createdAt).toEqual(new Date(Date.UTC(2026, 0, 1)));
   expect((await list("us-east-1")).totalSize).toBe(0n);
   const { instanceProfiles } = await call(
     instanceProfileHandlers(made.ctx).listInstanceProfiles,
@@ -191,6 +201,39 @@ test("profiles show what is permitted and where", async () => {
     [WHOLE, { $case: "enum", value: { values: [8, 16, 32], default: 8 } }],
   ]);
   expect(heard.join("\n")).not.toMatch(/secret|hopper-roce/);
+});
+
+test("instances are listed by status; an unknown one matches none", async () => {
+  const made = await rig();
+  const { call, create } = await world(made, 8);
+  await create();
+  const handlers = instanceHandlers(made.ctx);
+  const count = async (status: number) =>
+    (await call(handlers.listInstances, ListInstancesRequest.fromPartial({ status }))).totalSize;
+  const { INSTANCE_STATUS_STARTING: starting, INSTANCE_STATUS_FAILED: failed } = InstanceStatus;
+  expect([await count(0), await count(starting), await count(failed)]).toEqual([1n, 1n, 0n]);
+  expect(await count(99)).toBe(0n);
+});
+
+test("a page of profiles goes on where the one before ended, newest first", async () => {
+  const made = await rig();
+  const { call } = caller(made);
+  await made.write(async (tx) => {
+    const base = await tx.profiles.instance(WHOLE);
+    if (!base) return;
+    await tx.profiles.putInstance({ ...base, name: "a-newer", createdAt: base.createdAt + 1 });
+    await tx.profiles.putInstance({ ...base, name: "z-newest", createdAt: base.createdAt + 2 });
+  });
+  const names: string[] = [];
+  let pageToken = "";
+  do {
+    const request = ListInstanceProfilesRequest.fromPartial({ pageSize: 1, pageToken });
+    const page = await call(instanceProfileHandlers(made.ctx).listInstanceProfiles, request);
+    names.push(...page.instanceProfiles.map(({ name }) => name));
+    expect(page.totalSize).toBe(4n);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  expect(names).toEqual(["z-newest", "a-newer", WHOLE, H200]);
 });
 
 test("a list goes on where its token says, and the token fits no other filter", async () => {

@@ -14,7 +14,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const taken = { code: "unavailable", message: expect.stringContaining("another agent") };
 
-test("a directory has one holder, whatever path it is reached by, until it is released", async () => {
+test("a directory has one holder, whatever path leads to it, until it is released", async () => {
   const hold = await holdDirectory(join(dir, "data"));
   symlinkSync(join(dir, "data"), join(dir, "again"));
   await expect(holdDirectory(join(dir, "again"))).rejects.toMatchObject(taken);

@@ -1,5 +1,5 @@
-// Keeps a data directory to one agent at a time: two that act on one machine would undo each other's
-// work. It must not know what the directory holds.
+// Keeps a data directory to one agent at a time: two that act on one machine would undo each
+// other's work. It must not know what the directory holds.
 import { mkdir, realpath } from "node:fs/promises";
 import { createServer } from "node:net";
 import { sha256Hex } from "@railyard/lib/canonical";

@@ -1,5 +1,4 @@
 // Tests of the diff: each bucket of steps, and what is never touched.
-import { factsDigest } from "@railyard/lib/attest";
 import { expect, test } from "vitest";
 import { compileLayout } from "../layout/layout.js";
 import type {
@@ -322,84 +321,6 @@ test("a function at no place of the layout leaves no facts to tell", () => {
     );
     expect(factsOf(ONE, running(ONE, { functions: functions ?? [] }))).toBeUndefined();
   }
-});
-
-/** An instance of both pairs, each with its two VFs. */
-function large(): DesiredInstance {
-  const [a, b] = [instance(0), instance(1)];
-  const second = b.attachments.map((x) => ({ ...x, pair: 1, position: x.position + 2 }));
-  return { ...a, gpus: [...a.gpus, ...b.gpus], attachments: [...a.attachments, ...second] };
-}
-
-const LARGE = large();
-
-/** What the guest of LARGE was given, with two functions in each other's places. */
-function swapped(a: number, b: number): ObservedGuest["functions"] {
-  const right = running(LARGE).guests[0]?.functions ?? [];
-  const host = (i: number) => right[i]?.hostAddress ?? "";
-  return right.map((f, i) => {
-    const from = i === a ? b : i === b ? a : i;
-    return { ...f, hostAddress: host(from) };
-  });
-}
-
-const WITHOUT_FIRST = Object.fromEntries(
-  LARGE.attachments.slice(1).map((a) => [a.mac, a.address] as const),
-);
-
-const WRONG: readonly (readonly [string, Observed])[] = [
-  ["two vfs of a nic in each other's places", running(LARGE, { functions: swapped(1, 2) })],
-  ["vfs of two nics in each other's places", running(LARGE, { functions: swapped(1, 4) })],
-  ["two gpus in each other's places", running(LARGE, { functions: swapped(0, 3) })],
-  ["a gpu in a vf's place", running(LARGE, { functions: swapped(0, 1) })],
-  ["a vf too few", running(LARGE, { functions: swapped(0, 0).slice(0, -1) })],
-  ["another mac", withVf(running(LARGE), 0, { mac: "02:00:00:00:99:99" })],
-  ["no mac", withVf(running(LARGE), 3, { mac: MAC_NONE })],
-  ["another vlan", withVf(running(LARGE), 1, { vlan: 101 })],
-  ["no vlan", withVf(running(LARGE), 1, { vlan: 0 })],
-  ["no spoof check", withVf(running(LARGE), 2, { spoofCheck: false })],
-  ["another rate", withVf(running(LARGE), 2, { rateMbps: 0 })],
-  ["a vf no longer on vfio", withVf(running(LARGE), 2, { driver: "" })],
-  ["an address missing", running(LARGE, { addresses: WITHOUT_FIRST })],
-  ["no addresses", running(LARGE, { addresses: {} })],
-  ["an old boot", running(LARGE, { bootCount: 0 })],
-  ["fewer cpus", running(LARGE, { vcpu: 4 })],
-  ["less memory", running(LARGE, { memoryMib: 512 })],
-];
-
-/** As the controller computes it, from what it intends. */
-function intendedDigest(of: DesiredInstance): string {
-  const { instanceId, bootCount, vcpu, memoryMib, gpus, attachments } = of;
-  return factsDigest({ instanceId, bootCount, vcpu, memoryMib, gpus, attachments });
-}
-
-test("the digest of a guest as intended is the intended one", () => {
-  const facts = factsOf(LARGE, running(LARGE));
-  expect(facts && factsDigest(facts)).toBe(intendedDigest(LARGE));
-});
-
-test.each(WRONG)("%s: never the intended digest", (_, observed) => {
-  const facts = factsOf(LARGE, observed);
-  expect(facts ? factsDigest(facts) : "").not.toBe(intendedDigest(LARGE));
-  expect(diff(situation([LARGE], observed))).not.toEqual([]);
-});
-
-test("what is read back does not depend on what is desired, but for the places", () => {
-  const other = {
-    ...LARGE,
-    bootCount: 9,
-    vcpu: 99,
-    memoryMib: 9,
-    attachments: LARGE.attachments.map((a) => ({
-      ...a,
-      mac: "02:00:00:00:77:77",
-      address: "10.9.9.9/8",
-      isolation: { kind: "vlan" as const, id: 999 },
-      rateMbps: 1,
-      spoofCheck: false,
-    })),
-  };
-  expect(factsOf(other, running(LARGE))).toEqual(factsOf(LARGE, running(LARGE)));
 });
 
 test("facts are not told of a guest that does not run or holds an unknown function", () => {

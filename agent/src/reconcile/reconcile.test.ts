@@ -100,19 +100,10 @@ class TinyMachine implements Hardware {
   }
 }
 
-const BARE = {
-  vendor: "",
-  device: "",
-  classCode: "",
-  numa: 0,
-  iommuGroup: "",
-  path: [],
-  vfsMax: 16,
-  pf: undefined,
-};
+const NAMELESS = { vendor: "", device: "", classCode: "", iommuGroup: "" };
+const BARE = { ...NAMELESS, numa: 0, path: [], vfsMax: 16, pf: undefined };
 
 const UNSET = { mac: ZERO, vlan: 0, rateMbps: 0, spoofCheck: false };
-
 function inventory(): Inventory {
   return {
     serial: "S1",
@@ -317,7 +308,7 @@ test("what fails is tried again, later and later", async () => {
   const report = await pass((r) => r.instances[0]?.failures.length === 1);
   expect(report.instances[0]?.reason).toBe("bind-device gpu-0: bind gpu0 failed");
   await passInTime(() => tries.length > 5);
-  const gaps = tries.slice(1).map((at, i) => at - (tries[i] ?? 0));
+  const gaps = tries.slice(1).map((t, i) => t - (tries[i] ?? 0));
   for (const [i, gap] of gaps.entries()) expect(gap).toBeGreaterThanOrEqual(250 * 2 ** i);
 });
 

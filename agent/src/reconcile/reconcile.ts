@@ -14,13 +14,15 @@ import { applySteps } from "./apply.js";
 import type { Situation } from "./diff/view.js";
 import { diff } from "./diff.js";
 import { observe, type ReadInventory, type Reading } from "./observe.js";
-import { type FailedStep, findings } from "./report.js";
+import { findings } from "./report.js";
+import { Retries } from "./retries.js";
 
 /**
  * Observations that one pass may need: stop, clean, create, prepare, start, and room for a repair.
  */
 const ROUNDS_MAX = 8;
-const RETRY = { baseMs: 500, maxMs: 30_000 };
+/** Between two looks while something is left to do. */
+const LOOK_BACKOFF = { baseMs: 500, maxMs: 30_000 };
 
 export interface ReconcilerOptions {
   readonly hardware: Hardware;
@@ -39,6 +41,7 @@ export interface ReconcilerOptions {
 
 export class Reconciler {
   private readonly loop: Loop;
+  private readonly retries: Retries;
   private acting = true;
   private attempt = 0;
   private retry: Timer | undefined;
@@ -46,7 +49,8 @@ export class Reconciler {
   private problems = "";
 
   constructor(private readonly options: ReconcilerOptions) {
-    const { clock, log, sweepMs } = options;
+    const { clock, log, rng, sweepMs } = options;
+    this.retries = new Retries(clock, rng);
     this.loop = new Loop({
       name: "reconcile",
       clock,
@@ -60,7 +64,7 @@ export class Reconciler {
     this.loop.start();
   }
 
-  /** Asks for a pass soon; what failed before is tried again at once. */
+  /** Asks for a pass soon. What was taken in vain waits all the same. */
   nudge(): void {
     this.attempt = 0;
     this.loop.nudge();
@@ -99,7 +103,7 @@ export class Reconciler {
 
   private retryLater(): void {
     const { clock, rng } = this.options;
-    const waitMs = backoffMs(this.attempt, rng, RETRY);
+    const waitMs = backoffMs(this.attempt, rng, LOOK_BACKOFF);
     this.attempt += 1;
     this.retry = clock.after(waitMs, () => this.loop.nudge());
   }
@@ -109,10 +113,13 @@ export class Reconciler {
     const { ledger, log, onPass, failpoint } = this.options;
     const desired = ledger.desired;
     const mayAct = () => this.acting && !signal.aborted && ledger.desired === desired;
-    const work = new Work(this.options, desired, { mayAct, signal });
-    const { situation, pending, failed } = await work.run();
+    const { retries } = this;
+    const work = new Work(this.options, desired, { mayAct, signal, retries });
+    const { situation, pending, taken } = await work.run();
     if (signal.aborted) return false;
-    if (work.didSomething) failpoint("after-apply-before-report");
+    if (taken.size > 0) failpoint("after-apply-before-report");
+    if ([...taken.keys()].some((key) => !retries.knows(key))) this.attempt = 0;
+    const failed = retries.note(pending, taken);
     const { problems } = situation.observed;
     this.tellProblems(problems);
     const left = pending.length > 0 || problems.length > 0 || failed.length > 0;
@@ -153,7 +160,15 @@ async function noted(log: Log, written: Promise<void>): Promise<void> {
 interface Outcome {
   readonly situation: Situation;
   readonly pending: readonly Step[];
-  readonly failed: readonly FailedStep[];
+  /** What taking each step came to, by key; empty when nothing went wrong. */
+  readonly taken: ReadonlyMap<string, string>;
+}
+
+interface Leave {
+  /** Whether this session may act, and for this desired state. */
+  readonly mayAct: () => boolean;
+  readonly signal: AbortSignal;
+  readonly retries: Retries;
 }
 
 /**
@@ -161,44 +176,38 @@ interface Outcome {
  */
 class Work {
   private readonly tried = new Set<string>();
-  private readonly failed: FailedStep[] = [];
+  private readonly failed = new Map<string, string>();
   private problems: readonly ObserveProblem[] = [];
 
   constructor(
     private readonly options: ReconcilerOptions,
     private readonly desired: Desired | undefined,
-    private readonly leave: { readonly mayAct: () => boolean; readonly signal: AbortSignal },
+    private readonly leave: Leave,
   ) {}
 
-  get didSomething(): boolean {
-    return this.tried.size > 0;
-  }
-
   async run(): Promise<Outcome> {
+    const { mayAct, retries } = this.leave;
     for (let round = 1; ; round++) {
       const { hardware, readInventory } = this.options;
       const reading = await observe(hardware, readInventory, this.problems);
       this.problems = reading.observed.problems;
       const situation = { desired: this.desired, ...reading, layouts: this.layouts(reading) };
       const pending = diff(situation);
-      const steps = pending.filter((s) => !this.tried.has(s.key));
-      const ends = steps.length === 0 || round === ROUNDS_MAX || !this.leave.mayAct();
-      if (ends) return { situation, pending, failed: this.failuresOf(pending) };
+      const steps = pending.filter((s) => !this.tried.has(s.key) && retries.isDue(s));
+      const ends = steps.length === 0 || round === ROUNDS_MAX || !mayAct();
+      if (ends) return { situation, pending, taken: this.taken(pending) };
       await this.take(steps, reading);
     }
   }
 
   private async take(steps: readonly Step[], reading: Reading): Promise<void> {
     const { hardware, ledger, log } = this.options;
+    const { signal } = this.leave;
     const keys = steps.map((s) => s.key);
     await noted(log, ledger.applying(keys));
     for (const key of keys) this.tried.add(key);
-    const { doneCount, failed } = await applySteps(steps, {
-      hardware,
-      reading,
-      signal: this.leave.signal,
-    });
-    this.failed.push(...failed);
+    const { doneCount, failed } = await applySteps(steps, { hardware, reading, signal });
+    for (const { key, reason } of failed) this.failed.set(key, reason);
     const generation = String(this.desired?.generation ?? 0n);
     log.info({ generation, steps: keys, doneCount, failed }, "steps taken");
   }
@@ -209,17 +218,17 @@ class Work {
   }
 
   /**
-   * What was tried and is still asked for; the hardware may have said yes and done nothing.
-   * A guest that was started is asked for until it has booted: that alone is no failure.
+   * What was taken and is still asked for has failed; the hardware may have said yes and done
+   * nothing. A guest that was started is asked for until it has booted: that alone is no failure.
    */
-  private failuresOf(pending: readonly Step[]): FailedStep[] {
-    const reasons = new Map(this.failed.map((f) => [f.key, f.reason]));
-    return pending
-      .filter((s) => reasons.has(s.key) || (this.tried.has(s.key) && s.kind !== "start-guest"))
-      .map(({ key, instanceId }) => ({
-        key,
-        instanceId,
-        reason: reasons.get(key) ?? "was done, but reads back otherwise",
-      }));
+  private taken(pending: readonly Step[]): ReadonlyMap<string, string> {
+    const asked = new Map(pending.map((s) => [s.key, s.kind]));
+    const outcome = (key: string) => {
+      const kind = asked.get(key);
+      if (kind === undefined) return "";
+      const unseen = kind === "start-guest" ? "" : "was done, but reads back otherwise";
+      return this.failed.get(key) ?? unseen;
+    };
+    return new Map([...this.tried].map((key) => [key, outcome(key)]));
   }
 }

@@ -42,7 +42,10 @@ export function attachmentHandlers(
   };
 }
 
-/** The layout of one instance as its tenant may see it. */
+/**
+ * The layout of one instance as its tenant may see it: where each attachment lies. The texts for
+ * the guest are left empty, which means that there are none.
+ */
 export function layoutMessage(id: InstanceId, views: readonly AttachmentView[]): InstanceLayout {
   return {
     instanceId: id,

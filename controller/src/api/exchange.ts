@@ -2,7 +2,8 @@
 // them out, all bounded. Knows neither sockets nor who calls.
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { type Clock, withDeadline } from "@railyard/lib/clock";
-import { bug, refuse } from "@railyard/lib/errors";
+import { asRailyardError, bug, refuse } from "@railyard/lib/errors";
+import { everyFault } from "./every-fault.js";
 import type {
   AnyHandler,
   DownloadHandler,
@@ -39,10 +40,8 @@ export async function exchange(clock: Clock, call: Exchange): Promise<Uint8Array
   if (codec.requestStream) {
     return codec.responseSerialize(await (handler as Upload)(uploaded(call), by));
   }
-  const request = await only(call);
-  if (!codec.responseStream) {
-    return codec.responseSerialize(await (handler as Unary)(request, by));
-  }
+  if (!codec.responseStream) return codec.responseSerialize(await answered(call));
+  const request = decoded(call, await only(call));
   const send = (response: object) => sendTo(clock, call, response);
   // A handler that waits for news must not outlive its reader.
   await unlessAborted(by.signal, (handler as Download)(request, by, send));
@@ -53,8 +52,22 @@ type Unary = UnaryHandler<object, object>;
 type Upload = UploadHandler<object, object>;
 type Download = DownloadHandler<object, object>;
 
-async function only(call: Exchange): Promise<object> {
-  for await (const bytes of call.requests) return decoded(call, bytes);
+async function answered(call: Exchange): Promise<object> {
+  const { codec, taken, by } = call;
+  const handler = call.handler as Unary;
+  const request = decode(codec, await only(call));
+  try {
+    taken(request);
+  } catch (thrown) {
+    if (!("validateOnly" in request)) throw thrown;
+    const dryRun = async () => handler({ ...request, validateOnly: true }, by);
+    throw await everyFault(asRailyardError(thrown), dryRun);
+  }
+  return handler(request, by);
+}
+
+async function only({ requests }: Exchange): Promise<Buffer> {
+  for await (const bytes of requests) return bytes;
   throw bug("a call without its request");
 }
 

@@ -42,8 +42,8 @@ export interface Rpc {
 export type UnaryHandler<Request, Response> = (request: Request, rpc: Rpc) => Promise<Response>;
 
 /**
- * Takes a stream of messages: each is checked as it is read, and their sum is bounded. A stream that
- * its client cut can end like a whole one, so what it carries must show that it is complete.
+ * Takes a stream of messages: each is checked as it is read, and their sum is bounded. A stream
+ * that its client cut can end like a whole one: what it carries must show that it is complete.
  */
 export type UploadHandler<Request, Response> = (
   requests: AsyncIterable<Request>,

@@ -122,6 +122,7 @@ function interfaceMessage(view: InterfaceView): ClusterNetworkInterface {
     subnet: reference(RESOURCE_TYPE.subnet, subnet),
     autoDelete: row.autoDelete,
     allowIpSpoofing: row.allowIpSpoofing,
+    // Nothing is translated: traffic never leaves the network.
     enableInfrastructureNat: false,
     target: row.targetId && reference(RESOURCE_TYPE.attachment, { id: row.targetId, name }),
     vpc: reference(RESOURCE_TYPE.vpc, vpc),

@@ -254,7 +254,7 @@ test("a stream of responses ends at the client's deadline", async () => {
   await until(() => seen.ending !== undefined);
 });
 
-test("streams of responses end when the listener stops, and their readers may come again", async () => {
+test("streams of responses end when the listener stops, and readers may come again", async () => {
   const at = await listen({
     // One that waits for news, and does not listen to its signal.
     exportMzone: (_request, _rpc, send) =>

@@ -35,10 +35,6 @@ export class Faults {
     this.add({ code: "notFound", field, description, resource: { type, id } });
   }
 
-  get any(): boolean {
-    return this.found.length > 0;
-  }
-
   /** Throws one error with all fields, when there is a fault. */
   throwIfAny(): void {
     const code = PRECEDENCE.find((c) => this.found.some((f) => f.code === c));

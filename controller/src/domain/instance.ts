@@ -101,7 +101,6 @@ export interface Instance extends Owned {
   readonly observedDigest: string | undefined;
 }
 
-export const ATTACHMENTS_MAX = 64;
 export const USER_DATA_BYTES_MAX = 64 * 1024;
 
 /** What an owner may ask of an instance beside deleting it, and in which statuses. */

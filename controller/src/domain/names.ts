@@ -3,7 +3,7 @@
 import type { Rng } from "@railyard/lib/rng";
 import type { Faults } from "./faults.js";
 
-export const NAME_LENGTH_MAX = 63;
+const NAME_LENGTH_MAX = 63;
 const NAME = /^([a-z]|[a-z][-a-z0-9]*[a-z0-9]|[0-9][-a-z0-9]*([a-z]|[-a-z][-a-z0-9]*[a-z0-9]))$/;
 const RESERVED_PREFIXES = ["ibm-", "railyard-"];
 const WORDS_PER_NAME = 4;

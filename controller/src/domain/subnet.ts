@@ -26,10 +26,10 @@ export interface Subnet extends Owned {
   readonly rail: number | undefined;
 }
 
-export const SUBNET_PREFIX_MIN = 8;
-export const SUBNET_PREFIX_MAX = 29;
-export const SUBNET_COUNT_MIN = 8;
-export const SUBNET_COUNT_MAX = 2 ** 24;
+const SUBNET_PREFIX_MIN = 8;
+const SUBNET_PREFIX_MAX = 29;
+const SUBNET_COUNT_MIN = 8;
+const SUBNET_COUNT_MAX = 2 ** 24;
 
 /** Loopback, link-local and multicast: never part of a cluster network. */
 const FORBIDDEN: readonly Cidr[] = [

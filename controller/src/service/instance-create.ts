@@ -19,10 +19,11 @@ import {
   planAttachments,
 } from "./instance-attachments.js";
 import { launch } from "./instance-start.js";
-import { resolveTemplate, type TemplateCheck, type TemplateWish } from "./instance-template.js";
+import { resolveTemplate, type TemplateWish } from "./instance-template.js";
 import { remapEmptyNetwork } from "./mapping.js";
 import { type Given, mutate } from "./mutate.js";
 import { chooseName } from "./naming.js";
+import type { TemplateCheck } from "./template-check.js";
 
 export interface CreateInstance extends TemplateWish {
   readonly name: string;

@@ -49,11 +49,7 @@ export async function finishLeaving(
 }
 
 /** Removes the instance and everything that goes with it; what it held is free again. */
-export async function finishDelete(
-  tx: WriteTx,
-  given: LeaveGiven,
-  instance: Instance,
-): Promise<void> {
+async function finishDelete(tx: WriteTx, given: LeaveGiven, instance: Instance): Promise<void> {
   const mine = tx.account(instance.account);
   await tx.claims.release(instance.id);
   const rest = { given, until: given.at + given.quarantineMs };
@@ -67,7 +63,7 @@ export async function finishDelete(
 }
 
 /** The instance is stopped; its host is free for others. */
-export async function finishStop(tx: WriteTx, given: Given, instance: Instance): Promise<void> {
+async function finishStop(tx: WriteTx, given: Given, instance: Instance): Promise<void> {
   await release(tx, given, instance);
   await tx.account(instance.account).instances.update(touched(toStopped(instance), given.rng));
 }

@@ -1,16 +1,14 @@
 // What the creator of an instance asks for, checked against profiles and the catalog: everything
 // but the cluster network attachments, which are in instance-attachments.ts.
 import { newMac } from "@railyard/lib/address";
-import { type AccountId, newId } from "@railyard/lib/ids";
-import type { Rng } from "@railyard/lib/rng";
-import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
+import { newId } from "@railyard/lib/ids";
+import type { CatalogItem } from "../domain/catalog-item.js";
 import type { Faults } from "../domain/faults.js";
 import { type InstanceSpec, USER_DATA_BYTES_MAX, type VpcNic } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { WriteTx } from "../store/contract.js";
-import type { ServiceContext } from "./context.js";
 import { chooseName } from "./naming.js";
+import { lookUp, type TemplateCheck } from "./template-check.js";
 import { checkVolumes } from "./volume.js";
 
 export interface NicWish {
@@ -46,16 +44,6 @@ export interface ResolvedTemplate {
   readonly spec: InstanceSpec | undefined;
 }
 
-/** One template being checked. */
-export interface TemplateCheck {
-  readonly tx: WriteTx;
-  readonly ctx: ServiceContext;
-  readonly account: AccountId;
-  readonly faults: Faults;
-  readonly rng: Rng;
-  readonly wish: TemplateWish;
-}
-
 /** Adds a fault for everything wrong. Nothing is compared with what was not found. */
 export async function resolveTemplate(check: TemplateCheck): Promise<ResolvedTemplate> {
   const { tx, faults, wish } = check;
@@ -83,17 +71,6 @@ export async function resolveTemplate(check: TemplateCheck): Promise<ResolvedTem
   const same = { imageId, volumeIds, keyIds, metadataService, hostFailure, placementTarget: "" };
   const net = { primaryNetworkAttachment: primary, networkAttachments: further };
   return { profile, zone, vpcId, spec: { ...same, ...net, bootVolume, userData } };
-}
-
-/** The catalog item, or a fault naming `template.<field>`. */
-export async function lookUp<K extends CatalogKind>(
-  { tx, ctx, account, faults }: TemplateCheck,
-  wanted: { readonly kind: K; readonly id: string; readonly field: string },
-): Promise<Extract<CatalogItem, { kind: K }> | undefined> {
-  const { kind, id, field } = wanted;
-  const item = await ctx.catalog.get(tx, account, { kind, id });
-  if (!item) faults.missing(`template.${field}`, RESOURCE_TYPE[kind], id);
-  return item;
 }
 
 async function resolveNics(

@@ -73,7 +73,8 @@ export async function usesOf(tx: ReadTx): Promise<Uses> {
     uses.add("vpc", vpcId, holder);
     uses.add("zone", zone, holder);
     for (const key of spec.keyIds) uses.add("key", key, holder);
-    for (const volume of spec.volumeIds) uses.add("volume", volume, holder);
+    const volumes = [...(spec.bootVolume ? [spec.bootVolume.id] : []), ...spec.volumeIds];
+    for (const volume of volumes) uses.add("volume", volume, holder);
     for (const nic of [spec.primaryNetworkAttachment, ...spec.networkAttachments]) {
       uses.add("vpcSubnet", nic.subnetId, holder);
     }

@@ -61,7 +61,9 @@ export function getInstanceProfile(
   });
 }
 
-/** Those that may attach to the named cluster network profile, or all; newest first, then by name. */
+/**
+ * Those that may attach to the named cluster network profile, or all; newest first, then by name.
+ */
 export function listInstanceProfiles(
   ctx: ServiceContext,
   wish: Listing & { readonly clusterNetworkProfile?: string },

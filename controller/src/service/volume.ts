@@ -2,7 +2,7 @@
 // instance's.
 import type { BootVolume } from "../domain/instance.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import { lookUp, type TemplateCheck } from "./instance-template.js";
+import { lookUp, type TemplateCheck } from "./template-check.js";
 
 const INSTANCES_PER_PAGE = 100;
 

@@ -204,8 +204,20 @@ describe("faults", () => {
     await hardware.bindVfio(VF0);
     setFaults(dir, [deviceRule("dead", VF0)]);
     await expect(hardware.unbindVfio(VF0)).rejects.toThrow(/ffff/);
+    expect(await driverOf(VF0)).toBe("vfio-pci");
     setFaults(dir, []);
     await hardware.unbindVfio(VF0);
+    expect(await driverOf(VF0)).toBe("");
+  });
+
+  test("a function that cannot be reset stays in use, and is taken back later", async () => {
+    await hardware.bindVfio(VF0);
+    const call = `^write .*/${VF0}/reset`;
+    setFaults(dir, [{ id: "r", call, effect: { kind: "fail" }, times: 1 }]);
+    await expect(hardware.unbindVfio(VF0)).rejects.toMatchObject({ code: "unavailable" });
+    expect(await driverOf(VF0)).toBe("vfio-pci");
+    await hardware.unbindVfio(VF0);
+    expect(await driverOf(VF0)).toBe("");
   });
 
   test("a link without carrier has no speed and no neighbour until it is back", async () => {
@@ -223,10 +235,12 @@ describe("faults", () => {
     expect(await port()).toMatchObject({ speedMbps: 400_000, ports: [{ up: true }, { up: true }] });
   });
 
-  test("cables seen before stay known while lldpcli fails", async () => {
+  test("cables seen before stay known while lldpcli fails, but not for ever", async () => {
     const before = await hardware.readFacts();
     setFaults(dir, [{ id: "l", call: "^lldpcli", effect: { kind: "fail" } }]);
     expect(await hardware.readFacts()).toEqual(before);
+    await clock.advance(600_000);
+    expect((await hardware.readFacts()).interfaces[0]!.ports[0]!.neighbour).toBe("");
     expect((await open().readFacts()).interfaces[0]!.ports[0]!.neighbour).toBe("");
   });
 
@@ -248,6 +262,10 @@ test("a guest runs once it booted, and is still there for the next agent", async
 
 function deviceRule(kind: "vanish" | "dead" | "link-down", device: string): FaultRule {
   return { id: kind, device, effect: { kind } };
+}
+
+async function driverOf(address: string): Promise<string | undefined> {
+  return (await hardware.readFacts()).functions.find((fn) => fn.address === address)?.driver;
 }
 
 async function expectDeadline(call: Promise<void>): Promise<void> {

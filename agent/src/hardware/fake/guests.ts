@@ -55,7 +55,7 @@ export function pretendGuests(machine: Machine, clock: Clock, bootMs: number): G
 }
 
 /** All guests of the machine, in instance id order. */
-export function readGuests(machine: Machine): readonly GuestFile[] {
+function readGuests(machine: Machine): readonly GuestFile[] {
   const dir = guestsDir(machine);
   mkdirSync(dir, { recursive: true });
   const names = readdirSync(dir).filter((name) => name.endsWith(".json"));

@@ -54,7 +54,7 @@ export function setNumVfs(
 }
 
 /** Addresses of a function's VFs, in VF order. */
-export function vfAddresses({ root }: Machine, pfAddress: string): readonly string[] {
+function vfAddresses({ root }: Machine, pfAddress: string): readonly string[] {
   const dir = directoryOf(root, pfAddress);
   const found: string[] = [];
   for (;;) {
