@@ -7,11 +7,11 @@ import { isMain } from "./is-main.mjs";
 
 const RELEASED = join(ROOT, "proto", "released.binpb");
 
-/** Compares the contract with the released one; answers the exit code, 0 before a first release. */
+/** Compares the contract with the released one; answers the exit code. */
 export async function checkContract() {
   if (!existsSync(RELEASED)) {
-    console.log("no contract was released yet (proto/released.binpb): nothing can be broken");
-    return 0;
+    console.error("proto/released.binpb is missing: npm run release:contract writes it");
+    return 1;
   }
   const cache = join(ROOT, "node_modules", ".cache");
   mkdirSync(cache, { recursive: true });

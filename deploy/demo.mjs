@@ -4,9 +4,10 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "./command.mjs";
-import { Interrupted, interruption } from "./interrupt.mjs";
+import { interruption } from "./interrupt.mjs";
 import { SetupError } from "./machine.mjs";
 import { readOptions } from "./options.mjs";
+import { plainWords } from "./plain-words.mjs";
 import { setup } from "./setup.mjs";
 
 const USAGE = `usage: npm run demo [-- [--keep] [--data-dir FOLDER]]
@@ -67,7 +68,6 @@ try {
   await main(signal);
 } catch (error) {
   const reason = signal.aborted ? signal.reason : error;
-  const plain = [Interrupted, SetupError].some((kind) => reason instanceof kind);
-  console.error(`\nThe demo ended early: ${plain ? reason.message : (reason.stack ?? reason)}`);
+  console.error(`\nThe demo ended early: ${plainWords(reason)}`);
   process.exitCode = reason.exitCode ?? 1;
 }

@@ -4,8 +4,8 @@ import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "./command.mjs";
 import { Interrupted, interruption } from "./interrupt.mjs";
-import { SetupError } from "./machine.mjs";
 import { readOptions } from "./options.mjs";
+import { plainWords } from "./plain-words.mjs";
 import { setup } from "./setup.mjs";
 
 const USAGE = `usage: npm run dev [-- [--data-dir FOLDER]]
@@ -35,8 +35,7 @@ try {
   await main(signal);
 } catch (error) {
   if (!signal.aborted) {
-    const plain = error instanceof SetupError;
-    console.error(`\nThe yard ended: ${plain ? error.message : (error.stack ?? error)}`);
+    console.error(`\nThe yard ended: ${plainWords(error)}`);
     process.exitCode = 1;
   }
 }

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { build } from "./build.mjs";
 import { bin, run } from "./command.mjs";
 import { checkContract } from "./contract.mjs";
+import { interruption } from "./interrupt.mjs";
 import { setup } from "./setup.mjs";
 import { withSetupLock } from "./setup-lock.mjs";
 
@@ -30,11 +31,13 @@ const STAGES = [
 
 async function main() {
   for (const stage of STAGES) if (!(await passes(stage))) return 1;
+  const signal = interruption();
   const folder = mkdtempSync(join(scratch(), "railyard-test-"));
   try {
     const report = join(folder, "report.json");
     const tests = { name: "tests", run: () => runTests(report, folder) };
     const passed = await passes(tests);
+    if (signal.aborted) return signal.reason.exitCode;
     console.log(existsSync(report) ? count(report, passed) : "0 passed, 1 failed");
     return passed ? 0 : 1;
   } finally {

@@ -26,7 +26,7 @@ const START_LIMIT_MS = 30_000;
 const LOOK_AGAIN_MS = 50;
 
 /** A process of the yard ended although nobody asked it to, or did not start. */
-export class YardBroken extends Error {}
+export class YardBroken extends SetupError {}
 
 /**
  * Starts broker and controller in `dataDir`, which keeps ports and data from an earlier time; with

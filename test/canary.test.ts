@@ -26,8 +26,15 @@ import {
   InstanceProfileServiceService,
   ListInstanceProfilesRequest,
 } from "@railyard/proto/gen/railyard/v1/instance_profile";
+import {
+  WatchObjectsRequest,
+  type WatchObjectsResponse,
+  WatchOperation,
+  WatchServiceService,
+} from "@railyard/proto/gen/railyard/v1/watch";
 import { afterEach, expect, test } from "vitest";
 import { Customer, instanceRequest } from "./customer.js";
+import { until } from "./until.js";
 import { exampleMzone, Yard } from "./yard.js";
 
 const NODE = "wdc07-a-r01-s01";
@@ -119,16 +126,30 @@ async function refusals(
   await wire.refused(NodeServiceService.getNode, { node: NODE } as never);
 }
 
+/** Whether a message says that the object is deleted. */
+function isGone(id: string) {
+  return ({ message }: WatchObjectsResponse) =>
+    message?.$case === "event" &&
+    message.value.operation === WatchOperation.WATCH_OPERATION_DELETED &&
+    message.value.object?.value.id === id;
+}
+
 test("no physical name, id or address is in any byte that a tenant receives", async () => {
   yard = await Yard.open();
   await yard.applyMzone();
   await yard.startAgent(NODE);
   await yard.ready(NODE);
   const customer = new Customer(await yard.tenant("acme"));
+  const watching = customer.wire.stream(
+    WatchServiceService.watchObjects,
+    WatchObjectsRequest.fromPartial({ fromRevision: 0n }),
+  );
   const instanceId = await walk(customer);
   const words = await canaries(instanceId);
   await customer.delete(instanceId);
   await customer.gone(instanceId);
+  await until("the watcher saw it go", () => watching.messages.some(isGone(instanceId)));
+  watching.call.cancel();
 
   const bytes = Buffer.concat(customer.wire.received).toString("latin1");
   expect(bytes).toContain("train");

@@ -24,6 +24,7 @@ const A = "wdc07-a-r01-s01";
 const B = "wdc07-a-r01-s02";
 const LATE = "wdc07-a-r02-s04";
 const FLUSH_MS = 5_000;
+const KNOCK_MS = 1_500;
 
 let yard: ProcessYard;
 const buses: Bus[] = [];
@@ -88,34 +89,41 @@ test("another node's subjects are refused to a node's key", async () => {
   expect(own).not.toBe(other);
 });
 
+/** Whether the broker lets this key in; it is tried for a while. */
+async function knock(seed: string, nodeId: string): Promise<"in" | "out"> {
+  const stop = new AbortController();
+  const connecting = connectNats({
+    server: yard.broker.server,
+    seed,
+    name: "stranger",
+    inboxPrefix: agentInbox(nodeId),
+    clock: systemClock(),
+    log: silentLog(),
+    signal: stop.signal,
+  }).then(
+    (bus) => {
+      buses.push(bus);
+      return "in" as const;
+    },
+    () => "out" as const,
+  );
+  const late = new Promise<"out">((resolve) => setTimeout(resolve, KNOCK_MS, "out"));
+  const outcome = await Promise.race([connecting, late]);
+  stop.abort();
+  return outcome;
+}
+
 test("a key that was never enrolled, or was replaced, does not get in", async () => {
   yard = await ProcessYard.open();
   await yard.startAgent(A);
   await yard.ready(A);
-  const knock = async (seed: string, nodeId: string) => {
-    const stop = new AbortController();
-    const connecting = connectNats({
-      server: yard.broker.server,
-      seed,
-      name: "stranger",
-      inboxPrefix: agentInbox(nodeId),
-      clock: systemClock(),
-      log: silentLog(),
-      signal: stop.signal,
-    }).then(
-      (bus) => {
-        buses.push(bus);
-        return "in";
-      },
-      () => "out",
-    );
-    const late = new Promise<string>((resolve) => setTimeout(resolve, 1_500, "out"));
-    const outcome = await Promise.race([connecting, late]);
-    stop.abort();
-    return outcome;
-  };
   const { id } = await yard.node(A);
   expect(await knock(createBusIdentity().seed, id)).toBe("out");
+  const former = await yard.enroll(B);
+  await until("the new key gets in", async () => (await knock(former, id)) === "in");
+  const present = await yard.enroll(B);
+  await until("the newer key gets in", async () => (await knock(present, id)) === "in");
+  expect(await knock(former, id)).toBe("out");
 });
 
 test("a server added later gets in while the others' connections stay", async () => {

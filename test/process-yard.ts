@@ -162,6 +162,12 @@ export class ProcessYard {
 
   /** Enrols a declared server and starts its agent. */
   async startAgent(nodeName: string, how: Launch = {}): Promise<Daemon> {
+    await this.enroll(nodeName);
+    return this.launchAgent(nodeName, nodeName, how);
+  }
+
+  /** Gives a declared server a new identity, which ends its former one; answers the seed. */
+  async enroll(nodeName: string): Promise<string> {
     const credentials = join(this.dir, `${nodeName}.credentials.json`);
     const identity = createBusIdentity();
     const { joinToken } = await this.operator.call(NodeServiceService.createJoinToken, {
@@ -180,7 +186,7 @@ export class ProcessYard {
       controllerPublicKey: joinToken.controllerPublicKey,
       broker: this.broker.server,
     });
-    return this.launchAgent(nodeName, nodeName, how);
+    return identity.seed;
   }
 
   /** A process of an enrolled node, with a data directory of its own name. */

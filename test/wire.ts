@@ -1,6 +1,12 @@
 // A gRPC caller for tests that keeps every byte a server ever sent it: messages, error texts,
 // details, metadata. It knows no noun and retries nothing.
-import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientReadableStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import {
   BadRequest,
   ErrorInfo,
@@ -42,6 +48,15 @@ export class WireError extends Error {
   }
 }
 
+/** A stream of responses as far as it was read. */
+export interface WireStream<Response> {
+  /** To pause, resume or cancel it. */
+  readonly call: ClientReadableStream<Response>;
+  readonly messages: readonly Response[];
+  /** How it ended: undefined for well. */
+  readonly ended: Promise<WireError | undefined>;
+}
+
 const DEADLINE_MS = 10_000;
 
 export class Wire {
@@ -57,8 +72,7 @@ export class Wire {
   }
 
   call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
-    const metadata = new Metadata();
-    if (this.token) metadata.set("authorization", `Bearer ${this.token}`);
+    const metadata = this.metadata();
     return new Promise((resolve, reject) => {
       const call = this.client.makeUnaryRequest(
         method.path,
@@ -94,8 +108,61 @@ export class Wire {
     throw new Error(`${method.path} was expected to be refused`);
   }
 
+  /** Begins to read a stream of responses. */
+  stream<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+  ): WireStream<Response> {
+    const call = this.client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      (bytes: Buffer) => {
+        this.received.push(bytes);
+        return method.responseDeserialize(bytes);
+      },
+      request,
+      this.metadata(),
+    );
+    const messages: Response[] = [];
+    call.on("data", (message: Response) => messages.push(message));
+    call.on("metadata", (m) => this.keep(m));
+    const ended = new Promise<WireError | undefined>((resolve) => {
+      call.on("error", (err: ServiceError) => resolve(this.refusal(err)));
+      call.on("end", () => resolve(undefined));
+    });
+    return { call, messages, ended };
+  }
+
   close(): void {
     this.client.close();
+  }
+
+  /** Sends a stream of requests, and resolves with the one answer. */
+  upload<Request, Response>(
+    method: Method<Request, Response>,
+    requests: readonly Request[],
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const call = this.client.makeClientStreamRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        this.metadata(),
+        { deadline: Date.now() + DEADLINE_MS },
+        (err, response) => {
+          if (err) reject(this.refusal(err));
+          else if (response !== undefined) resolve(response);
+        },
+      );
+      for (const request of requests) call.write(request);
+      call.end();
+    });
+  }
+
+  private metadata(): Metadata {
+    const metadata = new Metadata();
+    if (this.token) metadata.set("authorization", `Bearer ${this.token}`);
+    return metadata;
   }
 
   private keep(metadata: Metadata): void {

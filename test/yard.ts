@@ -58,6 +58,8 @@ export interface YardOptions {
   readonly log?: Log;
   /** The bus's delivery; default: every message once, at once. */
   readonly quarantineMs?: number;
+  /** How long one heartbeat keeps a node alive; more than two heartbeats. */
+  readonly leaseMs?: number;
 }
 
 export class Yard {
@@ -66,6 +68,7 @@ export class Yard {
   private readonly wires: Wire[] = [];
   private readonly credentials = new Map<string, Credentials>();
   operator!: Wire;
+  operatorToken = "";
 
   private constructor(
     readonly dir: string,
@@ -92,7 +95,7 @@ export class Yard {
         brokerPidFile: "",
         region: "us-east",
         heartbeatMs: FAST_MS,
-        leaseMs: 3_000,
+        leaseMs: this.options.leaseMs ?? 3_000,
         quarantineMs: this.options.quarantineMs ?? 600_000,
         reflection: true,
         logLevel: "silent",
@@ -103,8 +106,8 @@ export class Yard {
       },
     );
     await this.controller.start();
-    const token = readFileSync(join(dataDir, "operator.token"), "utf8").trim();
-    this.operator = this.wire(this.controller.ports.admin, token);
+    this.operatorToken = readFileSync(join(dataDir, "operator.token"), "utf8").trim();
+    this.operator = this.wire(this.controller.ports.admin, this.operatorToken);
   }
 
   async applyMzone(document: MzoneDocument = exampleMzone()) {
@@ -199,6 +202,11 @@ export class Yard {
 
   /** A caller with a token of `account`. */
   async tenant(account: string, ...roles: Role[]): Promise<Wire> {
+    return (await this.tenantWithSecret(account, ...roles)).wire;
+  }
+
+  /** The same, with the bearer token that it uses. */
+  async tenantWithSecret(account: string, ...roles: Role[]) {
     const { secret } = await this.operator.call(TokenServiceService.createToken, {
       account,
       roles: roles.length > 0 ? roles : [Role.ROLE_TENANT_ADMIN],
@@ -206,7 +214,7 @@ export class Yard {
       requestId: "",
       validateOnly: false,
     });
-    return this.wire(this.controller.ports.tenant, secret);
+    return { wire: this.wire(this.controller.ports.tenant, secret), secret };
   }
 
   wire(port: number, token?: string): Wire {

@@ -1,7 +1,7 @@
 // The agent's composition root: one node's agent, put together from its parts. Tests call it with
 // made-up parts. It starts without anybody's help, and keeps the machine as the ledger says until
 // told otherwise.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { backoffMs } from "@railyard/lib/backoff";
 import type { Bus } from "@railyard/lib/bus/bus";
@@ -11,6 +11,7 @@ import { asRailyardError, refuse } from "@railyard/lib/errors";
 import { newId } from "@railyard/lib/ids";
 import { createLog, type Log } from "@railyard/lib/log";
 import type { LoopReport } from "@railyard/lib/loop";
+import { makePrivateFolder } from "@railyard/lib/private-folder";
 import { type Rng, systemRng } from "@railyard/lib/rng";
 import { createVerifier } from "@railyard/lib/sign";
 import { agentInbox } from "@railyard/proto/subjects";
@@ -249,7 +250,7 @@ class NodeAgent implements Agent {
 function hardwareOf({ fake, dataDir }: AgentConfig, clock: Clock): Hardware {
   if (!fake) throw refuse("unimplemented", "this agent runs on made-up machines only");
   const dir = join(dataDir, "machine");
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makePrivateFolder(dataDir, "RAILYARD_AGENT_DATA_DIR");
   return createFakeHardware({ dir, ...fake, clock });
 }
 

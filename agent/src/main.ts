@@ -14,7 +14,7 @@ try {
   }
   agent.start();
 } catch (thrown) {
-  const { code, message } = asRailyardError(thrown);
-  createLog("agent", "info").fatal({ code, reason: message }, "agent cannot start");
+  const { code, message, cause } = asRailyardError(thrown);
+  createLog("agent", "info").fatal({ code, reason: message, err: cause }, "agent cannot start");
   process.exitCode = 1;
 }

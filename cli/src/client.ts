@@ -139,6 +139,34 @@ export class RpcClient {
     return messages;
   }
 
+  /**
+   * A server's stream as it comes, until it ends, is left, or `deadlineAt` (monotonic) passes.
+   * Made once: nothing is tried again.
+   */
+  async *follow<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    deadlineAt: number | undefined,
+  ): AsyncGenerator<Response> {
+    const { clock } = this.options;
+    const deadline = deadlineAt && new Date(clock.now() + deadlineAt - clock.monotonic());
+    const stream: ClientReadableStream<Response> = this.client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      this.metadata(),
+      deadline ? { deadline } : {},
+    );
+    try {
+      yield* stream;
+    } catch (thrown) {
+      throw fromServiceError(thrown, this.server);
+    } finally {
+      stream.cancel();
+    }
+  }
+
   close(): void {
     this.client.close();
   }

@@ -6,6 +6,7 @@ import type { CheckFlags } from "./flags.js";
 import type { View } from "./output.js";
 import type { Session } from "./session.js";
 import type { Judged } from "./wait.js";
+import type { About } from "./watch.js";
 import { reasonsOf, wordOf } from "./words.js";
 
 interface Deletable {
@@ -25,6 +26,8 @@ export interface Deletion<T extends Deletable> {
   readonly view: View<T>;
   /** Makes the call with these options; answers the object as it then is, if it still is. */
   readonly remove: (repeat: RepeatOptions<Gone>) => Promise<T | undefined>;
+  /** What to watch while waiting. */
+  readonly about: About;
   /** Reads it; throws `notFound` once it is gone. */
   readonly read: () => Promise<T | undefined>;
 }
@@ -33,13 +36,13 @@ export interface Deletion<T extends Deletable> {
 export async function deleteObject<T extends Deletable>(
   session: Session,
   flags: CheckFlags & { readonly wait?: boolean },
-  { what, view, remove, read }: Deletion<T>,
+  { what, view, about, remove, read }: Deletion<T>,
 ): Promise<void> {
   // The first try may have deleted it although its answer was lost.
   const settle = async ({ code }: RailyardError) => (code === "notFound" ? {} : undefined);
   const last = await remove({ settle });
   const waits = flags.wait === true && flags.validateOnly !== true;
-  if (waits) await session.wait({ what, read: () => judge(read) });
+  if (waits) await session.wait({ what, read: () => judge(read) }, about);
   if (session.output.format !== "table") {
     if (last) session.output.one(view, last);
     return;

@@ -16,6 +16,16 @@ export interface View<T> {
   readonly json: (item: T) => unknown;
 }
 
+/** What happened to an object; the revision is absent for what was there before. */
+export interface Change<T> {
+  readonly operation: string;
+  readonly item: T;
+  readonly revision: bigint | undefined;
+}
+
+/** Width of the longest operation. */
+const CHANGE_WIDTH = 7;
+
 export interface OutputOptions {
   readonly format: Format;
   readonly style: TableStyle;
@@ -40,6 +50,19 @@ export class Output {
     const columns = [...view.columns, ...(view.details ?? [])];
     if (this.format !== "table") this.data(view.json(item));
     else this.lines(recordLines(columns, item, this.options.style));
+  }
+
+  /** One line for a change of an object: JSON for programs, one YAML document, or cells. */
+  change<T>(view: View<T>, { operation, item, revision }: Change<T>): void {
+    const said = { operation, ...(revision !== undefined && { revision: `${revision}` }) };
+    if (this.format === "json") {
+      this.lines([JSON.stringify({ ...said, object: view.json(item) })]);
+    } else if (this.format === "yaml") {
+      this.lines(["---", stringify({ ...said, object: view.json(item) }).trimEnd()]);
+    } else {
+      const how: Column<T> = { title: "CHANGE", cell: () => operation.padEnd(CHANGE_WIDTH) };
+      this.lines(tableLines([how, ...view.columns], [item], this.options.style).slice(1));
+    }
   }
 
   /** A value for programs, in the chosen format; YAML when that is a table. */

@@ -7,6 +7,7 @@ import {
   Server,
   ServerCredentials,
   type ServerUnaryCall,
+  type ServerWritableStream,
   type ServiceError,
   type sendUnaryData,
   status,
@@ -34,6 +35,10 @@ import {
 } from "@railyard/proto/gen/railyard/v1/cluster_network";
 import { Instance, InstanceServiceService } from "@railyard/proto/gen/railyard/v1/instance";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
+import {
+  type WatchObjectsResponse,
+  WatchServiceService,
+} from "@railyard/proto/gen/railyard/v1/watch";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { run } from "./program.js";
 
@@ -62,6 +67,7 @@ beforeEach(async () => {
     const calls = unary.map(([name]) => [name, answerOf(name)] as const);
     server.addService(service as any, Object.fromEntries(calls) as any);
   }
+  server.addService(WatchServiceService, { watchObjects: showBookmarks });
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
@@ -74,6 +80,13 @@ afterEach(() => {
   server.forceShutdown();
   rmSync(directory, { recursive: true });
 });
+
+/** Nothing changes, and the reader is told so again and again. */
+function showBookmarks(call: ServerWritableStream<unknown, WatchObjectsResponse>): void {
+  const message = { $case: "bookmark", value: { revision: 1n } } as const;
+  const timer = setInterval(() => call.write({ message }), 20);
+  call.on("cancelled", () => clearInterval(timer));
+}
 
 function answerOf(name: string) {
   return (call: ServerUnaryCall<any, any>, answer: sendUnaryData<any>) => {
@@ -101,16 +114,10 @@ function failure(code: status, message: string, details: Details = {}): ServiceE
     value: Buffer.from(value),
   });
   const info = { reason: reason ?? "", metadata: new Map(Object.entries(details.metadata ?? {})) };
+  const bad = fields && BadRequest.fromPartial({ fieldViolations: [...fields] });
   const packed = [
     ...(reason ? [any("ErrorInfo", ErrorInfo.encode(ErrorInfo.fromPartial(info)).finish())] : []),
-    ...(fields
-      ? [
-          any(
-            "BadRequest",
-            BadRequest.encode(BadRequest.fromPartial({ fieldViolations: [...fields] })).finish(),
-          ),
-        ]
-      : []),
+    ...(bad ? [any("BadRequest", BadRequest.encode(bad).finish())] : []),
     ...(holders
       ? [
           any(

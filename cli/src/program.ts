@@ -3,6 +3,7 @@
 import { asRailyardError } from "@railyard/lib/errors";
 import { Command, CommanderError, Option } from "commander";
 import { addAttachment } from "./commands/attachment.js";
+import { addAudit } from "./commands/audit.js";
 import { addInstance } from "./commands/instance.js";
 import { addInstanceProfile } from "./commands/instance-profile.js";
 import { addInterface } from "./commands/interface.js";
@@ -11,6 +12,7 @@ import { addNetwork } from "./commands/network.js";
 import { addNode } from "./commands/node.js";
 import { addPhysicalCluster } from "./commands/physical-cluster.js";
 import { addProfile } from "./commands/profile.js";
+import { addQuota } from "./commands/quota.js";
 import { addReservedIp } from "./commands/reserved-ip.js";
 import { addSubnet } from "./commands/subnet.js";
 import { addToken } from "./commands/token.js";
@@ -18,6 +20,7 @@ import { addCompletion } from "./completion.js";
 import { type Describe, errorLines } from "./errors.js";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit-code.js";
 import { FORMATS } from "./output.js";
+import { requireTogether } from "./required.js";
 import { type GlobalFlags, Session } from "./session.js";
 import type { Shell } from "./shell.js";
 
@@ -32,6 +35,8 @@ const NOUNS = [
   addNode,
   addPhysicalCluster,
   addToken,
+  addQuota,
+  addAudit,
   addProfile,
   addInstanceProfile,
   addNetwork,
@@ -74,7 +79,7 @@ function createProgram(shell: Shell, outcome: Outcome): Command {
     .addOption(
       new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table"),
     )
-    .option("--timeout <duration>", "deadline of the whole command, --wait included", "60s")
+    .option("--timeout <duration>", "deadline of the command, --wait included (60s when absent)")
     .addHelpText("after", EXIT_HELP);
   const runVerb: Run =
     (act) =>
@@ -84,6 +89,7 @@ function createProgram(shell: Shell, outcome: Outcome): Command {
     };
   for (const add of NOUNS) add(program, runVerb);
   addCompletion(program);
+  requireTogether(program);
   return program;
 }
 

@@ -12,7 +12,8 @@ import { Progress } from "./progress.js";
 import { newRequestId } from "./request-id.js";
 import type { Shell } from "./shell.js";
 import type { TableStyle } from "./table.js";
-import { type Waiting, waitUntil } from "./wait.js";
+import { ticks, type Waiting, waitUntil } from "./wait.js";
+import { type About, signs } from "./watch.js";
 
 /** Flags that every command takes. */
 export interface GlobalFlags {
@@ -21,8 +22,11 @@ export interface GlobalFlags {
   readonly tokenFile?: string;
   readonly ca?: string;
   readonly output: Format;
-  readonly timeout: string;
+  /** Absent: DEFAULT_TIMEOUT, but nothing for how long `--watch` goes on. */
+  readonly timeout?: string;
 }
+
+const DEFAULT_TIMEOUT = "60s";
 
 export class Session {
   readonly output: Output;
@@ -43,7 +47,8 @@ export class Session {
     private readonly flags: GlobalFlags,
   ) {
     this.environment = shell.environment();
-    this.deadlineAt = shell.clock.monotonic() + durationMs(flags.timeout, "--timeout");
+    this.deadlineAt =
+      shell.clock.monotonic() + durationMs(flags.timeout ?? DEFAULT_TIMEOUT, "--timeout");
     this.token = flags.tokenFile ? readToken(flags.tokenFile) : this.environment.token;
     this.ca = flags.ca ? readInput(flags.ca, "--ca") : undefined;
     const { stdout, stderr, clock } = shell;
@@ -81,10 +86,16 @@ export class Session {
     return given ?? newRequestId(this.shell.rng);
   }
 
-  /** Waits until the command's deadline. */
-  wait<T>(waiting: Waiting<T>): Promise<T> {
+  /** Monotonic milliseconds at which `--watch` ends; undefined for never. */
+  get watchEndsAt(): number | undefined {
+    return this.flags.timeout === undefined ? undefined : this.deadlineAt;
+  }
+
+  /** Waits until the command's deadline, watching the object if it is said which. */
+  wait<T>(waiting: Waiting<T>, about?: About): Promise<T> {
     const { clock, progress, deadlineAt } = this;
-    return waitUntil({ clock, progress, deadlineAt }, waiting);
+    const when = about ? signs(this, about, deadlineAt) : ticks(clock, deadlineAt);
+    return waitUntil({ progress, signs: when }, waiting);
   }
 
   close(): void {

@@ -33,6 +33,10 @@ export function processShell(): Shell {
 }
 
 function streamOf(stream: NodeJS.WriteStream): Stream {
+  // Whoever read our output has seen enough, as `head` does: there is nobody left to tell.
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   return {
     write: (text) => void stream.write(text),
     tty: stream.isTTY === true,

@@ -1,6 +1,6 @@
 // Tests of the whole controller in this process: first start, restart, life without a broker, the
 // end.
-import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,15 +30,18 @@ import { type Controller, type ControllerOverrides, createController } from "./c
 import type { Store } from "./store/contract.js";
 import { openSqlite } from "./store/sqlite.js";
 
+let folder: string;
 let dataDir: string;
 const ends: (() => unknown)[] = [];
 
 beforeEach(() => {
-  dataDir = join(mkdtempSync(join(tmpdir(), "railyard-controller-")), "data");
+  folder = mkdtempSync(join(tmpdir(), "railyard-controller-"));
+  dataDir = join(folder, "data");
 });
 
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 async function start(

@@ -17,6 +17,7 @@ import { pageSigner } from "./api/paging.js";
 import { createSealer } from "./api/seal.js";
 import { ApiServer } from "./api/server.js";
 import { ADMIN_SERVICES, TENANT_SERVICES } from "./api/services.js";
+import { encodeObject } from "./api/watch-object.js";
 import { storedCatalog } from "./catalog/stored.js";
 import { type ControllerConfig, type Failpoint, printableConfig } from "./config.js";
 import { DataDir } from "./data-dir.js";
@@ -24,6 +25,8 @@ import { Inbox } from "./dispatch/inbox.js";
 import { Relay } from "./dispatch/relay.js";
 import { reloadBroker } from "./loops/broker-reload.js";
 import { keepBrokerUsers } from "./loops/broker-users.js";
+import { leasesLoop } from "./loops/leases.js";
+import { pendingLoop } from "./loops/pending.js";
 import { reclaimLoop } from "./loops/reclaim.js";
 import { resyncLoop } from "./loops/resync.js";
 import { enrolledNodes, renderBrokerUsers } from "./service/broker-users.js";
@@ -31,6 +34,8 @@ import type { ServiceContext } from "./service/context.js";
 import { Leases } from "./service/leases.js";
 import { settleReadOnly } from "./service/read-only.js";
 import { authenticate, ensureOperatorToken } from "./service/token.js";
+import { WatchHub } from "./service/watch/hub.js";
+import { objectEncoder } from "./service/watch/objects.js";
 import type { Store } from "./store/contract.js";
 import { openSqlite } from "./store/sqlite.js";
 
@@ -90,6 +95,7 @@ export async function createController(
       clock,
       log: log.child({ part: "store" }),
       onFatal,
+      encode: objectEncoder({ catalog: storedCatalog() }, encodeObject),
     }));
   return new Assembly({ config, clock, rng, log, die, dataDir, store, bus: overrides.bus });
 }
@@ -116,6 +122,7 @@ class Assembly implements Controller {
   readonly publicKey: string;
   ports = { tenant: 0, admin: 0 };
   private readonly stopping = new AbortController();
+  private readonly hub: WatchHub;
   private readonly tenantApi: ApiServer;
   private readonly adminApi: ApiServer;
   private bus: Bus | undefined;
@@ -128,7 +135,9 @@ class Assembly implements Controller {
   constructor(private readonly parts: Parts) {
     this.context = this.makeContext();
     this.publicKey = parts.dataDir.signer.publicKey;
-    this.tenantApi = this.makeApi("tenant", tenantHandlers(this.context));
+    const { store, clock, log } = parts;
+    this.hub = new WatchHub({ store, clock, log: log.child({ part: "watch" }) });
+    this.tenantApi = this.makeApi("tenant", tenantHandlers(this.context, this.hub));
     const sealer = createSealer(parts.dataDir.keyFor("answers"), parts.rng);
     const keys = { signing: this.publicKey, sealer };
     this.adminApi = this.makeApi("admin", adminHandlers(this.context, keys));
@@ -150,7 +159,9 @@ class Assembly implements Controller {
     const admin = `${config.adminListen.host}:${this.ports.admin}`;
     dataDir.writeEndpoints({ tenant, admin });
     this.run(this.users);
+    this.run(this.hub);
     this.run(reclaimLoop(this.context, RECLAIM_PERIOD_MS));
+    this.run(pendingLoop(this.context, RECLAIM_PERIOD_MS));
     this.connecting = this.connect();
     log.info({ tenant, admin }, "controller listening");
   }
@@ -256,7 +267,8 @@ class Assembly implements Controller {
     });
     bus.onReconnect(() => relay.reconnected());
     this.relay = relay;
-    for (const part of [relay, resync, inbox]) this.run(part);
+    const listening = leasesLoop({ ctx, hears: () => bus.connected });
+    for (const part of [relay, resync, inbox, listening]) this.run(part);
     log.info({}, "dispatch started");
   }
 

@@ -1,14 +1,14 @@
 // The controller's data directory: where its files are, and the secrets in it, each made at the
 // first start and kept in a file that only its owner may read. Nothing is written outside of it.
 import { createHmac } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type BusIdentity, createBusIdentity, publicKeyOf } from "@railyard/lib/bus/identity";
 import { readIfThere, writeDurably } from "@railyard/lib/durable-file";
+import { makePrivateFolder } from "@railyard/lib/private-folder";
 import type { Rng } from "@railyard/lib/rng";
 import { createSigner, newSeed, type Signer } from "@railyard/lib/sign";
 
-const OWNER_ONLY_FOLDER = 0o700;
 const KEY_BYTES = 32;
 
 /** Where a started controller is reached. */
@@ -31,7 +31,7 @@ export class DataDir {
     readonly path: string,
     rng: Rng,
   ) {
-    mkdirSync(path, { recursive: true, mode: OWNER_ONLY_FOLDER });
+    makePrivateFolder(path, "RAILYARD_CONTROLLER_DATA_DIR");
     this.signer = createSigner(this.secret("signing.seed", () => newSeed(rng)));
     const seed = this.secret("bus.seed", () => createBusIdentity().seed);
     this.identity = { seed, publicKey: publicKeyOf(seed) };

@@ -16,7 +16,10 @@ try {
     throw thrown;
   });
 } catch (thrown) {
-  const { code, message } = asRailyardError(thrown);
-  createLog("controller", "info").fatal({ code, reason: message }, "controller cannot start");
+  const { code, message, cause } = asRailyardError(thrown);
+  createLog("controller", "info").fatal(
+    { code, reason: message, err: cause },
+    "controller cannot start",
+  );
   process.exitCode = 1;
 }

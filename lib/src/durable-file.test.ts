@@ -2,13 +2,14 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { readIfThere, writeDurably } from "./durable-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "railyard-durable-"));
 const path = join(folder, "secret");
 
 afterEach(() => rmSync(path, { force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("what was written is read back, and nothing else is left lying there", () => {
   writeDurably(path, "one");

@@ -1,6 +1,7 @@
 // Bounded pools: quotas, isolation ids, resting MACs, request records, and what expires.
 import { DEFAULT_QUOTAS } from "@railyard/controller/domain/quota";
-import type { ClusterNetworkId } from "@railyard/lib/ids";
+import type { WriteTx } from "@railyard/controller/store/contract";
+import type { AccountId, ClusterNetworkId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import type { OpenStore } from "./store.js";
 import * as rows from "./store-rows.js";
@@ -12,6 +13,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Everything that runs out or comes back. */
 export function poolSuite(open: OpenStore): void {
   quotaTests(open);
+  networkQuotaTests(open);
   isolationTests(open);
   restTests(open);
 }
@@ -40,6 +42,31 @@ function quotaTests(open: OpenStore): void {
     });
   });
 
+  test("a limit that was set takes the default's place, for its account only", async () => {
+    const { store } = await open();
+    const mine = (tx: WriteTx) => tx.account(ACCOUNT).quotas;
+    await store.write(cause(), async (tx) => {
+      await mine(tx).take("subnets-per-network", 3, NETWORK);
+      await mine(tx).take("subnets-per-network", 2, "cn-2" as ClusterNetworkId);
+      await mine(tx).setLimit("subnets-per-network", 2);
+    });
+    const revision = await store.revision();
+    await store.write(cause(), (tx) => mine(tx).setLimit("subnets-per-network", 2));
+    expect(await store.revision()).toBe(revision);
+    const counts = (account: AccountId) => store.read((tx) => tx.account(account).quotas.counts());
+    expect((await counts(ACCOUNT))[1]).toEqual({
+      subject: "subnets-per-network",
+      limit: 2,
+      used: 3,
+    });
+    const defaults = (await counts(OTHER)).map(({ subject, limit }) => [subject, limit]);
+    expect(Object.fromEntries(defaults)).toEqual(DEFAULT_QUOTAS);
+    const more = store.write(cause(), (tx) => mine(tx).take("subnets-per-network", 1, NETWORK));
+    await expect(more).rejects.toMatchObject({ parts: { quota: { used: 3, limit: 2 } } });
+  });
+}
+
+function networkQuotaTests(open: OpenStore): void {
   test("a quota within a network counts per network, and one too large is refused", async () => {
     const { store } = await open();
     const limit = DEFAULT_QUOTAS["subnets-per-network"];
@@ -117,7 +144,7 @@ function restTests(open: OpenStore): void {
       );
     expect([await resting("cn-1"), await resting("cn-2")]).toEqual([true, false]);
     const expired = await store.write(cause(), (tx) => tx.expire(NOW + 5));
-    expect(expired).toEqual({ requests: 0, quarantines: 1 });
+    expect(expired).toEqual({ requests: 0, quarantines: 1, changes: 0 });
     expect(await resting("cn-1")).toBe(false);
   });
 

@@ -170,6 +170,7 @@ export function instance(id = "ins-1", over: Partial<Instance> = {}): Instance {
     placement: undefined,
     previousNodeId: undefined,
     observedDigest: undefined,
+    queuedActions: [],
     ...over,
   };
 }

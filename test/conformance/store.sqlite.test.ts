@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Encode } from "@railyard/controller/store/contract";
 import { openSqlite } from "@railyard/controller/store/sqlite";
 import { ManualClock } from "@railyard/lib/clock";
 import { silentLog } from "@railyard/lib/log";
@@ -14,24 +15,24 @@ afterEach(async () => {
   for (const end of ended.splice(0)) await end();
 });
 
-function open(path: string) {
+function open(path: string, encode?: Encode) {
   const onFatal = (err: unknown) => {
     throw err;
   };
-  return openSqlite({ path, clock: new ManualClock(), log: silentLog(), onFatal });
+  return openSqlite({ path, clock: new ManualClock(), log: silentLog(), onFatal, encode });
 }
 
-async function openFile(): Promise<StoreBox> {
+async function openFile(encode?: Encode): Promise<StoreBox> {
   const folder = mkdtempSync(join(tmpdir(), "railyard-store-"));
   const path = join(folder, "railyard.db");
-  let store = await open(path);
+  let store = await open(path, encode);
   ended.push(async () => {
     await store.close();
     rmSync(folder, { recursive: true });
   });
   const reopen = async () => {
     await store.close();
-    store = await open(path);
+    store = await open(path, encode);
     return store;
   };
   return { store, reopen };

@@ -1,7 +1,8 @@
 // The store's suite: whichever engine keeps truth, it keeps it like this. Each part is a file
 // beside this one; engines add their own tests elsewhere.
-import type { Store } from "@railyard/controller/store/contract";
+import type { Encode, Store } from "@railyard/controller/store/contract";
 import { describe } from "vitest";
+import { accountLogSuite } from "./store-account-logs.js";
 import { addressSuite } from "./store-addresses.js";
 import { claimSuite } from "./store-claims.js";
 import { listSuite } from "./store-lists.js";
@@ -19,7 +20,8 @@ export interface StoreBox {
   reopen(): Promise<Store>;
 }
 
-export type OpenStore = () => Promise<StoreBox>;
+/** A fresh database; its accounts' logs carry objects when there is an `encode`. */
+export type OpenStore = (encode?: Encode) => Promise<StoreBox>;
 
 /** Holds one engine to the contract; `open` makes a fresh database each time and cleans up. */
 export function storeConformance(name: string, open: OpenStore): void {
@@ -28,6 +30,7 @@ export function storeConformance(name: string, open: OpenStore): void {
     uniquenessSuite(open);
     transactionSuite(open);
     logSuite(open);
+    accountLogSuite(open);
     outboxSuite(open);
     addressSuite(open);
     poolSuite(open);

@@ -1,5 +1,6 @@
 // What operators see and do: nodes with their state, cordons, keys, the layout behind attachments.
 
+import { leasesLoop } from "@railyard/controller/loops/leases";
 import {
   cordonNode,
   createJoinToken,
@@ -39,6 +40,8 @@ async function ready(of: DispatchYard): Promise<Agent> {
 
 test("a node is declared, ready while heard, then suspect, then lost", async () => {
   const of = await yard();
+  const listening = leasesLoop({ ctx: of.ctx, hears: () => true });
+  listening.start();
   const state = async () => (await getNode(of.ctx, of.nodeId)).state;
   expect(await state()).toBe("declared");
   await ready(of);
@@ -47,6 +50,7 @@ test("a node is declared, ready while heard, then suspect, then lost", async () 
   expect(await state()).toBe("suspect");
   await of.pass(15_000);
   expect(await state()).toBe("lost");
+  await listening.stop();
 });
 
 test("a machine that is not what was declared is quarantined and says why", async () => {

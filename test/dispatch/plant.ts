@@ -133,6 +133,7 @@ function bareInstance(): Partial<Instance> {
     placement: undefined,
     previousNodeId: undefined,
     observedDigest: undefined,
+    queuedActions: [],
   };
 }
 

@@ -46,7 +46,7 @@ async function changesOf(made: Rig): Promise<{ updates: Record<string, Update>; 
   const nic = (await createInterface(ctx, call(), { ...nicWish, name: "" })).row.id;
   const ipWish = { ...place, address: "" };
   const ip = (await createReservedIp(ctx, call(), { ...ipWish, name: "" })).reservedIp.id;
-  const { id, spec } = await instance(made, instanceWish(subnetId, { count: 0 }));
+  const { id, spec, profile } = await instance(made, instanceWish(subnetId, { count: 0 }));
   const name = "taken";
   await createNetwork(ctx, call(), networkWish({ name }));
   await createSubnet(ctx, call(), { clusterNetworkId, name, range, rail: undefined });
@@ -64,7 +64,8 @@ async function changesOf(made: Rig): Promise<{ updates: Record<string, Update>; 
         updateReservedIp(ctx, c, { ...place, id: ip, ...flags, ...to }),
       cluster_network_interface: (c, to) =>
         updateInterface(ctx, c, { clusterNetworkId, id: nic, ...flags, ...to }),
-      instance: (c, to) => updateInstance(ctx, c, { id, metadataService, hostFailure, ...to }),
+      instance: (c, to) =>
+        updateInstance(ctx, c, { id, metadataService, hostFailure, profile, ...to }),
     },
     acts: [
       (c, etag) => stopInstance(ctx, c, { id, etag }),

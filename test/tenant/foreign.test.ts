@@ -1,5 +1,12 @@
 // What belongs to another account, or lies in another network, answers exactly like what is not
 // there: in every path and in every field that names something.
+
+import { createAttachments } from "@railyard/controller/service/attachment-create";
+import {
+  deleteAttachment,
+  moveAttachment,
+  updateAttachment,
+} from "@railyard/controller/service/attachment-edit";
 import {
   createNetwork,
   deleteNetwork,
@@ -12,7 +19,9 @@ import {
   stopInstance,
   updateInstance,
 } from "@railyard/controller/service/instance";
+import { listPaths } from "@railyard/controller/service/instance-attachments";
 import { createInstance } from "@railyard/controller/service/instance-create";
+import { rebootInstance } from "@railyard/controller/service/instance-reboot";
 import { startInstance } from "@railyard/controller/service/instance-start";
 import {
   createInterface,
@@ -35,6 +44,7 @@ import {
   listSubnets,
   updateSubnet,
 } from "@railyard/controller/service/subnet";
+import type { AttachmentId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import {
   BOB,
@@ -86,6 +96,9 @@ async function expectSame(attempt: (id: never) => Promise<unknown>, id: string):
   expect(foreign).toEqual(await said(attempt, MISSING));
 }
 
+const ATTACH = { wishes: [], before: undefined, paths: listPaths("attachments", "attachments") };
+const GONE = { id: "att-none" as AttachmentId, etag: "" };
+
 test("another account's object answers like a missing one in every path", async () => {
   const made = await rig();
   const { ctx } = made;
@@ -113,9 +126,14 @@ test("another account's object answers like a missing one in every path", async 
     (id) => deleteInstance(ctx, bob(), { id, etag: "" }),
     (id) => startInstance(ctx, bob(), { id, etag: "" }),
     (id) => stopInstance(ctx, bob(), { id, etag: "" }),
+    (id) => rebootInstance(ctx, bob(), { id, etag: "", force: false }),
+    (id) => createAttachments(ctx, bob(), { ...ATTACH, instanceId: id }),
+    (id) => moveAttachment(ctx, bob(), { ...GONE, instanceId: id, before: undefined }),
+    (id) => deleteAttachment(ctx, bob(), { ...GONE, instanceId: id }),
+    (id) => updateAttachment(ctx, bob(), { ...GONE, instanceId: id, mask: [], name: "" }),
     (id) =>
       updateInstance(ctx, bob(), {
-        ...{ id, ...change, hostFailure: "stop" },
+        ...{ id, ...change, profile: "", hostFailure: "stop" },
         metadataService: { enabled: false, protocol: "http", hopLimit: 1 },
       }),
   ];

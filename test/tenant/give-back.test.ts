@@ -230,11 +230,11 @@ test("an update needs a mask, and one that changes nothing keeps the etag", asyn
   const made = await rig();
   const { ctx, call } = made;
   const { subnetId } = await made.network();
-  const { id, etag, name, spec } = await instance(made, instanceWish(subnetId));
+  const { id, etag, name, profile, spec } = await instance(made, instanceWish(subnetId));
   const { metadataService, hostFailure } = spec;
-  const input = { id, etag, name, metadataService, hostFailure };
+  const input = { id, etag, name, profile, metadataService, hostFailure };
   const empty = await refusal(updateInstance(ctx, call(), { ...input, mask: [] }));
   expect(empty.parts.fields).toMatchObject([{ field: "update_mask" }]);
-  const mask = ["name", "metadata_service", "availability_policy"];
+  const mask = ["name", "profile", "metadata_service", "availability_policy"];
   expect((await updateInstance(ctx, call(), { ...input, mask })).instance.etag).toBe(etag);
 });

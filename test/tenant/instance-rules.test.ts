@@ -17,7 +17,8 @@ test("renaming a placed instance reaches its node", async () => {
   const { subnetId } = await made.network();
   const row = await instance(made, instanceWish(subnetId));
   const { metadataService, hostFailure } = row.spec;
-  const input = { id: row.id, etag: row.etag, name: "renamed", metadataService, hostFailure };
+  const same = { profile: row.profile, metadataService, hostFailure };
+  const input = { id: row.id, etag: row.etag, name: "renamed", ...same };
   const change = { ...input, mask: ["name"] };
   const after = await updateInstance(made.ctx, made.call(), change);
   expect(after.instance.name).toBe("renamed");

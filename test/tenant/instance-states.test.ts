@@ -117,8 +117,9 @@ test("only what the node must know raises its generation", async () => {
   const made = await rig();
   const { ctx, call } = made;
   const { subnetId } = await made.network();
-  const { id, spec, name } = await instance(made, instanceWish(subnetId));
-  const settings = { metadataService: spec.metadataService, hostFailure: spec.hostFailure, name };
+  const { id, spec, name, profile } = await instance(made, instanceWish(subnetId));
+  const { metadataService: service, hostFailure } = spec;
+  const settings = { metadataService: service, hostFailure, name, profile };
   const generation = () =>
     made.write(async (tx) => (await tx.nodes.get("node-0" as NodeId))?.generation);
   const update = async (mask: string, over: object) => {

@@ -252,7 +252,7 @@ test("stopping holds the host until it was seen gone; starting prefers it", asyn
   const input = { id: row.id, etag: "" };
   const stopping = (await stopInstance(ctx, call(), input)).instance;
   expect(stopping).toMatchObject({ status: "stopping", placement: { phase: "leaving" } });
-  const early = await refusal(startInstance(ctx, call(), input));
+  const early = await refusal(stopInstance(ctx, call(), input));
   expect(early).toMatchObject({ code: "precondition", reason: "INSTANCE_STATUS_CONFLICT" });
   expect(early.message).toContain("is stopping");
   await seenGone(made, row.id);

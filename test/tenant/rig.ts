@@ -9,6 +9,7 @@ import { createNetwork } from "@railyard/controller/service/cluster-network";
 import type { Mutation, ServiceContext, TenantCall } from "@railyard/controller/service/context";
 import { type CreateInstance, createInstance } from "@railyard/controller/service/instance-create";
 import { finishLeaving } from "@railyard/controller/service/instance-leave";
+import { runQueued } from "@railyard/controller/service/instance-queue";
 import { Leases } from "@railyard/controller/service/leases";
 import { createSubnet } from "@railyard/controller/service/subnet";
 import type { WriteTx } from "@railyard/controller/store/contract";
@@ -137,7 +138,8 @@ export function seenGone(made: Rig, id: InstanceId): Promise<void> {
   return made.write(async (tx) => {
     const row = await tx.everyone.instances.get(id);
     const given = { at: made.clock.now(), rng: seededRng("gone"), quarantineMs: QUARANTINE_MS };
-    if (row) await finishLeaving(tx, given, row);
+    const left = row && (await finishLeaving(tx, given, row));
+    if (left) await runQueued(tx, made.ctx, { given, instance: left });
   });
 }
 

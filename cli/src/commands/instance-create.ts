@@ -46,8 +46,7 @@ export function addCreateInstance(noun: Command, run: Run): void {
     .option("--metadata-protocol <http|https>", "how the metadata service is spoken to")
     .option("--metadata-hop-limit <hops>", "hops that its answers may take, 1 to 64")
     .option("--host-failure <restart|stop>", "what happens when its host fails")
-    .option("--resource-group <id>", "its resource group")
-    .option("--placement-target <id>", "restricts where it is placed");
+    .option("--resource-group <id>", "its resource group");
   addAttachFlags(command).option("--wait", "wait until it is running").action(run(create));
 }
 
@@ -99,8 +98,11 @@ async function fromFlags(session: Session, flags: Create): Promise<Wanted> {
   return { name, template };
 }
 
-// Without a network, what is typed must be an id already.
-async function namesIn(session: Session, network: string | undefined): Promise<Names> {
+/**
+ * Looks names up in a cluster network, itself by name or id. Without one, what is typed must be an
+ * id already.
+ */
+export async function namesIn(session: Session, network: string | undefined): Promise<Names> {
   const asIs = async (text: string) => text;
   if (network === undefined) return { subnet: asIs, interface: asIs };
   const id = await networkId(session, network);

@@ -10,7 +10,7 @@ import type { Run } from "../program.js";
 import type { Session } from "../session.js";
 import type { Column } from "../table.js";
 import { countOf, nameOf } from "../words.js";
-import { observedWord } from "./attachment.js";
+import { observedWord } from "./attachment-view.js";
 import { instanceId } from "./instance-lookup.js";
 
 const COLUMNS: readonly Column<InstanceLayoutRow>[] = [

@@ -1,6 +1,6 @@
 // Flags of `railctl instance create` as a request. Pure: names of subnets and interfaces are looked
 // up by functions that the caller passes in.
-import { invalidField } from "@railyard/lib/errors";
+import { invalid, invalidField } from "@railyard/lib/errors";
 import {
   type ClusterNetworkAttachmentPrototype,
   HostFailurePolicy,
@@ -27,7 +27,6 @@ export interface TemplateFlags {
   readonly metadataHopLimit?: string;
   readonly hostFailure?: string;
   readonly resourceGroup?: string;
-  readonly placementTarget?: string;
 }
 
 /** Flags that describe its cluster network attachments. */
@@ -40,15 +39,13 @@ export interface AttachFlags {
 
 /** The template without cluster network attachments; throws `invalid` naming a bad flag. */
 export function templateOf(flags: TemplateFlags, userData: string): InstanceTemplate {
-  const { hostFailure } = flags;
+  const { hostFailure, zone = "", profile = "", image = "", vpcSubnet = "" } = flags;
+  requireAll({ "--zone": zone, "--profile": profile, "--image": image, "--vpc-subnet": vpcSubnet });
   return {
-    zone: required(flags.zone, "--zone"),
-    profile: required(flags.profile, "--profile"),
-    imageId: required(flags.image, "--image"),
-    primaryNetworkAttachment: {
-      subnetId: required(flags.vpcSubnet, "--vpc-subnet"),
-      name: "",
-    },
+    zone,
+    profile,
+    imageId: image,
+    primaryNetworkAttachment: { subnetId: vpcSubnet, name: "" },
     networkAttachments: (flags.networkAttachment ?? []).map(networkAttachmentOf),
     vpcId: flags.vpc ?? "",
     bootVolumeId: flags.bootVolume ?? "",
@@ -60,15 +57,16 @@ export function templateOf(flags: TemplateFlags, userData: string): InstanceTemp
       hostFailure === undefined
         ? undefined
         : { hostFailure: enumValueOf(HostFailurePolicy, hostFailure, "--host-failure") },
-    placementTargetId: flags.placementTarget ?? "",
+    placementTargetId: "",
     clusterNetworkAttachments: [],
     resourceGroupId: flags.resourceGroup ?? "",
   };
 }
 
-function required(value: string | undefined, flag: string): string {
-  if (!value) throw invalidField(flag, "must be given (or describe the instance with -f)");
-  return value;
+function requireAll(flags: Readonly<Record<string, string>>): void {
+  const missing = Object.keys(flags).filter((flag) => flags[flag] === "");
+  const description = "must be given (or describe the instance with -f)";
+  if (missing.length > 0) throw invalid(missing.map((field) => ({ field, description })));
 }
 
 function networkAttachmentOf(text: string): InstanceNetworkAttachmentPrototype {
@@ -78,7 +76,8 @@ function networkAttachmentOf(text: string): InstanceNetworkAttachmentPrototype {
   return { subnetId, name: values.get("name") ?? "" };
 }
 
-function metadataOf(flags: TemplateFlags): InstanceTemplate["metadataService"] {
+/** What the flags say about the metadata service; undefined when nothing. */
+export function metadataOf(flags: TemplateFlags): InstanceTemplate["metadataService"] {
   const { metadataEnabled, metadataProtocol, metadataHopLimit } = flags;
   if (!metadataEnabled && !metadataProtocol && !metadataHopLimit) return undefined;
   return {

@@ -26,18 +26,17 @@ export async function settleInstance(
   return reached;
 }
 
-function waitFor(
+async function waitFor(
   session: Session,
   instance: Instance,
   target: Settling["target"],
 ): Promise<Reached> {
-  let seen: Instance | undefined = instance;
-  return session.wait({
-    what: `instance ${instance.name}`,
-    read: async () => {
-      const current = seen ?? present((await readInstance(session, instance.id)).instance);
-      seen = undefined;
-      return judgeInstance(current, target);
-    },
-  });
+  const { id, name } = instance;
+  const what = `instance ${name}`;
+  const first = judgeInstance(instance, target);
+  session.progress.show(`${what}: ${first.state}`);
+  if (first.t === "done") return first.value;
+  const read = async () =>
+    judgeInstance(present((await readInstance(session, id)).instance), target);
+  return session.wait({ what, read }, { kind: "instance", id });
 }

@@ -12,11 +12,13 @@ import { EXIT } from "../exit-code.js";
 import { type ChangeFlags, change, changing } from "../flags.js";
 import type { Run } from "../program.js";
 import type { Session } from "../session.js";
+import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
 import { enumValueOf } from "../words.js";
 import { addCreateInstance } from "./instance-create.js";
 import { addInstanceLayout } from "./instance-layout.js";
 import { instanceId, listInstances, readInstance } from "./instance-lookup.js";
 import { isOnTheWay } from "./instance-state.js";
+import { addUpdateInstance } from "./instance-update.js";
 import { INSTANCE_VIEW } from "./instance-view.js";
 import { settleInstance } from "./instance-wait.js";
 import { networkId } from "./network.js";
@@ -32,8 +34,13 @@ export function addInstance(program: Command, run: Run): void {
     .option("--network <network>", "only those in this cluster network, by name or id")
     .option("--profile <name>", "only those of this instance profile")
     .option("--status <status>", "only those in this status, such as running")
+    .option(...WATCH)
     .action(run(list));
-  noun.command("get <instance>").description("show an instance").action(run(get));
+  noun
+    .command("get <instance>")
+    .description("show an instance")
+    .option(...WATCH)
+    .action(run(get));
   changing(noun.command("start <instance>").description("start a stopped or failed instance"))
     .option("--wait", "wait until it is running")
     .action(run(start));
@@ -41,13 +48,19 @@ export function addInstance(program: Command, run: Run): void {
     .option("--force", "do not wait for the guest, drop queued actions")
     .option("--wait", "wait until it is stopped")
     .action(run(stop));
+  changing(noun.command("reboot <instance>").description("boot a running instance once more"))
+    .option("--force", "do not wait for the guest, drop queued actions")
+    .option("--request-id <uuid>", "makes repeating safe (made up when absent)")
+    .option("--wait", "wait until it is running again")
+    .action(run(reboot));
+  addUpdateInstance(noun, run);
   changing(noun.command("delete <instance>").description("delete an instance"))
     .option("--wait", "wait until it is gone")
     .action(run(remove));
   addInstanceLayout(noun, run);
 }
 
-interface List {
+interface List extends WatchFlags {
   readonly vpc?: string;
   readonly network?: string;
   readonly profile?: string;
@@ -55,19 +68,24 @@ interface List {
 }
 
 async function list(session: Session, flags: List): Promise<void> {
-  const { vpc: vpcId = "", profile = "", status, network } = flags;
-  const instances = await listInstances(session, {
-    vpcId,
-    profile,
-    clusterNetworkId: network === undefined ? "" : await networkId(session, network),
-    status: status === undefined ? 0 : enumValueOf(InstanceStatus, status, "--status"),
-  });
-  session.output.many(INSTANCE_VIEW, instances);
+  const { vpc: vpcId = "", profile = "", network } = flags;
+  const clusterNetworkId = network === undefined ? "" : await networkId(session, network);
+  const status = flags.status ? enumValueOf(InstanceStatus, flags.status, "--status") : 0;
+  const now = () => listInstances(session, { vpcId, profile, clusterNetworkId, status });
+  if (!flags.watch) return session.output.many(INSTANCE_VIEW, await now());
+  const matches = (it: Instance) =>
+    (vpcId === "" || it.vpc?.id === vpcId) &&
+    (profile === "" || it.profile?.name === profile) &&
+    (clusterNetworkId === "" || it.clusterNetwork?.id === clusterNetworkId) &&
+    (status === 0 || it.status === status);
+  await printChanges(session, { kind: "instance", view: INSTANCE_VIEW, now, matches });
 }
 
-async function get(session: Session, _: object, [text = ""]: readonly string[]): Promise<void> {
-  const { instance } = await readInstance(session, await instanceId(session, text));
-  session.output.one(INSTANCE_VIEW, present(instance));
+async function get(session: Session, flags: WatchFlags, [text = ""]: readonly string[]) {
+  const id = await instanceId(session, text);
+  const now = async () => present((await readInstance(session, id)).instance);
+  if (!flags.watch) return session.output.one(INSTANCE_VIEW, await now());
+  await printChangesOf(session, { kind: "instance", view: INSTANCE_VIEW, id, now });
 }
 
 interface ActionFlags extends ChangeFlags {
@@ -89,6 +107,18 @@ async function stop(session: Session, flags: ActionFlags, [text = ""]: readonly 
   const request = { id: await instanceId(session, text), force, ...change(session, flags) };
   const repeat = onceOnly(session, request.id, target);
   const { instance } = await session.tenant.call(service.stopInstance, request, repeat);
+  await finish(session, { instance: present(instance), target, flags });
+}
+
+type RebootFlags = ActionFlags & { readonly requestId?: string };
+
+async function reboot(session: Session, flags: RebootFlags, [text = ""]: readonly string[]) {
+  const target = InstanceStatus.INSTANCE_STATUS_RUNNING;
+  const { force = false } = flags;
+  const requestId = session.requestId(flags.requestId);
+  const id = await instanceId(session, text);
+  const request = { id, force, requestId, ...change(session, flags) };
+  const { instance } = await session.tenant.call(service.rebootInstance, request);
   await finish(session, { instance: present(instance), target, flags });
 }
 
@@ -126,6 +156,7 @@ async function remove(session: Session, flags: ActionFlags, [text = ""]: readonl
   await deleteObject(session, flags, {
     view: INSTANCE_VIEW,
     what: `instance ${text}`,
+    about: { kind: "instance", id },
     remove: async (repeat) =>
       (await session.tenant.call(service.deleteInstance, request, repeat)).instance,
     read: async () => (await readInstance(session, id)).instance,

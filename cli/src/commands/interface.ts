@@ -24,6 +24,7 @@ import { listAll } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
+import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
 import { nameOf, timeOf, wordOf, yesNo } from "../words.js";
 import { networkId } from "./network.js";
 import { subnetId } from "./subnet.js";
@@ -73,11 +74,13 @@ export function addInterface(program: Command, run: Run): void {
     .description("list the interfaces of a cluster network")
     .requiredOption(...NETWORK)
     .option("--subnet <subnet>", "only those in this subnet, by name or id")
+    .option(...WATCH)
     .action(run(list));
   noun
     .command("get <interface>")
     .description("show an interface")
     .requiredOption(...NETWORK)
+    .option(...WATCH)
     .action(run(get));
   changing(noun.command("update <interface>").description("change an interface"))
     .requiredOption(...NETWORK)
@@ -129,10 +132,17 @@ async function create(session: Session, flags: Create): Promise<void> {
   session.output.one(VIEW, present(answer.clusterNetworkInterface));
 }
 
-async function list(session: Session, flags: InNetwork & { readonly subnet?: string }) {
+async function list(
+  session: Session,
+  flags: InNetwork & WatchFlags & { readonly subnet?: string },
+) {
   const network = await networkId(session, flags.network);
   const subnet = flags.subnet && (await subnetId(session, network, flags.subnet));
-  session.output.many(VIEW, await interfaces(session, network, { subnetId: subnet ?? "" }));
+  const now = () => interfaces(session, network, { subnetId: subnet ?? "" });
+  if (!flags.watch) return session.output.many(VIEW, await now());
+  const matches = (it: ClusterNetworkInterface) =>
+    it.clusterNetworkId === network && (!subnet || it.subnet?.id === subnet);
+  await printChanges(session, { kind: "clusterNetworkInterface", view: VIEW, now, matches });
 }
 
 function interfaces(
@@ -166,10 +176,15 @@ async function placeOf(session: Session, flags: InNetwork, text: string) {
   return { clusterNetworkId, id: await interfaceId(session, clusterNetworkId, text) };
 }
 
-async function get(session: Session, flags: InNetwork, [text = ""]: readonly string[]) {
-  const { clusterNetworkId, id } = await placeOf(session, flags, text);
-  const { clusterNetworkInterface } = await read(session, clusterNetworkId, id);
-  session.output.one(VIEW, present(clusterNetworkInterface));
+async function get(
+  session: Session,
+  flags: InNetwork & WatchFlags,
+  [text = ""]: readonly string[],
+): Promise<void> {
+  const { clusterNetworkId: network, id } = await placeOf(session, flags, text);
+  const now = async () => present((await read(session, network, id)).clusterNetworkInterface);
+  if (!flags.watch) return session.output.one(VIEW, await now());
+  await printChangesOf(session, { kind: "clusterNetworkInterface", view: VIEW, id, now });
 }
 
 interface Update extends ChangeFlags, InNetwork {
@@ -207,6 +222,7 @@ async function remove(
   await deleteObject(session, flags, {
     view: VIEW,
     what: `${KIND} ${text}`,
+    about: { kind: "clusterNetworkInterface", id: place.id },
     remove: async (repeat) =>
       (await session.tenant.call(service.deleteClusterNetworkInterface, request, repeat))
         .clusterNetworkInterface,

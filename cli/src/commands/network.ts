@@ -22,6 +22,7 @@ import { listAll } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
+import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
 import { nameOf, reasonsOf, timeOf, wordOf } from "../words.js";
 
 const KIND = "cluster network";
@@ -63,8 +64,13 @@ export function addNetwork(program: Command, run: Run): void {
     .option("--vpc <id>", "only those of this VPC")
     .option("--resource-group <id>", "only those of this resource group")
     .option("--order-by <order>", "created_at, name, with desc behind it or not")
+    .option(...WATCH)
     .action(run(list));
-  noun.command("get <network>").description("show a cluster network").action(run(get));
+  noun
+    .command("get <network>")
+    .description("show a cluster network")
+    .option(...WATCH)
+    .action(run(get));
   changing(noun.command("update <network>").description("rename a cluster network"))
     .option("--name <name>", "its new name")
     .action(run(update));
@@ -103,8 +109,14 @@ interface List {
   readonly orderBy?: string;
 }
 
-async function list(session: Session, flags: List): Promise<void> {
-  session.output.many(VIEW, await networks(session, flags));
+async function list(session: Session, flags: List & WatchFlags): Promise<void> {
+  const now = () => networks(session, flags);
+  if (!flags.watch) return session.output.many(VIEW, await now());
+  const { vpc, resourceGroup: group } = flags;
+  const matches = (it: ClusterNetwork) =>
+    (vpc === undefined || it.vpc?.id === vpc) &&
+    (group === undefined || it.resourceGroup?.id === group);
+  await printChanges(session, { kind: "clusterNetwork", view: VIEW, now, matches });
 }
 
 function networks(session: Session, flags: List & { readonly name?: string }) {
@@ -134,9 +146,12 @@ export function networkId(session: Session, text: string): Promise<string> {
   return resolveId(lookup, text);
 }
 
-async function get(session: Session, _: object, [text = ""]: readonly string[]): Promise<void> {
-  const { clusterNetwork } = await read(session, await networkId(session, text));
-  session.output.one(VIEW, present(clusterNetwork));
+async function get(session: Session, flags: WatchFlags, [text = ""]: readonly string[]) {
+  const id = await networkId(session, text);
+  const now = async () => present((await read(session, id)).clusterNetwork);
+  if (!flags.watch) return session.output.one(VIEW, await now());
+  const one = { kind: "clusterNetwork", view: VIEW, id, now } as const;
+  await printChangesOf(session, one);
 }
 
 async function update(
@@ -165,6 +180,7 @@ async function remove(session: Session, flags: Remove, [text = ""]: readonly str
   await deleteObject(session, flags, {
     view: VIEW,
     what: `${KIND} ${text}`,
+    about: { kind: "clusterNetwork", id },
     remove: async (repeat) => {
       const request = { id, cascade, ...change(session, flags) };
       const answer = await session.tenant.call(service.deleteClusterNetwork, request, repeat);

@@ -11,7 +11,7 @@ import type { View } from "../output.js";
 import type { Run } from "../program.js";
 import type { Session } from "../session.js";
 import { countOf, wordOf } from "../words.js";
-import { observedWord } from "./attachment.js";
+import { observedWord } from "./attachment-view.js";
 import { nodeId } from "./node-lookup.js";
 
 const VIEW: View<PlacedLayoutRow> = {

@@ -1,6 +1,7 @@
 // railctl node: servers and their agents, for operators.
 import { invalidField } from "@railyard/lib/errors";
 import {
+  FenceMethod,
   Node,
   NodeState,
   NodeServiceService as service,
@@ -11,7 +12,7 @@ import {
 } from "@railyard/proto/gen/railyard/admin/v1/node_inventory";
 import type { Command } from "commander";
 import { present } from "../answer.js";
-import { type ChangeFlags, change, changing } from "../flags.js";
+import { type ChangeFlags, change, changing, creation } from "../flags.js";
 import type { View } from "../output.js";
 import type { Run } from "../program.js";
 import type { Session } from "../session.js";
@@ -37,6 +38,7 @@ const VIEW: View<Node> = {
   details: [
     { title: "SERIAL", cell: ({ serial }) => serial },
     { title: "CORDON REASON", cell: ({ cordonReason }) => cordonReason },
+    { title: "FENCE", cell: fenceOf },
     {
       title: "GENERATION",
       cell: (it) =>
@@ -57,6 +59,11 @@ const VIEW: View<Node> = {
 
 function stateOf({ state, cordoned }: Node): string {
   return `${wordOf(NodeState, state)}${cordoned ? ",cordoned" : ""}`;
+}
+
+function fenceOf({ fence }: Node): string {
+  if (!fence) return "";
+  return `${timeOf(fence.fencedAt)} by ${fence.principal}: ${fence.reason}`;
 }
 
 function flagsOf({ flags }: Node): string {
@@ -98,6 +105,14 @@ export function addNode(program: Command, run: Run): void {
       .command("uncordon <node>")
       .description("let a node have new work again, and take its flags away"),
   ).action(run(uncordon));
+  changing(
+    noun
+      .command("fence <node>")
+      .description("say that a silent node cannot speak any more, so that its work moves"),
+  )
+    .requiredOption("--reason <text>", "what makes that certain")
+    .option("--request-id <uuid>", "makes repeating safe (made up when absent)")
+    .action(run(fence));
   addPlacedLayout(noun, run);
 }
 
@@ -157,5 +172,20 @@ async function cordon(
 async function uncordon(session: Session, flags: ChangeFlags, [text = ""]: readonly string[]) {
   const request = { id: await nodeId(session, text), ...change(session, flags) };
   const { node } = await session.admin.call(service.uncordonNode, request);
+  session.output.one(VIEW, present(node));
+}
+
+async function fence(
+  session: Session,
+  flags: ChangeFlags & { readonly reason: string; readonly requestId?: string },
+  [text = ""]: readonly string[],
+) {
+  const { node } = await session.admin.call(service.fenceNode, {
+    id: await nodeId(session, text),
+    method: FenceMethod.FENCE_METHOD_OPERATOR_WORD,
+    reason: flags.reason,
+    etag: flags.etag ?? "",
+    ...creation(session, flags),
+  });
   session.output.one(VIEW, present(node));
 }

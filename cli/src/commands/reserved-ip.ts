@@ -23,6 +23,7 @@ import { listAll } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
+import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
 import { nameOf, timeOf, wordOf, yesNo } from "../words.js";
 import { networkId } from "./network.js";
 import { subnetId } from "./subnet.js";
@@ -67,8 +68,11 @@ export function addReservedIp(program: Command, run: Run): void {
     .action(run(create));
   inSubnet(noun.command("list").description("list the reserved IPs of a subnet"))
     .option("--address <address>", "only the one with this address")
+    .option(...WATCH)
     .action(run(list));
-  inSubnet(noun.command("get <reserved-ip>").description("show a reserved IP")).action(run(get));
+  inSubnet(noun.command("get <reserved-ip>").description("show a reserved IP"))
+    .option(...WATCH)
+    .action(run(get));
   changing(inSubnet(noun.command("update <reserved-ip>").description("change a reserved IP")))
     .option("--name <name>", "its new name")
     .option("--auto-delete <true|false>", "delete it together with its interface")
@@ -99,10 +103,18 @@ async function create(
   session.output.one(VIEW, present(answer.clusterNetworkSubnetReservedIp));
 }
 
-async function list(session: Session, flags: InSubnet & { readonly address?: string }) {
+async function list(
+  session: Session,
+  flags: InSubnet & WatchFlags & { readonly address?: string },
+) {
   const { address = "" } = flags;
   const subnet = await subnetOf(session, flags);
-  session.output.many(VIEW, await reservedIps(session, { ...subnet, address, name: "" }));
+  const now = () => reservedIps(session, { ...subnet, address, name: "" });
+  if (!flags.watch) return session.output.many(VIEW, await now());
+  const matches = (it: ClusterNetworkSubnetReservedIp) =>
+    it.subnetId === subnet.subnetId && (address === "" || it.address === address);
+  const kind = "clusterNetworkSubnetReservedIp";
+  await printChanges(session, { kind, view: VIEW, now, matches });
 }
 
 function reservedIps(
@@ -131,10 +143,16 @@ async function placeOf(session: Session, flags: InSubnet, text: string) {
   return { ...subnet, id: await resolveId(lookup, text) };
 }
 
-async function get(session: Session, flags: InSubnet, [text = ""]: readonly string[]) {
+async function get(
+  session: Session,
+  flags: InSubnet & WatchFlags,
+  [text = ""]: readonly string[],
+): Promise<void> {
   const place = await placeOf(session, flags, text);
-  const answer = await read(session, place, place.id);
-  session.output.one(VIEW, present(answer.clusterNetworkSubnetReservedIp));
+  const { id } = place;
+  const now = async () => present((await read(session, place, id)).clusterNetworkSubnetReservedIp);
+  if (!flags.watch) return session.output.one(VIEW, await now());
+  await printChangesOf(session, { kind: "clusterNetworkSubnetReservedIp", view: VIEW, id, now });
 }
 
 interface Update extends ChangeFlags, InSubnet {
@@ -167,6 +185,7 @@ async function remove(
   await deleteObject(session, flags, {
     view: VIEW,
     what: `${KIND} ${text}`,
+    about: { kind: "clusterNetworkSubnetReservedIp", id: place.id },
     remove: async (repeat) =>
       (await session.tenant.call(service.deleteClusterNetworkSubnetReservedIp, request, repeat))
         .clusterNetworkSubnetReservedIp,

@@ -24,6 +24,7 @@ import { listAll } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
+import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
 import { countOf, reasonsOf, timeOf, wordOf } from "../words.js";
 import { networkId } from "./network.js";
 
@@ -68,11 +69,13 @@ export function addSubnet(program: Command, run: Run): void {
     .command("list")
     .description("list the subnets of a cluster network")
     .requiredOption(...NETWORK)
+    .option(...WATCH)
     .action(run(list));
   noun
     .command("get <subnet>")
     .description("show a subnet")
     .requiredOption(...NETWORK)
+    .option(...WATCH)
     .action(run(get));
   changing(noun.command("update <subnet>").description("rename a subnet"))
     .requiredOption(...NETWORK)
@@ -118,9 +121,12 @@ async function create(session: Session, flags: Create): Promise<void> {
   session.output.one(VIEW, present(answer.clusterNetworkSubnet));
 }
 
-async function list(session: Session, flags: InNetwork): Promise<void> {
+async function list(session: Session, flags: InNetwork & WatchFlags): Promise<void> {
   const network = await networkId(session, flags.network);
-  session.output.many(VIEW, await subnets(session, network));
+  const now = () => subnets(session, network);
+  if (!flags.watch) return session.output.many(VIEW, await now());
+  const matches = (it: ClusterNetworkSubnet) => it.clusterNetworkId === network;
+  await printChanges(session, { kind: "clusterNetworkSubnet", view: VIEW, now, matches });
 }
 
 function subnets(session: Session, clusterNetworkId: string) {
@@ -151,10 +157,15 @@ async function placeOf(session: Session, flags: InNetwork, text: string) {
   return { clusterNetworkId, id: await subnetId(session, clusterNetworkId, text) };
 }
 
-async function get(session: Session, flags: InNetwork, [text = ""]: readonly string[]) {
+async function get(
+  session: Session,
+  flags: InNetwork & WatchFlags,
+  [text = ""]: readonly string[],
+): Promise<void> {
   const { clusterNetworkId, id } = await placeOf(session, flags, text);
-  const { clusterNetworkSubnet } = await read(session, clusterNetworkId, id);
-  session.output.one(VIEW, present(clusterNetworkSubnet));
+  const now = async () => present((await read(session, clusterNetworkId, id)).clusterNetworkSubnet);
+  if (!flags.watch) return session.output.one(VIEW, await now());
+  await printChangesOf(session, { kind: "clusterNetworkSubnet", view: VIEW, id, now });
 }
 
 async function update(
@@ -182,6 +193,7 @@ async function remove(
   await deleteObject(session, flags, {
     view: VIEW,
     what: `${KIND} ${text}`,
+    about: { kind: "clusterNetworkSubnet", id: place.id },
     remove: async (repeat) =>
       (await session.tenant.call(service.deleteClusterNetworkSubnet, request, repeat))
         .clusterNetworkSubnet,

@@ -1,31 +1,44 @@
-// gRPC door of an instance's cluster network attachments: reads, and the layout made of them. Only
-// logical and guest-side terms leave here.
+// gRPC door of an instance's cluster network attachments, and the layout made of them. Only logical
+// and guest-side terms leave here.
 import { formatIpv4 } from "@railyard/lib/address";
+import { bug } from "@railyard/lib/errors";
 import { type InstanceId, parseId } from "@railyard/lib/ids";
 import {
   AttachmentObserved,
+  BatchCreateInstanceClusterNetworkAttachmentsResponse,
+  CreateInstanceClusterNetworkAttachmentResponse,
+  DeleteInstanceClusterNetworkAttachmentResponse,
   type InstanceClusterNetworkAttachment,
   type InstanceClusterNetworkAttachmentServiceServer,
+  MoveInstanceClusterNetworkAttachmentResponse,
+  UpdateInstanceClusterNetworkAttachmentResponse,
 } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
 import type {
   InstanceLayout,
   InstanceLayoutRow,
 } from "@railyard/proto/gen/railyard/v1/instance_layout";
+import { ClusterNetworkAttachmentPrototype } from "@railyard/proto/gen/railyard/v1/instance_template";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import { type AttachmentView, getAttachment, listAttachments } from "../service/attachment.js";
+import { createAttachments } from "../service/attachment-create.js";
+import { deleteAttachment, moveAttachment, updateAttachment } from "../service/attachment-edit.js";
 import type { ServiceContext } from "../service/context.js";
+import { listPaths } from "../service/instance-attachments.js";
 import type { Handlers } from "./handler.js";
+import { attachmentWish } from "./instance-template.js";
 import { pageToken, readPage } from "./paging.js";
 import { boundOf, enumOf, headOf, reference, reservedIpReference } from "./resource.js";
 
-export function attachmentHandlers(
-  ctx: ServiceContext,
-): Handlers<InstanceClusterNetworkAttachmentServiceServer> {
+type AttachmentHandlers = Handlers<InstanceClusterNetworkAttachmentServiceServer>;
+
+export function attachmentHandlers(ctx: ServiceContext): AttachmentHandlers {
+  return { ...reads(ctx), ...creates(ctx), ...changes(ctx) };
+}
+
+function reads(ctx: ServiceContext): AttachmentHandlers {
   return {
     getInstanceClusterNetworkAttachment: async (request, rpc) => {
-      const path = { instanceId: instanceOf(request), id: parseId("attachment", request.id, "id") };
-      const view = await getAttachment(ctx, rpc.tenant(), path);
-      return { instanceClusterNetworkAttachment: attachmentMessage(view) };
+      return answer(await getAttachment(ctx, rpc.tenant(), pathOf(request)));
     },
     listInstanceClusterNetworkAttachments: async (request, rpc) => {
       const filter = { instanceId: instanceOf(request) };
@@ -38,6 +51,55 @@ export function attachmentHandlers(
         nextPageToken: pageToken(rpc, bound, { ...page, rows }),
         totalSize: BigInt(page.total),
       };
+    },
+  };
+}
+
+function creates(ctx: ServiceContext): AttachmentHandlers {
+  return {
+    createInstanceClusterNetworkAttachment: (request, rpc) => {
+      const path = "attachment";
+      const { attachment = ClusterNetworkAttachmentPrototype.create() } = request;
+      const call = rpc.mutation(request, CreateInstanceClusterNetworkAttachmentResponse, answerOne);
+      return createAttachments(ctx, call, {
+        instanceId: instanceOf(request),
+        wishes: [attachmentWish(attachment, path)],
+        before: beforeOf(request),
+        paths: { all: path, at: () => path, profile: path },
+      });
+    },
+    batchCreateInstanceClusterNetworkAttachments: (request, rpc) => {
+      const paths = listPaths("attachments", "attachments");
+      const response = BatchCreateInstanceClusterNetworkAttachmentsResponse;
+      const call = rpc.mutation(request, response, (made: readonly AttachmentView[]) => ({
+        instanceClusterNetworkAttachments: made.map(attachmentMessage),
+      }));
+      return createAttachments(ctx, call, {
+        instanceId: instanceOf(request),
+        wishes: request.attachments.map((it, i) => attachmentWish(it, paths.at(i))),
+        before: beforeOf(request),
+        paths,
+      });
+    },
+  };
+}
+
+function changes(ctx: ServiceContext): AttachmentHandlers {
+  return {
+    updateInstanceClusterNetworkAttachment: (request, rpc) => {
+      const { etag, updateMask: mask = [], instanceClusterNetworkAttachment: values } = request;
+      const call = rpc.mutation(request, UpdateInstanceClusterNetworkAttachmentResponse, answer);
+      const input = { ...pathOf(request), etag, mask, name: values?.name ?? "" };
+      return updateAttachment(ctx, call, input);
+    },
+    moveInstanceClusterNetworkAttachment: (request, rpc) => {
+      const { etag } = request;
+      const call = rpc.mutation(request, MoveInstanceClusterNetworkAttachmentResponse, answer);
+      return moveAttachment(ctx, call, { ...pathOf(request), etag, before: beforeOf(request) });
+    },
+    deleteInstanceClusterNetworkAttachment: (request, rpc) => {
+      const call = rpc.mutation(request, DeleteInstanceClusterNetworkAttachmentResponse, answer);
+      return deleteAttachment(ctx, call, { ...pathOf(request), etag: request.etag });
     },
   };
 }
@@ -59,6 +121,23 @@ export function layoutMessage(id: InstanceId, views: readonly AttachmentView[]):
 
 function instanceOf({ instanceId }: { readonly instanceId: string }) {
   return parseId("instance", instanceId, "instance_id");
+}
+
+function pathOf(request: { readonly instanceId: string; readonly id: string }) {
+  return { instanceId: instanceOf(request), id: parseId("attachment", request.id, "id") };
+}
+
+function beforeOf({ beforeId }: { readonly beforeId: string }) {
+  return beforeId === "" ? undefined : parseId("attachment", beforeId, "before_id");
+}
+
+function answer(view: AttachmentView) {
+  return { instanceClusterNetworkAttachment: attachmentMessage(view) };
+}
+
+function answerOne([view]: readonly AttachmentView[]) {
+  if (!view) throw bug("a created attachment is not there");
+  return answer(view);
 }
 
 function placeOf({ attachment, place }: AttachmentView) {
@@ -84,7 +163,8 @@ function layoutRow(view: AttachmentView): InstanceLayoutRow {
   };
 }
 
-function attachmentMessage(view: AttachmentView): InstanceClusterNetworkAttachment {
+/** As its tenant sees it. */
+export function attachmentMessage(view: AttachmentView): InstanceClusterNetworkAttachment {
   const { attachment, interface: row, primaryIp, subnet, next } = view;
   const type = RESOURCE_TYPE.attachment;
   return {

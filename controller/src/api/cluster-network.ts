@@ -83,7 +83,8 @@ function answer(view: NetworkView): { clusterNetwork: ClusterNetwork } {
   return { clusterNetwork: networkMessage(view) };
 }
 
-function networkMessage({ network, vpc }: NetworkView): ClusterNetwork {
+/** As its tenant sees it. */
+export function networkMessage({ network, vpc }: NetworkView): ClusterNetwork {
   const type = RESOURCE_TYPE.clusterNetwork;
   return {
     ...headOf(network, type),

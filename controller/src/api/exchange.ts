@@ -103,6 +103,13 @@ function decode(codec: Exchange["codec"], bytes: Buffer): object {
 async function sendTo(clock: Clock, { codec, by, write }: Exchange, response: object) {
   by.signal.throwIfAborted();
   const limit = { ms: READER_MS_MAX, what: "the reader" };
-  await withDeadline(clock, limit, write(codec.responseSerialize(response), by.signal));
+  const bytes =
+    response instanceof Uint8Array ? asBuffer(response) : codec.responseSerialize(response);
+  await withDeadline(clock, limit, write(bytes, by.signal));
   by.signal.throwIfAborted();
+}
+
+/** The same bytes as the transport wants them. */
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

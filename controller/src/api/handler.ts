@@ -52,12 +52,13 @@ export type UploadHandler<Request, Response> = (
 
 /**
  * Answers with a stream of messages, which ends when it resolves. `send` resolves when the reader
- * can take the next one; it throws once the reader is gone, or has not read for too long.
+ * can take the next one; it throws once the reader is gone, or has not read for too long. Bytes are
+ * a response encoded before.
  */
 export type DownloadHandler<Request, Response> = (
   request: Request,
   rpc: Rpc,
-  send: (response: Response) => Promise<void>,
+  send: (response: Response | Uint8Array) => Promise<void>,
 ) => Promise<void>;
 
 /** A handler of some RPC; the RPC's definition says which. */

@@ -1,6 +1,8 @@
 // Which handlers each listener has. A noun with RPCs is added here, and nowhere else in this room.
 import type { ServiceContext } from "../service/context.js";
+import type { WatchHub } from "../service/watch/hub.js";
 import { attachmentHandlers } from "./attachment.js";
+import { auditHandlers } from "./audit.js";
 import { clusterNetworkHandlers } from "./cluster-network.js";
 import type { AnyHandlers } from "./handler.js";
 import { instanceHandlers } from "./instance.js";
@@ -9,12 +11,14 @@ import { mzoneHandlers } from "./mzone.js";
 import { nodeHandlers } from "./node.js";
 import { physicalClusterHandlers } from "./physical-cluster.js";
 import { clusterNetworkProfileHandlers, instanceProfileHandlers } from "./profile.js";
+import { quotaHandlers } from "./quota.js";
 import { reservedIpHandlers } from "./reserved-ip.js";
 import type { Sealer } from "./seal.js";
 import { subnetHandlers } from "./subnet.js";
 import { tokenHandlers } from "./token.js";
+import { watchHandlers } from "./watch.js";
 
-export function tenantHandlers(ctx: ServiceContext): AnyHandlers {
+export function tenantHandlers(ctx: ServiceContext, hub: WatchHub): AnyHandlers {
   return {
     ...clusterNetworkProfileHandlers(ctx),
     ...clusterNetworkHandlers(ctx),
@@ -24,6 +28,7 @@ export function tenantHandlers(ctx: ServiceContext): AnyHandlers {
     ...instanceProfileHandlers(ctx),
     ...instanceHandlers(ctx),
     ...attachmentHandlers(ctx),
+    ...watchHandlers(hub),
   };
 }
 
@@ -40,5 +45,7 @@ export function adminHandlers(ctx: ServiceContext, { signing, sealer }: AdminKey
     ...physicalClusterHandlers(ctx),
     ...nodeHandlers(ctx, signing),
     ...tokenHandlers(ctx, sealer),
+    ...quotaHandlers(ctx),
+    ...auditHandlers(ctx),
   };
 }

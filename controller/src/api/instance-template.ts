@@ -26,7 +26,9 @@ export function templateWish(template = InstanceTemplate.create()): Omit<CreateI
     ...{ primaryNetworkAttachment, networkAttachments, placementTargetId, resourceGroupId },
     metadataService: metadataServiceOf(template.metadataService),
     hostFailure: hostFailureOf(template.availabilityPolicy),
-    clusterNetworkAttachments: clusterNetworkAttachments.map(attachmentWish),
+    clusterNetworkAttachments: clusterNetworkAttachments.map((prototype, i) =>
+      attachmentWish(prototype, `template.cluster_network_attachments[${i}]`),
+    ),
   };
 }
 
@@ -50,11 +52,11 @@ export function hostFailureOf(
   return message?.hostFailure === stop ? "stop" : "restart";
 }
 
-function attachmentWish(
+/** What the prototype at `path` asks for. */
+export function attachmentWish(
   { name, interface: bound }: ClusterNetworkAttachmentPrototype,
-  index: number,
+  path: string,
 ): AttachmentWish {
-  const path = `template.cluster_network_attachments[${index}]`;
   if (bound?.$case === "interfaceId") {
     const id = parseId("interface", bound.value, `${path}.interface_id`);
     return { name, bound: { kind: "interface", id } };

@@ -5,6 +5,7 @@ import {
   DeleteInstanceResponse,
   type InstanceServiceServer,
   type ListInstancesRequest,
+  RebootInstanceResponse,
   StartInstanceResponse,
   StopInstanceResponse,
   UpdateInstanceResponse,
@@ -21,6 +22,7 @@ import {
   updateInstance,
 } from "../service/instance.js";
 import { createInstance } from "../service/instance-create.js";
+import { rebootInstance } from "../service/instance-reboot.js";
 import { startInstance } from "../service/instance-start.js";
 import { layoutMessage } from "./attachment.js";
 import type { Handlers } from "./handler.js";
@@ -52,7 +54,8 @@ export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceS
       const { etag, updateMask: mask = [], instance } = request;
       const metadataService = metadataServiceOf(instance?.metadataService);
       const hostFailure = hostFailureOf(instance?.availabilityPolicy);
-      const values = { name: instance?.name ?? "", metadataService, hostFailure };
+      const { name = "", profile: { name: profile = "" } = {} } = instance ?? {};
+      const values = { name, profile, metadataService, hostFailure };
       const call = rpc.mutation(request, UpdateInstanceResponse, answer);
       return updateInstance(ctx, call, { id: idOf(request), etag, mask, ...values });
     },
@@ -66,7 +69,13 @@ export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceS
     },
     stopInstance: (request, rpc) => {
       const call = rpc.mutation(request, StopInstanceResponse, answer);
-      return stopInstance(ctx, call, { id: idOf(request), etag: request.etag });
+      const { etag, force } = request;
+      return stopInstance(ctx, call, { id: idOf(request), etag, force });
+    },
+    rebootInstance: (request, rpc) => {
+      const call = rpc.mutation(request, RebootInstanceResponse, answer);
+      const { etag, force } = request;
+      return rebootInstance(ctx, call, { id: idOf(request), etag, force });
     },
     getInstanceLayout: async (request, rpc) => {
       const id = idOf(request);

@@ -111,7 +111,8 @@ function answer(view: InterfaceView) {
   return { clusterNetworkInterface: interfaceMessage(view) };
 }
 
-function interfaceMessage(view: InterfaceView): ClusterNetworkInterface {
+/** As its tenant sees it. */
+export function interfaceMessage(view: InterfaceView): ClusterNetworkInterface {
   const { row, primaryIp, subnet, network, vpc, targetName: name = "" } = view;
   return {
     ...headOf(row, RESOURCE_TYPE.interface),

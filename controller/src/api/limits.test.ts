@@ -54,6 +54,16 @@ test("every bad field is named at once", () => {
   });
 });
 
+test("a time that is none is refused, even in a field that is ignored", () => {
+  const request = UpdateClusterNetworkSubnetRequest.fromPartial({
+    ...{ clusterNetworkId: "cn-1", id: "sub-1", updateMask: ["name"] },
+    clusterNetworkSubnet: { name: "one", createdAt: new Date(Number.NaN) },
+  });
+  expect(faults(SUBNETS, "UpdateClusterNetworkSubnet", request)).toEqual({
+    "cluster_network_subnet.created_at": "must be a time",
+  });
+});
+
 test("a number with presence is checked at zero; a member of a oneof only when chosen", () => {
   const range = { $case: "totalIpv4AddressCount", value: 0n } as const;
   expect(subnet({ range })).toEqual({ total_ipv4_address_count: "must be at least 8" });

@@ -35,6 +35,7 @@ interface FieldCheck {
 }
 
 const EXPLICIT_PRESENCE = 1;
+const TIMESTAMP = "google.protobuf.Timestamp";
 /** Longest map key that is repeated in a field path. */
 const SHOWN_KEY_MAX = 64;
 
@@ -77,7 +78,9 @@ export class Limits {
     this.compiled.set(message.typeName, fields);
     for (const field of message.fields) {
       const behaviors = this.behaviorsOf(field);
-      if (behaviors.includes(FieldBehavior.OUTPUT_ONLY)) continue;
+      const ignored = behaviors.includes(FieldBehavior.OUTPUT_ONLY);
+      // A time that is none cannot even be encoded again, so it is refused where it is ignored too.
+      if (ignored && field.message?.typeName !== TIMESTAMP) continue;
       fields.push({
         name: field.name,
         key: field.localName,
@@ -113,7 +116,7 @@ export class Limits {
     switch (field.message.typeName) {
       case "google.protobuf.FieldMask":
         return listCheck(limits, plainCheck(limits));
-      case "google.protobuf.Timestamp":
+      case TIMESTAMP:
         return checkTime;
       case "google.protobuf.Duration":
         return durationCheck(limits);

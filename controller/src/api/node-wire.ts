@@ -1,6 +1,11 @@
 // Nodes and placed layouts as wire messages. Converts only.
 import { invalidField } from "@railyard/lib/errors";
-import { NodeState, type Node as WireNode } from "@railyard/proto/gen/railyard/admin/v1/node";
+import {
+  FenceMethod,
+  type NodeFence,
+  NodeState,
+  type Node as WireNode,
+} from "@railyard/proto/gen/railyard/admin/v1/node";
 import {
   type NodeFlag,
   NodeFlagKind,
@@ -19,6 +24,8 @@ const STATES: Readonly<Record<NodeView["state"], NodeState>> = {
   ready: NodeState.NODE_STATE_READY,
   suspect: NodeState.NODE_STATE_SUSPECT,
   lost: NodeState.NODE_STATE_LOST,
+  fenced: NodeState.NODE_STATE_FENCED,
+  returning: NodeState.NODE_STATE_RETURNING,
   quarantined: NodeState.NODE_STATE_QUARANTINED,
 };
 
@@ -100,8 +107,13 @@ export function toWireNode(view: NodeView): WireNode {
     flags: node.flags.map(wireFlag),
     inventory: node.inventory && wireInventory(view, node.inventory),
     instanceCount: new Set(view.claims.gpus.map(({ instanceId }) => instanceId)).size,
-    fence: undefined,
+    fence: node.fence && wireFence(node.fence),
   };
+}
+
+function wireFence({ reason, by, at }: NonNullable<Node["fence"]>): NodeFence {
+  const method = FenceMethod.FENCE_METHOD_OPERATOR_WORD;
+  return { method, reason, principal: by, fencedAt: new Date(at) };
 }
 
 function wireFlag({ code, message, at }: Node["flags"][number]): NodeFlag {
@@ -129,7 +141,9 @@ function wireInventory(view: NodeView, inventory: NodeInventory): WireInventory 
     memoryGib: Math.floor(inventory.memoryMib / 1_024),
     diskGb: Math.floor((inventory.diskGib * 2 ** 30) / 1e9),
     numaCount: inventory.numaCount,
-    freeGpuCount: inventory.gpus.filter(({ deviceId }) => !holders.has(deviceId)).length,
+    freeGpuCount: node.fence
+      ? 0
+      : inventory.gpus.filter(({ deviceId }) => !holders.has(deviceId)).length,
     gpus: inventory.gpus.map(({ deviceId, pciAddress, pciId, numa }) => ({
       deviceId,
       pciAddress,
@@ -137,7 +151,7 @@ function wireInventory(view: NodeView, inventory: NodeInventory): WireInventory 
       pciId,
       numaNode: known(numa),
       instanceId: holders.get(deviceId) ?? "",
-      blocked: false,
+      blocked: node.fence !== undefined,
     })),
     nics: nics.sort((a, b) => (a.rail ?? nics.length) - (b.rail ?? nics.length)),
   };

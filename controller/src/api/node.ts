@@ -4,6 +4,8 @@ import { parseId } from "@railyard/lib/ids";
 import {
   CordonNodeResponse,
   CreateJoinTokenResponse,
+  FenceMethod,
+  FenceNodeResponse,
   type ListNodesRequest,
   type NodeServiceServer,
   UncordonNodeResponse,
@@ -20,6 +22,7 @@ import {
   type NodeView,
   uncordonNode,
 } from "../service/node.js";
+import { type FenceNode, fenceNode } from "../service/node-fence.js";
 import { type LayoutSubject, placedLayout } from "../service/placed-layout.js";
 import type { Handlers } from "./handler.js";
 import { toState, toWireNode, toWireRow } from "./node-wire.js";
@@ -50,18 +53,21 @@ export function nodeHandlers(
 
     cordonNode(request, rpc) {
       const { etag, reason } = request;
-      const call = rpc.mutation(request, CordonNodeResponse, (view: NodeView) => ({
-        node: toWireNode(view),
-      }));
+      const call = rpc.mutation(request, CordonNodeResponse, changed);
       return cordonNode(ctx, call, { id: parseId("node", request.id, "id"), etag, reason });
     },
 
     uncordonNode(request, rpc) {
-      const call = rpc.mutation(request, UncordonNodeResponse, (view: NodeView) => ({
-        node: toWireNode(view),
-      }));
+      const call = rpc.mutation(request, UncordonNodeResponse, changed);
       const { etag } = request;
       return uncordonNode(ctx, call, { id: parseId("node", request.id, "id"), etag });
+    },
+
+    fenceNode(request, rpc) {
+      const call = rpc.mutation(request, FenceNodeResponse, changed);
+      const { etag, reason } = request;
+      const method = methodFrom(request.method);
+      return fenceNode(ctx, call, { id: parseId("node", request.id, "id"), etag, method, reason });
     },
 
     createJoinToken(request, rpc) {
@@ -82,6 +88,14 @@ export function nodeHandlers(
       return { rows: rows.map(toWireRow) };
     },
   };
+}
+
+function methodFrom(wire: FenceMethod): FenceNode["method"] {
+  return wire === FenceMethod.FENCE_METHOD_OPERATOR_WORD ? "operator-word" : "other";
+}
+
+function changed(view: NodeView) {
+  return { node: toWireNode(view) };
 }
 
 function filterOf(request: ListNodesRequest): NodeFilter {

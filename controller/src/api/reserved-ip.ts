@@ -90,7 +90,8 @@ function answer(view: ReservedIpView) {
   return { clusterNetworkSubnetReservedIp: reservedIpMessage(view) };
 }
 
-function reservedIpMessage({
+/** As its tenant sees it. */
+export function reservedIpMessage({
   reservedIp: row,
   targetName: name = "",
 }: ReservedIpView): ClusterNetworkSubnetReservedIp {

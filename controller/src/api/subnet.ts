@@ -82,7 +82,8 @@ function answer(subnet: Subnet): { clusterNetworkSubnet: ClusterNetworkSubnet } 
   return { clusterNetworkSubnet: subnetMessage(subnet) };
 }
 
-function subnetMessage(subnet: Subnet): ClusterNetworkSubnet {
+/** As its tenant sees it. */
+export function subnetMessage(subnet: Subnet): ClusterNetworkSubnet {
   return {
     ...headOf(subnet, RESOURCE_TYPE.subnet),
     id: subnet.id,

@@ -167,8 +167,9 @@ export class Relay {
     if (!answer) return false;
     if (answer.outcome === DesiredOutcome.DESIRED_OUTCOME_ACCEPTED) {
       if (answer.epoch !== epoch || answer.generation < generation) return false;
-      await this.accepted(nodeId, generation);
-      ctx.log.info(about, "desired state accepted");
+      ctx.leases.accepted(nodeId, { session, epoch, acceptedGeneration: answer.generation });
+      const isNews = await this.accepted(nodeId, generation);
+      ctx.log[isNews ? "info" : "debug"](about, "desired state accepted");
       return true;
     }
     await this.refused(signed, answer);
@@ -195,13 +196,15 @@ export class Relay {
     }
   }
 
-  private async accepted(nodeId: NodeId, generation: bigint): Promise<void> {
+  /** False when it was known already. */
+  private accepted(nodeId: NodeId, generation: bigint): Promise<boolean> {
     const { store, clock } = this.options.ctx;
     const cause = { by: "system:relay", method: "node.accepted", at: clock.now() };
-    await store.write(cause, async (tx) => {
+    return store.write(cause, async (tx) => {
       const node = await tx.nodes.get(nodeId);
-      if (node && node.acceptedGeneration < generation)
-        await tx.outbox.accepted(nodeId, generation);
+      const isNews = node !== undefined && node.acceptedGeneration < generation;
+      if (isNews) await tx.outbox.accepted(nodeId, generation);
+      return isNews;
     });
   }
 

@@ -27,6 +27,11 @@ export interface Attachment extends Owned {
   readonly hostPciAddress: string;
 }
 
+/** Whether it was removed and only waits until its machine has been seen without it. */
+export function isLeaving({ lifecycleState }: Attachment): boolean {
+  return lifecycleState === "deleting";
+}
+
 /** What is known of an attachment before its machine was looked at. */
 export const UNSEEN = { observed: "pending", guestPciAddress: "", hostPciAddress: "" } as const;
 
@@ -97,10 +102,18 @@ export function logicalPlaces(shape: {
   }));
 }
 
-/** Shown on an attachment whose subnet declares another rail, where alignment is only preferred. */
-export function railMismatch(declared: number, actual: number): LifecycleReason {
-  return {
-    code: "rail_mismatch",
-    message: `the subnet declares rail ${declared}, the attachment is on rail ${actual}`,
-  };
+/** A reason for each position whose subnet declares another rail than the position is on. */
+export function railMismatches(
+  declared: readonly (number | undefined)[],
+  shape: { readonly profile: InstanceProfile; readonly network: ClusterNetworkProfile },
+): readonly (LifecycleReason | undefined)[] {
+  const count = declared.length;
+  if (shape.network.railAlignment === "none") return declared.map(() => undefined);
+  const places = logicalPlaces({ ...shape, count, placement: undefined });
+  return declared.map((rail, position) => {
+    const actual = places[position]?.rail;
+    if (rail === undefined || actual === undefined || rail === actual) return undefined;
+    const message = `the subnet declares rail ${rail}, the attachment is on rail ${actual}`;
+    return { code: "rail_mismatch", message };
+  });
 }

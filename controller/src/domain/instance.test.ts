@@ -2,13 +2,20 @@
 import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import {
+  ACTION_STATUSES,
   allows,
   type Instance,
+  type InstanceAction,
   type InstancePlacement,
   type InstanceStatus,
   offHost,
+  type QueuedAction,
+  queues,
+  statusesFor,
+  takeQueued,
   toDeleting,
   toFailed,
+  toRestarting,
   toRunning,
   toStarting,
   toStopped,
@@ -29,22 +36,52 @@ const base = {
   bootCount: 0,
   placement: undefined,
   previousNodeId: undefined,
+  queuedActions: [],
 } as unknown as Instance;
 
-test("start is allowed from stopped and failed, stop from what runs or means to", () => {
-  const allowed = (action: "start" | "stop") =>
-    [
-      "deleting",
-      "failed",
-      "pending",
-      "restarting",
-      "running",
-      "starting",
-      "stopped",
-      "stopping",
-    ].filter((status) => allows({ ...base, status: status as InstanceStatus }, action));
+const STATUSES: readonly InstanceStatus[] = [
+  "deleting",
+  "failed",
+  "pending",
+  "restarting",
+  "running",
+  "starting",
+  "stopped",
+  "stopping",
+];
+
+test("each action is allowed in these statuses and no other", () => {
+  const allowed = (action: InstanceAction) =>
+    STATUSES.filter((status) => allows({ ...base, status }, action));
   expect(allowed("start")).toEqual(["failed", "stopped"]);
   expect(allowed("stop")).toEqual(["failed", "pending", "restarting", "running", "starting"]);
+  expect(allowed("reboot")).toEqual(["running"]);
+  expect(allowed("changing its attachments")).toEqual(["failed", "stopped", "stopping"]);
+  expect(allowed("changing its profile")).toEqual(["failed", "stopped"]);
+});
+
+test("a start waits behind stopping, a reboot behind starting", () => {
+  const waits = (action: QueuedAction) =>
+    STATUSES.filter((status) => queues({ ...base, status }, action));
+  expect([waits("start"), waits("reboot")]).toEqual([["stopping"], ["starting"]]);
+  expect(statusesFor("start")).toEqual(["stopped", "failed", "stopping"]);
+  expect(statusesFor("stop")).toEqual([...ACTION_STATUSES.stop]);
+});
+
+test("the oldest waiting action that the status allows is taken, older ones dropped", () => {
+  const queuedActions = ["reboot", "start", "reboot"] as const;
+  const taken = takeQueued({ ...base, status: "stopped", queuedActions });
+  expect(taken).toMatchObject({ action: "start", rest: { queuedActions: ["reboot"] } });
+  const none = takeQueued({ ...base, status: "running", queuedActions: ["start"] });
+  expect(none).toMatchObject({ action: undefined, rest: { queuedActions: [] } });
+});
+
+test("a reboot asks for one more boot and keeps the host", () => {
+  const running = toRunning({ ...base, bootCount: 1, placement }, "digest");
+  expect(toRestarting(running)).toMatchObject({
+    ...{ status: "restarting", bootCount: 2, placement, observedDigest: undefined },
+    healthState: "inapplicable",
+  });
 });
 
 test("a failed instance that still holds its host cannot start", () => {

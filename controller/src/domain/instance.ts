@@ -1,7 +1,7 @@
 // An instance: a tenant's virtual machine with an ordered list of attachments. Its status and what
 // may be asked in which status are decided here.
 import type { ClusterNetworkId, InstanceId, NetworkAttachmentId, NodeId } from "@railyard/lib/ids";
-import type { HealthReason, LifecycleReason, Owned } from "./lifecycle.js";
+import { AWAITING_ABSENCE, type HealthReason, type Owned } from "./lifecycle.js";
 
 export type InstanceStatus =
   | "deleting"
@@ -99,6 +99,8 @@ export interface Instance extends Owned {
   readonly previousNodeId: NodeId | undefined;
   /** Digest of the facts last read back on its node; undefined before the first report. */
   readonly observedDigest: string | undefined;
+  /** What is done once it has stopped or runs, oldest first. */
+  readonly queuedActions: readonly QueuedAction[];
 }
 
 export const USER_DATA_BYTES_MAX = 64 * 1024;
@@ -107,14 +109,49 @@ export const USER_DATA_BYTES_MAX = 64 * 1024;
 export const ACTION_STATUSES = {
   start: ["stopped", "failed"],
   stop: ["running", "starting", "restarting", "pending", "failed"],
+  reboot: ["running"],
+  "changing its attachments": ["stopped", "stopping", "failed"],
+  "changing its profile": ["stopped", "failed"],
 } as const satisfies Readonly<Record<string, readonly InstanceStatus[]>>;
 export type InstanceAction = keyof typeof ACTION_STATUSES;
 
-/** Whether the action is allowed now. A failed instance can start only once it holds no host. */
+/** Actions that wait behind another one, and the statuses in which they do. */
+const QUEUED_BEHIND = { start: ["stopping"], reboot: ["starting"] } as const satisfies Readonly<
+  Partial<Record<InstanceAction, readonly InstanceStatus[]>>
+>;
+export type QueuedAction = keyof typeof QUEUED_BEHIND;
+
+/** Most actions that may wait for one instance. */
+export const QUEUED_ACTIONS_MAX = 4;
+
+/** Whether the action is allowed now. A failed instance counts as stopped once it has no host. */
 export function allows(instance: Instance, action: InstanceAction): boolean {
   const statuses: readonly InstanceStatus[] = ACTION_STATUSES[action];
   if (!statuses.includes(instance.status)) return false;
-  return action !== "start" || instance.placement === undefined;
+  return action === "stop" || instance.status !== "failed" || instance.placement === undefined;
+}
+
+/** Whether the action is one that has to wait now. */
+export function queues(instance: Instance, action: QueuedAction): boolean {
+  const statuses: readonly InstanceStatus[] = QUEUED_BEHIND[action];
+  return statuses.includes(instance.status);
+}
+
+/** Every status in which the action is carried out or waits. */
+export function statusesFor(action: InstanceAction): readonly InstanceStatus[] {
+  const behind = action in QUEUED_BEHIND ? QUEUED_BEHIND[action as QueuedAction] : [];
+  return [...ACTION_STATUSES[action], ...behind];
+}
+
+/** The oldest waiting action that the present status allows; those before it are dropped. */
+export function takeQueued(instance: Instance): {
+  readonly action: QueuedAction | undefined;
+  readonly rest: Instance;
+} {
+  const { queuedActions: queue } = instance;
+  const at = queue.findIndex((action) => allows(instance, action));
+  if (at < 0) return { action: undefined, rest: { ...instance, queuedActions: [] } };
+  return { action: queue[at], rest: { ...instance, queuedActions: queue.slice(at + 1) } };
 }
 
 /** It was given a host and boots there. */
@@ -127,6 +164,21 @@ export function toStarting(instance: Instance, placement: InstancePlacement): In
     startable: false,
     bootCount: instance.bootCount + 1,
     placement,
+    observedDigest: undefined,
+  };
+}
+
+/** It boots once more where it is. */
+export function toRestarting(instance: Instance): Instance {
+  return {
+    ...instance,
+    status: "restarting",
+    statusReasons: [],
+    ...UNJUDGED,
+    startable: false,
+    lifecycleState: "stable",
+    lifecycleReasons: [],
+    bootCount: instance.bootCount + 1,
     observedDigest: undefined,
   };
 }
@@ -174,6 +226,7 @@ export function toFailed(
     lifecycleReasons: [],
     placement,
     observedDigest: undefined,
+    queuedActions: [],
   };
 }
 
@@ -215,6 +268,7 @@ export function toDeleting(instance: Instance, placement?: InstancePlacement): I
     lifecycleState: "deleting",
     lifecycleReasons: placement ? [AWAITING_ABSENCE] : [],
     placement,
+    queuedActions: [],
   };
 }
 
@@ -231,8 +285,3 @@ export function offHost(instance: Instance): Instance {
 }
 
 const UNJUDGED = { healthState: "inapplicable", healthReasons: [] } as const;
-
-const AWAITING_ABSENCE: LifecycleReason = {
-  code: "awaiting_absence",
-  message: "it is given back once its machine has been seen without it",
-};

@@ -24,7 +24,17 @@ export interface LifecycleReason {
   readonly message: string;
 }
 
-export const HEALTH_REASON_CODES = ["attachment_degraded", "layout_mismatch"] as const;
+/** Why something is still there although it is being deleted. */
+export const AWAITING_ABSENCE: LifecycleReason = {
+  code: "awaiting_absence",
+  message: "it is given back once its machine has been seen without it",
+};
+
+export const HEALTH_REASON_CODES = [
+  "attachment_degraded",
+  "host_silent",
+  "layout_mismatch",
+] as const;
 
 /** Why an object is not well; safe to show to its owner. */
 export interface HealthReason {

@@ -84,6 +84,30 @@ export interface RailPair {
   readonly healthy: boolean;
 }
 
+/** How long a node's agent was not heard, as judged and written down. */
+export interface NodeSilence {
+  /** `suspect`: its lease ran out. `lost`: it stayed silent for longer. */
+  readonly state: "suspect" | "lost";
+  /** When it came to be in this state, milliseconds. */
+  readonly since: number;
+  /** For operators. */
+  readonly reason: string;
+}
+
+/** Why a node certainly cannot speak: its work may move, its devices stay blocked. */
+export interface NodeFence {
+  readonly method: "operator-word";
+  readonly reason: string;
+  /** Token id of who said so. */
+  readonly by: string;
+  readonly at: number;
+  /**
+   * The fence ends with a complete report of this generation (decimal) or later that has no trace
+   * of work.
+   */
+  readonly sinceGeneration: string;
+}
+
 export interface Node {
   readonly id: NodeId;
   readonly name: string;
@@ -122,6 +146,10 @@ export interface Node {
   readonly appliedGeneration: bigint;
   /** When the present session was welcomed. */
   readonly registeredAt: number | undefined;
+  /** Absent while its lease runs. */
+  readonly silence?: NodeSilence | undefined;
+  /** While it is fenced, until it was seen without work. */
+  readonly fence?: NodeFence | undefined;
 }
 
 export const SUPERSEDED_MAX = 8;

@@ -1,6 +1,7 @@
 // What an agent's report of one instance means: attested, not yet, or not as intended. Pure;
 // whatever an owner gets to read here names positions only, never a device or a machine.
 import type { Attachment } from "./attachment.js";
+import { isOnSilentHost, unjudged } from "./host-failure.js";
 import { type Instance, toRunning } from "./instance.js";
 
 /** A device that carries a trace of use; without `vf` the whole device. */
@@ -54,7 +55,9 @@ export function observe(
   if (status === "running") return changed(instance, notAsIntended(instance, seen));
   const struggles = seen?.phase === "failed" || (seen?.failedSteps.length ?? 0) > 0;
   const lifecycleReasons = struggles ? [unapplied("apply_failed", seen)] : [];
-  return changed(instance, { ...instance, lifecycleReasons });
+  // Its host speaks again.
+  const heard = isOnSilentHost(instance) ? unjudged(instance) : instance;
+  return changed(instance, { ...heard, lifecycleReasons });
 }
 
 /** The attachment after a report; the same object when nothing changed. */

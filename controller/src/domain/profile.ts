@@ -63,6 +63,11 @@ export function permittedCounts(profile: InstanceProfile): readonly number[] {
   return out;
 }
 
+/** The largest count that the profile permits; 0 when it takes none. */
+export function largestCount(profile: InstanceProfile): number {
+  return permittedCounts(profile).at(-1) ?? 0;
+}
+
 /** Zones that offer the profile: those with a physical cluster of one of its types, by name. */
 export function zonesOf(
   profile: ClusterNetworkProfile,

@@ -1,11 +1,13 @@
 // Quotas: what one account may have at most. Subjects, defaults and nothing else.
 
-export type QuotaSubject =
-  | "cluster-networks"
-  | "subnets-per-network"
-  | "reserved-ips"
-  | "instances"
-  | "holds";
+export const QUOTA_SUBJECTS = [
+  "cluster-networks",
+  "subnets-per-network",
+  "reserved-ips",
+  "instances",
+  "holds",
+] as const;
+export type QuotaSubject = (typeof QUOTA_SUBJECTS)[number];
 
 /** Defaults per account (subnets: per network). */
 export const DEFAULT_QUOTAS: Readonly<Record<QuotaSubject, number>> = {

@@ -1,5 +1,5 @@
 // Drops what has had its time: request records after a day, quarantines of addresses and ids that
-// are over.
+// are over, the oldest part of long account logs.
 import { Loop } from "@railyard/lib/loop";
 import type { ServiceContext } from "../service/context.js";
 
@@ -14,7 +14,7 @@ export function reclaimLoop(ctx: ServiceContext, periodMs: number): Loop {
       const at = clock.now();
       const cause = { by: "system:reclaim", method: "store.expire", at };
       const gone = await store.write(cause, (tx) => tx.expire(at));
-      if (gone.requests + gone.quarantines > 0) log.info(gone, "expired");
+      if (gone.requests + gone.quarantines + gone.changes > 0) log.info(gone, "expired");
     },
   });
 }

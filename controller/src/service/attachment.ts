@@ -2,7 +2,12 @@
 // where each position lies, in logical and guest-side terms only.
 import { bug } from "@railyard/lib/errors";
 import type { InstanceId } from "@railyard/lib/ids";
-import { type Attachment, type LogicalPlace, logicalPlaces } from "../domain/attachment.js";
+import {
+  type Attachment,
+  isLeaving,
+  type LogicalPlace,
+  logicalPlaces,
+} from "../domain/attachment.js";
 import type { Instance } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
@@ -63,10 +68,14 @@ export function getLayout(
   );
 }
 
-async function layoutOf(tx: ReadTx, instance: Instance): Promise<readonly AttachmentView[]> {
+/** Every attachment of the instance as its owner sees it, in order of position. */
+export async function layoutOf(tx: ReadTx, instance: Instance): Promise<readonly AttachmentView[]> {
   const mine = tx.account(instance.account);
   const attachments = await mine.attachments.ofInstance(instance.id);
-  const places = await placesOf(tx, instance, attachments.length);
+  // Those that leave alone no longer count; with their instance all leave as they were.
+  const counted =
+    instance.status === "deleting" ? attachments : attachments.filter((a) => !isLeaving(a));
+  const places = await placesOf(tx, instance, counted.length);
   const views: AttachmentView[] = [];
   for (const attachment of attachments) {
     const row = await mine.interfaces.get(attachment.interfaceId);
@@ -75,7 +84,8 @@ async function layoutOf(tx: ReadTx, instance: Instance): Promise<readonly Attach
     if (!row || !primaryIp || !subnet) throw bug("an attachment without its interface");
     const { position } = attachment;
     const next = attachments[position + 1];
-    views.push({ attachment, interface: row, primaryIp, subnet, next, place: places[position] });
+    const place = places[counted.indexOf(attachment)];
+    views.push({ attachment, interface: row, primaryIp, subnet, next, place });
   }
   return views;
 }

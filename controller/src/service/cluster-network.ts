@@ -209,8 +209,9 @@ function nameTaken(mine: AccountReads) {
   return (name: string) => hasAny(mine.clusterNetworks, { name });
 }
 
-async function networkView(
-  ctx: ServiceContext,
+/** The network with what its references show. */
+export async function networkView(
+  ctx: Pick<ServiceContext, "catalog">,
   tx: ReadTx,
   network: ClusterNetwork,
 ): Promise<NetworkView> {

@@ -46,7 +46,8 @@ export function isWhollyFree(node: FleetNode): boolean {
 
 /** Whether the node may take work at all, apart from being alive and as declared. */
 export function isEligible(node: Node): boolean {
-  return !node.retired && !node.cordoned && node.session !== undefined && !isQuarantined(node);
+  if (node.retired || node.cordoned || node.fence) return false;
+  return node.session !== undefined && !isQuarantined(node);
 }
 
 /** Whether the node's reports contradict the store, so that it must not be used. */

@@ -1,15 +1,9 @@
-// Checks an instance's ordered cluster network attachments before anything is written: which
-// interface each is bound to, one network for all, the count, the rails; then writes them.
+// Checks cluster network attachments that an instance is to get, before anything is written: which
+// interface each is bound to, one network for all, the count, the rails.
 import { bug } from "@railyard/lib/errors";
-import {
-  type AccountId,
-  type AttachmentId,
-  type InstanceId,
-  type InterfaceId,
-  newId,
-} from "@railyard/lib/ids";
+import type { AccountId, ClusterNetworkId, InterfaceId } from "@railyard/lib/ids";
 import type { Rng } from "@railyard/lib/rng";
-import { type Attachment, logicalPlaces, railMismatch, UNSEEN } from "../domain/attachment.js";
+import { railMismatches } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import type { Faults } from "../domain/faults.js";
 import type { Interface } from "../domain/interface.js";
@@ -17,18 +11,28 @@ import type { LifecycleReason } from "../domain/lifecycle.js";
 import {
   type ClusterNetworkProfile,
   type InstanceProfile,
+  largestCount,
   permittedCounts,
 } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
-import type { AccountReads, AccountRows, ReadTx } from "../store/contract.js";
-import { newborn, touched } from "./change.js";
-import { makeInterfaces } from "./interface-life.js";
+import type { AccountReads, ReadTx } from "../store/contract.js";
 import { type InterfacePlan, InterfacePlanner, type InterfaceWish } from "./interface-plan.js";
-import type { Given } from "./mutate.js";
 import { chooseName } from "./naming.js";
 
-const FIELD = "template.cluster_network_attachments";
+/** Where a request names what is wrong with the attachments that it asks for. */
+export interface AttachmentPaths {
+  /** All of them together. */
+  readonly all: string;
+  at(index: number): string;
+  /** What decides the instance's profile. */
+  readonly profile: string;
+}
+
+/** Paths of attachments in the list `all`. */
+export function listPaths(all: string, profile: string): AttachmentPaths {
+  return { all, at: (index) => `${all}[${index}]`, profile };
+}
 
 export interface AttachmentWish {
   /** Empty: four random words. */
@@ -46,27 +50,31 @@ export interface AttachmentPlan {
   readonly bound:
     | { readonly kind: "interface"; readonly row: Interface }
     | { readonly kind: "new"; readonly plan: InterfacePlan };
-  /** What is worth saying about it although it was accepted. */
-  readonly reasons: readonly LifecycleReason[];
 }
 
 /** A plan for each wish; undefined where it has a fault. */
 export async function planAttachments(
   mine: AccountReads,
   faults: Faults,
-  wanted: { readonly wishes: readonly AttachmentWish[]; readonly rng: Rng },
+  wanted: {
+    readonly wishes: readonly AttachmentWish[];
+    readonly rng: Rng;
+    readonly paths: AttachmentPaths;
+    /** Names that the instance's attachments already have. */
+    readonly taken: readonly string[];
+  },
 ): Promise<readonly (AttachmentPlan | undefined)[]> {
-  const { wishes, rng } = wanted;
+  const { wishes, rng, paths } = wanted;
   const planner = new InterfacePlanner({ mine, faults, rng });
-  const names = new Set<string>();
+  const names = new Set(wanted.taken);
   const seen = new Set<InterfaceId>();
   const plans: (AttachmentPlan | undefined)[] = [];
   for (const [i, wish] of wishes.entries()) {
-    const path = `${FIELD}[${i}]`;
+    const path = paths.at(i);
     const taken = (n: string) => Promise.resolve(names.size === names.add(n).size);
     const name = await chooseName(faults, { field: `${path}.name`, name: wish.name, rng, taken });
     const bound = await bind({ mine, faults, planner, seen, path }, wish);
-    plans.push(bound && { name, ...bound, reasons: [] });
+    plans.push(bound && { name, ...bound });
   }
   return plans;
 }
@@ -115,10 +123,28 @@ async function bind(
 }
 
 /** Adds a fault unless the count of attachments is none or one that the profile permits. */
-export function checkCount(faults: Faults, count: number, profile: InstanceProfile): void {
-  const permitted = permittedCounts(profile);
-  if (count === 0 || permitted.includes(count)) return;
-  faults.invalid(FIELD, countText(count, profile), "ATTACHMENT_COUNT_NOT_PERMITTED");
+export function checkCount(
+  faults: Faults,
+  field: string,
+  wanted: { readonly count: number; readonly profile: InstanceProfile },
+): void {
+  const { count, profile } = wanted;
+  if (count === 0 || permittedCounts(profile).includes(count)) return;
+  faults.invalid(field, countText(count, profile), "ATTACHMENT_COUNT_NOT_PERMITTED");
+}
+
+/** Adds a fault when there are more attachments than the profile permits at most. */
+export function checkRoom(
+  faults: Faults,
+  field: string,
+  wanted: { readonly count: number; readonly profile: InstanceProfile },
+): void {
+  const { count, profile } = wanted;
+  const most = largestCount(profile);
+  if (count <= most) return;
+  const description = `${profile.name} permits at most ${most} attachments, not ${count}`;
+  const reason = "ATTACHMENT_COUNT_NOT_PERMITTED";
+  faults.add({ code: "precondition", field, description, reason });
 }
 
 /** Says which counts a profile permits, for people. */
@@ -137,38 +163,54 @@ export async function checkHome(
   wanted: {
     readonly account: AccountId;
     readonly plans: readonly (AttachmentPlan | undefined)[];
+    readonly paths: AttachmentPaths;
+    /** The network that the instance is in already. */
+    readonly resident: ClusterNetworkId | undefined;
     readonly zone: string | undefined;
     readonly vpcId: string | undefined;
     readonly profile: InstanceProfile | undefined;
   },
 ): Promise<Home | undefined> {
-  const { account, plans, zone, vpcId, profile } = wanted;
-  const first = plans.findIndex((plan) => plan !== undefined);
-  const id = plans[first]?.subnet.clusterNetworkId;
+  const { account, plans, paths, resident, zone, vpcId, profile } = wanted;
+  const first = plans.find((plan) => plan !== undefined)?.subnet.clusterNetworkId;
+  const id = resident ?? first;
   const network = id && (await tx.account(account).clusterNetworks.get(id));
   if (!network) return undefined;
   for (const [i, plan] of plans.entries()) {
     if (!plan || plan.subnet.clusterNetworkId === id) continue;
-    const description = `is in another cluster network than ${FIELD}[${first}]`;
-    faults.invalid(`${FIELD}[${i}]`, description, "ATTACHMENT_CLUSTER_NETWORK_MISMATCH");
+    const description = `is in another cluster network than ${id}, which the others are in`;
+    faults.invalid(paths.at(i), description, "ATTACHMENT_CLUSTER_NETWORK_MISMATCH");
   }
   if (vpcId && network.vpcId !== vpcId) {
     const description = `cluster_network ${id} belongs to VPC ${network.vpcId}, not ${vpcId}`;
-    faults.invalid(FIELD, description, "ATTACHMENT_VPC_MISMATCH");
+    faults.invalid(paths.all, description, "ATTACHMENT_VPC_MISMATCH");
   }
   if (zone && network.zone !== zone) {
     const description = `cluster_network ${id} is in zone ${network.zone}, not ${zone}`;
-    faults.invalid(FIELD, description, "ATTACHMENT_ZONE_MISMATCH");
+    faults.invalid(paths.all, description, "ATTACHMENT_ZONE_MISMATCH");
   }
+  return profile && homeOf(tx, faults, { network, profile, field: paths.profile });
+}
+
+/** The network with its profile; a fault when the instance profile cannot attach to it. */
+export async function homeOf(
+  tx: ReadTx,
+  faults: Faults,
+  wanted: {
+    readonly network: ClusterNetwork;
+    readonly profile: InstanceProfile;
+    readonly field: string;
+  },
+): Promise<Home | undefined> {
+  const { network, profile, field } = wanted;
   const networkProfile = await tx.profiles.clusterNetwork(network.profile);
   if (!networkProfile) throw bug("a cluster network without its profile");
-  if (!profile) return undefined;
-  if (!networkProfile.instanceProfiles.includes(profile.name)) {
-    const description = `${profile.name} does not support cluster networks of ${network.profile}`;
-    faults.invalid("template.profile", description, "ATTACHMENT_PROFILE_UNSUPPORTED");
-    return undefined;
+  if (networkProfile.instanceProfiles.includes(profile.name)) {
+    return { network, profile: networkProfile };
   }
-  return { network, profile: networkProfile };
+  const description = `${profile.name} does not support cluster networks of ${network.profile}`;
+  faults.invalid(field, description, "ATTACHMENT_PROFILE_UNSUPPORTED");
+  return undefined;
 }
 
 export interface Home {
@@ -177,82 +219,21 @@ export interface Home {
 }
 
 /**
- * Compares each subnet's declared rail with the rail of its position, where that is fixed
- * beforehand. Required alignment: a fault for each mismatch. Preferred: a reason on the plan.
+ * Compares the rails that subnets declare with the rails of their positions, where those are fixed
+ * beforehand. Required alignment: a fault for each mismatch. Answers with what is worth saying of
+ * each position where alignment is only preferred.
  */
 export function alignRails(
   faults: Faults,
-  plans: readonly (AttachmentPlan | undefined)[],
+  order: readonly { readonly rail: number | undefined; readonly field: string }[],
   shape: { readonly profile: InstanceProfile; readonly network: ClusterNetworkProfile },
-): readonly (AttachmentPlan | undefined)[] {
-  const { railAlignment } = shape.network;
-  if (railAlignment === "none") return plans;
-  const places = logicalPlaces({ ...shape, count: plans.length, placement: undefined });
-  return plans.map((plan, i) => {
-    const declared = plan?.subnet.rail;
-    const actual = places[i]?.rail;
-    if (!plan || declared === undefined || actual === undefined || declared === actual) return plan;
-    const mismatch = railMismatch(declared, actual);
-    if (railAlignment === "preferred") return { ...plan, reasons: [mismatch] };
-    faults.invalid(`${FIELD}[${i}]`, mismatch.message, "RAIL_MISMATCH");
-    return plan;
+): readonly (readonly LifecycleReason[])[] {
+  const declared = order.map(({ rail }) => rail);
+  return railMismatches(declared, shape).map((mismatch, position) => {
+    if (!mismatch) return [];
+    if (shape.network.railAlignment === "preferred") return [mismatch];
+    const description = `position ${position}: ${mismatch.message}`;
+    faults.invalid(order[position]?.field ?? "", description, "RAIL_MISMATCH");
+    return [];
   });
-}
-
-/** Writes the attachments in order, making the interfaces that are new. */
-export async function attachAll(
-  mine: AccountRows,
-  given: Given,
-  wanted: {
-    readonly instanceId: InstanceId;
-    readonly account: AccountId;
-    readonly plans: readonly AttachmentPlan[];
-  },
-): Promise<readonly Attachment[]> {
-  const { instanceId, account, plans } = wanted;
-  const ids = plans.map(() => newId("attachment", given.rng));
-  const interfaces = await interfacesOf(mine, given, { plans, ids });
-  const made: Attachment[] = [];
-  for (const [position, plan] of plans.entries()) {
-    const id = ids[position];
-    const row = interfaces[position];
-    if (!id || !row) throw bug("a planned attachment got no interface");
-    const attachment: Attachment = {
-      ...newborn(given, account),
-      lifecycleReasons: plan.reasons,
-      id,
-      instanceId,
-      clusterNetworkId: plan.subnet.clusterNetworkId,
-      interfaceId: row.id,
-      name: plan.name,
-      position,
-      ...UNSEEN,
-    };
-    await mine.attachments.insert(attachment);
-    made.push(attachment);
-  }
-  return made;
-}
-
-async function interfacesOf(
-  mine: AccountRows,
-  given: Given,
-  wanted: { readonly plans: readonly AttachmentPlan[]; readonly ids: readonly AttachmentId[] },
-): Promise<readonly (Interface | undefined)[]> {
-  const { plans, ids } = wanted;
-  const makings = plans.flatMap(({ bound }, i) =>
-    bound.kind === "new" ? [{ plan: bound.plan, targetId: ids[i] }] : [],
-  );
-  const fresh = [...(await makeInterfaces(mine, given, makings))];
-  const rows: (Interface | undefined)[] = [];
-  for (const [i, { bound }] of plans.entries()) {
-    if (bound.kind === "new") {
-      rows.push(fresh.shift());
-    } else {
-      const row = touched({ ...bound.row, targetId: ids[i] }, given.rng);
-      await mine.interfaces.update(row);
-      rows.push(row);
-    }
-  }
-  return rows;
 }

@@ -3,7 +3,9 @@ import { bug } from "@railyard/lib/errors";
 import { newId } from "@railyard/lib/ids";
 import { Faults } from "../domain/faults.js";
 import type { Instance, InstanceSpec } from "../domain/instance.js";
+import type { LifecycleReason } from "../domain/lifecycle.js";
 import type { InstanceProfile } from "../domain/profile.js";
+import { attachAll } from "./attachment-write.js";
 import { newborn } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { accountOf } from "./find.js";
@@ -12,13 +14,14 @@ import {
   type AttachmentPlan,
   type AttachmentWish,
   alignRails,
-  attachAll,
   checkCount,
   checkHome,
   type Home,
+  listPaths,
   planAttachments,
 } from "./instance-attachments.js";
-import { launch } from "./instance-start.js";
+import { failPending, type Unplaced } from "./instance-pending.js";
+import { tryPlace, withoutRoom } from "./instance-start.js";
 import { resolveTemplate, type TemplateWish } from "./instance-template.js";
 import { remapEmptyNetwork } from "./mapping.js";
 import { type Given, mutate } from "./mutate.js";
@@ -40,19 +43,26 @@ interface InstancePlan {
   readonly spec: InstanceSpec;
   readonly home: Home | undefined;
   readonly attachments: readonly AttachmentPlan[];
+  /** What is worth saying about each attachment. */
+  readonly reasons: readonly (readonly LifecycleReason[])[];
 }
 
+const PATHS = listPaths("template.cluster_network_attachments", "template.profile");
+
 /**
- * Creates an instance and starts it. When nothing fits it answers with the instance, failed for
- * capacity. Errors: every bad field at once; quota; no address left.
+ * Creates an instance and starts it. When nothing fits it is written as pending and then, by a
+ * second write, as failed for capacity, which is what the answer shows. Errors: every bad field at
+ * once; quota; no address left.
  */
-export function createInstance<A>(
+export async function createInstance<A>(
   ctx: ServiceContext,
   call: Mutation<InstanceView, A>,
   input: CreateInstance,
 ): Promise<A> {
   const account = accountOf(call.principal);
-  return mutate(ctx, call, async (tx, given) => {
+  let unplaced: Unplaced | undefined;
+  const answer = await mutate(ctx, call, async (tx, given) => {
+    unplaced = undefined;
     const mine = tx.account(account);
     const check = { tx, ctx, account, faults: new Faults(), rng: given.rng, wish: input };
     const plan = await planInstance(check, input);
@@ -62,12 +72,18 @@ export function createInstance<A>(
       home && (await remapEmptyNetwork(tx, ctx, { network: home.network, wanted: profile, given }));
     const instance = draft(given, plan, { ...input, account });
     await mine.instances.insert(instance);
-    const wanted = { instanceId: instance.id, account, plans: plan.attachments };
+    const { attachments: plans, reasons } = plan;
+    const wanted = { instanceId: instance.id, account, plans, reasons, behind: 0 };
     const attachments = await attachAll(mine, given, wanted);
-    const launched = await launch(tx, ctx, { given, instance, profile, network, attachments });
-    tellInstance(given, launched);
-    return instanceView(ctx, tx, launched);
+    const launch = { given, instance, profile, network, attachments };
+    const started = await tryPlace(tx, ctx, launch);
+    const outcome = started ?? (await withoutRoom(tx, launch));
+    if (!started) unplaced = { pending: instance, failed: outcome };
+    tellInstance(given, outcome);
+    return instanceView(ctx, tx, outcome);
   });
+  if (unplaced && !call.validateOnly) await failPending(ctx, unplaced);
+  return answer;
 }
 
 async function planInstance(check: TemplateCheck, input: CreateInstance): Promise<InstancePlan> {
@@ -77,18 +93,20 @@ async function planInstance(check: TemplateCheck, input: CreateInstance): Promis
   const name = await chooseName(faults, { field: "name", name: input.name, rng, taken });
   const template = await resolveTemplate(check);
   const wishes = input.clusterNetworkAttachments;
-  const plans = await planAttachments(mine, faults, { wishes, rng });
+  const asked = { paths: PATHS, rng, taken: [], resident: undefined };
+  const plans = await planAttachments(mine, faults, { ...asked, wishes });
   const { profile, vpcId, spec } = template;
-  if (profile) checkCount(faults, wishes.length, profile);
-  const home = await checkHome(tx, faults, { account, plans, ...template });
+  if (profile) checkCount(faults, PATHS.all, { count: wishes.length, profile });
+  const home = await checkHome(tx, faults, { ...asked, account, plans, ...template });
+  const order = plans.map((plan, i) => ({ rail: plan?.subnet.rail, field: PATHS.at(i) }));
   const shape = home && profile && { profile, network: home.profile };
-  const aligned = shape ? alignRails(faults, plans, shape) : plans;
+  const reasons = shape ? alignRails(faults, order, shape) : [];
   faults.throwIfAny();
-  const attachments = aligned.filter((plan) => plan !== undefined);
+  const attachments = plans.filter((plan) => plan !== undefined);
   if (!profile || !vpcId || !spec || attachments.length < plans.length) {
     throw bug("a fault was not recorded");
   }
-  return { name, profile, vpcId, spec, home, attachments };
+  return { name, profile, vpcId, spec, home, attachments, reasons };
 }
 
 /** The instance before it was given a host. */
@@ -116,5 +134,6 @@ function draft(
     placement: undefined,
     previousNodeId: undefined,
     observedDigest: undefined,
+    queuedActions: [],
   };
 }

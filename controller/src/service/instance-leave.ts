@@ -1,7 +1,7 @@
 // How an instance leaves its host and what is given back when: everything that it holds stays held
 // until its absence was observed, then stopping, failing or deleting is finished here.
 import { bug } from "@railyard/lib/errors";
-import { UNSEEN } from "../domain/attachment.js";
+import { isLeaving, UNSEEN } from "../domain/attachment.js";
 import {
   type Instance,
   type InstancePlacement,
@@ -9,9 +9,10 @@ import {
   toDeleting,
   toStopped,
 } from "../domain/instance.js";
-import type { WriteTx } from "../store/contract.js";
+import { AWAITING_ABSENCE } from "../domain/lifecycle.js";
+import type { AccountRows, WriteTx } from "../store/contract.js";
+import { detach } from "./attachment-write.js";
 import { touched } from "./change.js";
-import { unbindInterface } from "./interface-life.js";
 import type { Given } from "./mutate.js";
 
 export interface LeaveGiven extends Given {
@@ -35,17 +36,27 @@ export async function leaveHost(
 
 /**
  * The instance was seen gone from its node: gives its devices back, then ends what it was leaving
- * for. Call it only with a placement that is `leaving` and whose absence was observed.
+ * for. Call it only with a placement that is `leaving` and whose absence was observed. Answers with
+ * the instance as it then is, for which actions may wait (`runQueued`); undefined: it is gone.
  */
 export async function finishLeaving(
   tx: WriteTx,
   given: LeaveGiven,
   instance: Instance,
-): Promise<void> {
-  if (instance.status === "deleting") await finishDelete(tx, given, instance);
-  else if (instance.status === "stopping") await finishStop(tx, given, instance);
-  else if (instance.status === "failed") await finishFailed(tx, given, instance);
-  else throw bug(`an instance cannot leave its host while ${instance.status}`);
+): Promise<Instance | undefined> {
+  const { status } = instance;
+  if (status === "deleting") {
+    await finishDelete(tx, given, instance);
+    return undefined;
+  }
+  if (status !== "stopping" && status !== "failed") {
+    throw bug(`an instance cannot leave its host while ${status}`);
+  }
+  const free = await releaseHost(tx, given, instance);
+  const after = status === "stopping" ? toStopped(free) : offHost(free);
+  const written = touched(after, given.rng);
+  await tx.account(instance.account).instances.update(written);
+  return written;
 }
 
 /** Removes the instance and everything that goes with it; what it held is free again. */
@@ -54,24 +65,10 @@ async function finishDelete(tx: WriteTx, given: LeaveGiven, instance: Instance):
   await tx.claims.release(instance.id);
   const rest = { given, until: given.at + given.quarantineMs };
   for (const attachment of await mine.attachments.ofInstance(instance.id)) {
-    const row = await mine.interfaces.get(attachment.interfaceId);
-    await mine.attachments.delete(attachment.id);
-    if (row) await unbindInterface(mine, row, rest);
+    await detach(mine, attachment, rest);
   }
   await mine.instances.delete(instance.id);
   await mine.quotas.giveBack("instances", 1);
-}
-
-/** The instance is stopped; its host is free for others. */
-async function finishStop(tx: WriteTx, given: Given, instance: Instance): Promise<void> {
-  await release(tx, given, instance);
-  await tx.account(instance.account).instances.update(touched(toStopped(instance), given.rng));
-}
-
-/** The instance stays failed, but holds no host any more and can be started again. */
-async function finishFailed(tx: WriteTx, given: Given, instance: Instance): Promise<void> {
-  await release(tx, given, instance);
-  await tx.account(instance.account).instances.update(touched(offHost(instance), given.rng));
 }
 
 /** Marks the instance as being deleted; finishes at once when it holds no host. */
@@ -81,16 +78,42 @@ export async function beginDelete(
   instance: Instance,
 ): Promise<Instance> {
   const deleting = touched(toDeleting(instance, await leaveHost(tx, instance)), given.rng);
-  if (deleting.placement) await tx.account(instance.account).instances.update(deleting);
-  else await finishDelete(tx, given, instance);
+  if (!deleting.placement) {
+    await finishDelete(tx, given, instance);
+    return deleting;
+  }
+  const mine = tx.account(instance.account);
+  await mine.instances.update(deleting);
+  await markLeaving(mine, given, instance);
   return deleting;
 }
 
-async function release(tx: WriteTx, given: Given, instance: Instance): Promise<void> {
+/**
+ * Gives the devices back; what was seen of the attachments no longer holds, and those that were
+ * removed meanwhile go. Answers with the instance, which the caller writes.
+ */
+export async function releaseHost(
+  tx: WriteTx,
+  given: LeaveGiven,
+  instance: Instance,
+): Promise<Instance> {
+  const mine = tx.account(instance.account);
   await tx.claims.release(instance.id);
-  const { attachments } = tx.account(instance.account);
-  for (const attachment of await attachments.ofInstance(instance.id)) {
-    const unseen = { ...attachment, ...UNSEEN };
-    await attachments.update(touched(unseen, given.rng));
+  const all = await mine.attachments.ofInstance(instance.id);
+  const rest = { given, until: given.at + given.quarantineMs };
+  for (const attachment of all.filter(isLeaving)) await detach(mine, attachment, rest);
+  const staying = all.filter((attachment) => !isLeaving(attachment));
+  for (const [position, attachment] of staying.entries()) {
+    await mine.attachments.update(touched({ ...attachment, ...UNSEEN, position }, given.rng));
+  }
+  return staying.length > 0 ? instance : { ...instance, clusterNetworkId: undefined };
+}
+
+/** The attachments go with their instance, and are held as long. */
+async function markLeaving(mine: AccountRows, given: Given, { id }: Instance): Promise<void> {
+  const leaving = { lifecycleState: "deleting", lifecycleReasons: [AWAITING_ABSENCE] } as const;
+  for (const attachment of await mine.attachments.ofInstance(id)) {
+    if (isLeaving(attachment)) continue;
+    await mine.attachments.update(touched({ ...attachment, ...leaving }, given.rng));
   }
 }

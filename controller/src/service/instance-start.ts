@@ -2,12 +2,13 @@
 // saying in tenant-safe words what is short.
 import { bug, refuse } from "@railyard/lib/errors";
 import type { InstanceId, NodeId } from "@railyard/lib/ids";
-import type { Attachment } from "../domain/attachment.js";
+import { type Attachment, isLeaving } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import {
   allows,
   type Instance,
   type InstanceStatusReason,
+  queues,
   toFailed,
   toStarting,
 } from "../domain/instance.js";
@@ -18,7 +19,14 @@ import { checkEtag, touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { fitsMessage } from "./desired.js";
 import { accountOf, findInstance } from "./find.js";
-import { type InstanceView, instanceView, refuseStatus, tellInstance } from "./instance.js";
+import { refuseHostLost } from "./host-lost.js";
+import {
+  enqueue,
+  type InstanceView,
+  instanceView,
+  refuseStatus,
+  tellInstance,
+} from "./instance.js";
 import { countText } from "./instance-attachments.js";
 import { hasHardware } from "./mapping.js";
 import { type Given, mutate } from "./mutate.js";
@@ -26,7 +34,7 @@ import { PLACE_TRIES_MAX, placeInstance } from "./placing.js";
 
 const TYPE = RESOURCE_TYPE.instance;
 
-/** Starts a stopped or failed instance; it prefers its previous host. */
+/** Starts a stopped or failed instance, or once it has stopped; it prefers its previous host. */
 export function startInstance<A>(
   ctx: ServiceContext,
   call: Mutation<InstanceView, A>,
@@ -36,11 +44,19 @@ export function startInstance<A>(
     const mine = tx.account(accountOf(call.principal));
     const instance = await findInstance(mine, input.id);
     checkEtag(instance, input.etag, TYPE);
-    if (!allows(instance, "start")) throw refuseStatus(instance, "start");
-    const attachments = await mine.attachments.ofInstance(instance.id);
+    await refuseHostLost(tx, instance);
+    const waits = queues(instance, "start");
+    if (!waits && !allows(instance, "start")) throw refuseStatus(instance, "start");
+    const all = await mine.attachments.ofInstance(instance.id);
+    const attachments = all.filter((attachment) => !isLeaving(attachment));
     const profile = await tx.profiles.instance(instance.profile);
     if (!profile) throw bug("an instance without its profile");
     refuseCount(instance, attachments.length, profile);
+    if (waits) {
+      const waiting = touched(enqueue(instance, "start"), given.rng);
+      await mine.instances.update(waiting);
+      return instanceView(ctx, tx, waiting);
+    }
     const { clusterNetworkId } = instance;
     const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
     const started = await launch(tx, ctx, { given, instance, profile, network, attachments });
@@ -57,11 +73,29 @@ export interface Launch {
   readonly attachments: readonly Attachment[];
 }
 
-/**
- * Places a stored instance that holds no host and writes it as starting, or as failed for
- * capacity. A node whose desired state would grow too large is left out.
- */
+/** Places a stored instance that holds no host: written as starting, or as failed for capacity. */
 export async function launch(tx: WriteTx, ctx: ServiceContext, launch: Launch): Promise<Instance> {
+  const started = await tryPlace(tx, ctx, launch);
+  if (started) return started;
+  const failed = await withoutRoom(tx, launch);
+  await tx.account(failed.account).instances.update(failed);
+  return failed;
+}
+
+/** The instance as it is when nothing fits; the caller writes it. */
+export async function withoutRoom(tx: ReadTx, launch: Launch): Promise<Instance> {
+  return touched(toFailed(launch.instance, await noRoom(tx, launch)), launch.given.rng);
+}
+
+/**
+ * Places a stored instance that holds no host and writes it as starting; undefined when nothing
+ * fits. A node whose desired state would grow too large is left out.
+ */
+export async function tryPlace(
+  tx: WriteTx,
+  ctx: ServiceContext,
+  launch: Launch,
+): Promise<Instance | undefined> {
   const { given, instance, ...rest } = launch;
   const { instances } = tx.account(instance.account);
   const seed = `${instance.id}/${instance.bootCount}`;
@@ -74,11 +108,10 @@ export async function launch(tx: WriteTx, ctx: ServiceContext, launch: Launch): 
     const { nodeId } = outcome.placed;
     if (await fitsMessage(tx, ctx.catalog, nodeId)) return started;
     await tx.claims.release(instance.id);
+    await instances.update(instance);
     exclude.push(nodeId);
   }
-  const failed = touched(toFailed(instance, await noRoom(tx, launch)), given.rng);
-  await instances.update(failed);
-  return failed;
+  return undefined;
 }
 
 /** What is short, without a word about machines. */

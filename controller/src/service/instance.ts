@@ -7,26 +7,31 @@ import type { Attachment } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
 import {
-  ACTION_STATUSES,
   allows,
   type Instance,
   type InstanceAction,
   type InstanceSpec,
+  QUEUED_ACTIONS_MAX,
+  type QueuedAction,
+  statusesFor,
   toStopped,
   toStopping,
 } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { AccountReads, InstanceFilter, ListQuery, Page, ReadTx } from "../store/contract.js";
+import { writeOrder } from "./attachment-write.js";
 import { checkEtag, checkMask, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { accountOf, findInstance } from "./find.js";
 import { beginDelete, leaveHost } from "./instance-leave.js";
+import { planProfile } from "./instance-profile.js";
 import { type MutationGiven, mutate } from "./mutate.js";
 import { checkNewName, hasAny } from "./naming.js";
 import { type NamedRef, References } from "./references.js";
 
 const TYPE = RESOURCE_TYPE.instance;
+const SETTINGS = ["metadata_service", "availability_policy"];
 
 export interface InstanceView {
   readonly instance: Instance;
@@ -73,11 +78,16 @@ export interface UpdateInstance {
   readonly etag: string;
   readonly mask: readonly string[];
   readonly name: string;
+  /** Name of the instance profile. */
+  readonly profile: string;
   readonly metadataService: InstanceSpec["metadataService"];
   readonly hostFailure: InstanceSpec["hostFailure"];
 }
 
-/** Renames an instance or changes its settings, on its machine too when it has one. */
+/**
+ * Renames an instance or changes its settings, on its machine too when it has one; its profile only
+ * while it has none.
+ */
 export function updateInstance<A>(
   ctx: ServiceContext,
   call: Mutation<InstanceView, A>,
@@ -87,13 +97,19 @@ export function updateInstance<A>(
     const mine = tx.account(accountOf(call.principal));
     const before = await findInstance(mine, input.id);
     const faults = new Faults();
-    checkMask(faults, input.mask, ["name", "metadata_service", "availability_policy"]);
+    checkMask(faults, input.mask, ["name", "profile", ...SETTINGS]);
     const after = masked(before, input);
     const wish = { field: "instance.name", name: after.name, taken: instanceNameTaken(mine) };
     if (after.name !== before.name) await checkNewName(faults, wish);
+    const changesProfile = after.profile !== before.profile;
+    const reshaped = changesProfile && (await planProfile(tx, faults, after));
     faults.throwIfAny();
     checkEtag(before, input.etag, TYPE);
+    if (changesProfile && !allows(before, "changing its profile")) {
+      throw refuseStatus(before, "changing its profile");
+    }
     if (sameSettings(before, after)) return instanceView(ctx, tx, before);
+    if (reshaped) await writeOrder(mine, given, reshaped);
     const { placement } = before;
     if (placement?.phase === "present" && !sameOnNode(before, after)) {
       await tx.outbox.raise(placement.nodeId);
@@ -104,17 +120,18 @@ export function updateInstance<A>(
   });
 }
 
-/** Stops an instance; it holds its host until it was seen gone. */
+/** Stops an instance; it holds its host until it was seen gone. `force` drops what waits. */
 export function stopInstance<A>(
   ctx: ServiceContext,
   call: Mutation<InstanceView, A>,
-  input: { readonly id: InstanceId; readonly etag: string },
+  input: { readonly id: InstanceId; readonly etag: string; readonly force?: boolean },
 ): Promise<A> {
   return mutate(ctx, call, async (tx, given) => {
     const mine = tx.account(accountOf(call.principal));
-    const instance = await findInstance(mine, input.id);
-    checkEtag(instance, input.etag, TYPE);
-    if (!allows(instance, "stop")) throw refuseStatus(instance, "stop");
+    const found = await findInstance(mine, input.id);
+    checkEtag(found, input.etag, TYPE);
+    if (!allows(found, "stop")) throw refuseStatus(found, "stop");
+    const instance = input.force ? { ...found, queuedActions: [] } : found;
     const placement = await leaveHost(tx, instance);
     const after = placement ? toStopping(instance, placement) : toStopped(instance);
     const written = touched(after, given.rng);
@@ -152,7 +169,7 @@ export function tellInstance({ tell }: MutationGiven, instance: Instance): void 
 /** The refusal of an action that the present status does not allow. */
 export function refuseStatus(instance: Instance, action: InstanceAction): RailyardError {
   const { id, status } = instance;
-  const allowed = ACTION_STATUSES[action].join(", ");
+  const allowed = statusesFor(action).join(", ");
   const held = status === "failed" ? " and is still being taken off its host" : "";
   const text = `${TYPE} ${id} is ${status}${held}; ${action} is allowed from: ${allowed}`;
   return refuse("precondition", text, {
@@ -162,13 +179,28 @@ export function refuseStatus(instance: Instance, action: InstanceAction): Railya
   });
 }
 
+/** The instance with one more action waiting; throws `precondition` INSTANCE_ACTIONS_QUEUED. */
+export function enqueue(instance: Instance, action: QueuedAction): Instance {
+  const { id, queuedActions } = instance;
+  if (queuedActions.length < QUEUED_ACTIONS_MAX) {
+    return { ...instance, queuedActions: [...queuedActions, action] };
+  }
+  const text = `${QUEUED_ACTIONS_MAX} actions wait for ${TYPE} ${id} already`;
+  const metadata = { limit: String(QUEUED_ACTIONS_MAX), queued: queuedActions.join(",") };
+  throw refuse("precondition", text, {
+    reason: "INSTANCE_ACTIONS_QUEUED",
+    resource: { type: TYPE, id },
+    metadata,
+  });
+}
+
 export function instanceNameTaken(mine: AccountReads) {
   return (name: string) => hasAny(mine.instances, { name });
 }
 
 /** The instance with everything that its references show. */
 export async function instanceView(
-  ctx: ServiceContext,
+  ctx: Pick<ServiceContext, "catalog">,
   tx: ReadTx,
   instance: Instance,
 ): Promise<InstanceView> {
@@ -200,11 +232,17 @@ function masked(before: Instance, { mask, ...values }: UpdateInstance): Instance
     ...(mask.includes("metadata_service") && { metadataService }),
     ...(mask.includes("availability_policy") && { hostFailure }),
   };
-  return { ...before, spec, ...(mask.includes("name") && { name: values.name }) };
+  return {
+    ...before,
+    spec,
+    ...(mask.includes("name") && { name: values.name }),
+    ...(mask.includes("profile") && { profile: values.profile }),
+  };
 }
 
 function sameSettings(a: Instance, b: Instance): boolean {
-  return sameOnNode(a, b) && a.spec.hostFailure === b.spec.hostFailure;
+  const same = a.profile === b.profile && a.spec.hostFailure === b.spec.hostFailure;
+  return same && sameOnNode(a, b);
 }
 
 /** Whether the settings that are part of a node's desired state are the same. */

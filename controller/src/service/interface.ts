@@ -183,8 +183,9 @@ function nameTaken(mine: AccountReads, clusterNetworkId: ClusterNetworkId) {
   return (name: string) => hasAny(mine.interfaces, { clusterNetworkId, name });
 }
 
-async function interfaceView(
-  ctx: ServiceContext,
+/** The interface with what its references show. */
+export async function interfaceView(
+  ctx: Pick<ServiceContext, "catalog">,
   tx: ReadTx,
   row: Interface,
 ): Promise<InterfaceView> {

@@ -18,6 +18,7 @@ export interface Pulse {
 
 export class Leases {
   private readonly pulses = new Map<NodeId, Pulse>();
+  private attentiveSince: number | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -25,9 +26,31 @@ export class Leases {
     readonly leaseMs: number,
   ) {}
 
+  /** From now on heartbeats are heard; what came before this moment may have been missed. */
+  attend(): void {
+    this.attentiveSince = this.clock.monotonic();
+  }
+
+  /**
+   * For how long the node was silent although heartbeats were listened for, milliseconds; 0 while
+   * nobody listens.
+   */
+  silentMs(node: NodeId): number {
+    const { attentiveSince } = this;
+    if (attentiveSince === undefined) return 0;
+    const heardAt = this.pulses.get(node)?.monotonicAt ?? attentiveSince;
+    return this.clock.monotonic() - Math.max(heardAt, attentiveSince);
+  }
+
   beat(node: NodeId, pulse: Omit<Pulse, "at" | "monotonicAt">): void {
     const { clock } = this;
     this.pulses.set(node, { ...pulse, at: clock.now(), monotonicAt: clock.monotonic() });
+  }
+
+  /** The session answered that it durably holds this generation: what its next pulse will say. */
+  accepted(node: NodeId, held: Pick<Pulse, "session" | "epoch" | "acceptedGeneration">): void {
+    const pulse = this.pulses.get(node);
+    if (pulse?.session === held.session) this.beat(node, { ...pulse, ...held });
   }
 
   /** The node's last pulse, however old. */

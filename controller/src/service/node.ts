@@ -16,10 +16,14 @@ import type { Listing } from "./listing.js";
 import { mutate } from "./mutate.js";
 import { pageByName } from "./page-by-name.js";
 
-/** After how many lease times without a heartbeat a suspect node counts as lost. */
-const LOST_LEASES = 3;
-
-export type NodeState = "declared" | "ready" | "suspect" | "lost" | "quarantined";
+export type NodeState =
+  | "declared"
+  | "ready"
+  | "suspect"
+  | "lost"
+  | "fenced"
+  | "returning"
+  | "quarantined";
 
 export interface NodeView {
   readonly node: Node;
@@ -60,14 +64,14 @@ export async function listNodes(
     );
     const page = pageByName(matching, wish);
     const rows: NodeView[] = [];
-    for (const node of page.rows) rows.push(await viewOf(tx, ctx, node));
+    for (const node of page.rows) rows.push(await nodeView(tx, ctx, node));
     return { ...page, rows };
   });
 }
 
 /** Throws `notFound`. */
 export async function getNode(ctx: ServiceContext, id: NodeId): Promise<NodeView> {
-  return ctx.store.read(async (tx) => viewOf(tx, ctx, await findNode(tx, id)));
+  return ctx.store.read(async (tx) => nodeView(tx, ctx, await findNode(tx, id)));
 }
 
 export interface JoinToken {
@@ -162,36 +166,32 @@ function changeNode<A>(
 ): Promise<A> {
   return mutate(ctx, call, async (tx: WriteTx, { tell }) => {
     const node = await findNode(tx, id);
-    if (etag !== "" && etag !== etagOf(node)) {
-      throw refuse("conflict", `node ${id} has changed since its etag was read`, {
-        reason: "ETAG_MISMATCH",
-        resource: { type: "node", id },
-      });
-    }
+    checkNodeEtag(node, etag);
     const after = change(node);
     await tx.nodes.update(after);
     tell({ nodeId: id, cordoned: after.cordoned, why: after.cordonReason }, "node changed");
-    return viewOf(tx, ctx, after);
+    return nodeView(tx, ctx, after);
   });
 }
 
-/** Where the node stands at this moment. */
+/** Where the node stands: as it is heard at this moment, otherwise as it was written down. */
 export function stateOf(ctx: ServiceContext, node: Node): NodeState {
+  const isHeard = ctx.leases.fresh(node.id);
+  if (node.fence) return isHeard ? "returning" : "fenced";
   if (isQuarantined(node) || node.mismatches.some(spoilsNode)) return "quarantined";
-  if (node.session === undefined) return "declared";
-  if (ctx.leases.fresh(node.id)) return "ready";
-  const pulse = ctx.leases.last(node.id);
-  const silentMs = pulse ? ctx.clock.monotonic() - pulse.monotonicAt : 0;
-  return silentMs > LOST_LEASES * ctx.leases.leaseMs ? "lost" : "suspect";
+  if (node.session === undefined && !node.silence) return "declared";
+  if (isHeard) return "ready";
+  return node.silence?.state ?? "suspect";
 }
 
-async function findNode(tx: ReadTx, id: NodeId): Promise<Node> {
+/** Throws `notFound`. */
+export async function findNode(tx: ReadTx, id: NodeId): Promise<Node> {
   const node = await tx.nodes.get(id);
   if (!node || node.retired) throw notFound("node", id);
   return node;
 }
 
-async function viewOf(tx: ReadTx, ctx: ServiceContext, node: Node): Promise<NodeView> {
+export async function nodeView(tx: ReadTx, ctx: ServiceContext, node: Node): Promise<NodeView> {
   const cluster = await tx.physicalClusters.get(node.physicalClusterId);
   return {
     node,
@@ -205,11 +205,21 @@ async function viewOf(tx: ReadTx, ctx: ServiceContext, node: Node): Promise<Node
   };
 }
 
+/** Throws `conflict` ETAG_MISMATCH when the caller named an etag that the node no longer has. */
+export function checkNodeEtag(node: Node, etag: string): void {
+  if (etag === "" || etag === etagOf(node)) return;
+  throw refuse("conflict", `node ${node.id} has changed since its etag was read`, {
+    reason: "ETAG_MISMATCH",
+    resource: { type: "node", id: node.id },
+  });
+}
+
 /** Changes with what an operator declares or does, and with what flags it. */
 function etagOf(node: Node): string {
   const { id, serial, hardware, leafGroup, cordoned, cordonReason, incarnation } = node;
   const flags = node.flags.map(({ code, at }) => ({ code, at }));
-  return sha256Hex(
-    canonicalJson({ id, serial, hardware, leafGroup, cordoned, cordonReason, incarnation, flags }),
-  ).slice(0, 16);
+  const fencedAt = node.fence?.at ?? 0;
+  const declared = { id, serial, hardware, leafGroup };
+  const done = { cordoned, cordonReason, incarnation, flags, fencedAt };
+  return sha256Hex(canonicalJson({ ...declared, ...done })).slice(0, 16);
 }

@@ -73,7 +73,7 @@ export function getReservedIp(
 ): Promise<ReservedIpView> {
   return ctx.store.read(async (tx) => {
     const mine = tx.account(call.account);
-    return viewOf(mine, await findReservedIp(mine, path));
+    return reservedIpView(mine, await findReservedIp(mine, path));
   });
 }
 
@@ -88,7 +88,7 @@ export function listReservedIps(
     await findSubnet(mine, { clusterNetworkId, id: filter.subnetId });
     const page = await mine.reservedIps.list(query);
     const rows: ReservedIpView[] = [];
-    for (const row of page.rows) rows.push(await viewOf(mine, row));
+    for (const row of page.rows) rows.push(await reservedIpView(mine, row));
     return { ...page, rows };
   });
 }
@@ -123,10 +123,11 @@ export function updateReservedIp<A>(
     }
     faults.throwIfAny();
     checkEtag(before, input.etag, TYPE);
-    if (name === before.name && autoDelete === before.autoDelete) return viewOf(mine, before);
+    if (name === before.name && autoDelete === before.autoDelete)
+      return reservedIpView(mine, before);
     const after = touched({ ...before, name, autoDelete }, given.rng);
     await mine.reservedIps.update(after);
-    return viewOf(mine, after);
+    return reservedIpView(mine, after);
   });
 }
 
@@ -246,7 +247,11 @@ function refuseProviderOwned({ id, owner }: ReservedIp): void {
   });
 }
 
-async function viewOf(mine: AccountReads, reservedIp: ReservedIp): Promise<ReservedIpView> {
+/** The reserved IP with what its references show. */
+export async function reservedIpView(
+  mine: AccountReads,
+  reservedIp: ReservedIp,
+): Promise<ReservedIpView> {
   const { targetId } = reservedIp;
   const target = targetId && (await mine.interfaces.get(targetId));
   return { reservedIp, targetName: target?.name };

@@ -19,7 +19,9 @@ import { seenSerial, withInventory } from "./declared.js";
 import { desiredNode, intendedDigests } from "./desired.js";
 import { epochOf } from "./epoch.js";
 import { finishLeaving } from "./instance-leave.js";
+import { runQueued } from "./instance-queue.js";
 import { type Given, streamOf } from "./mutate.js";
+import { endsFence } from "./node-fence.js";
 import { flagNode } from "./node-flag.js";
 
 export interface ReportInput {
@@ -64,9 +66,9 @@ export async function takeReport(ctx: ServiceContext, input: ReportInput): Promi
     if (!node) return { outcome: "unknown-node", news: [], gone: [] };
     const stale = await staleness(tx, node, input);
     if (stale) return { outcome: stale, news: [], gone: [], flag: flagOf(node, stale, input) };
-    await updateNode(tx, node, input);
+    const fence = await updateNode(tx, node, input);
     const news = await updatePresent(tx, ctx, { node, input, given });
-    return { outcome: "taken", news, gone: await goneFrom(tx, node, input) };
+    return { outcome: "taken", news, gone: await goneFrom(tx, node, input), fence };
   });
   tell(ctx, input, taken);
   if (taken.flag) await flagNode(ctx, input.nodeId, taken.flag);
@@ -83,6 +85,8 @@ interface Taken {
   /** Leaving instances of which no trace was seen. */
   readonly gone: readonly InstanceId[];
   readonly flag?: Flag | undefined;
+  /** The report showed the fenced node without work. */
+  readonly fence?: "ended" | undefined;
 }
 
 type Flag = Omit<NodeFlag, "at">;
@@ -107,7 +111,7 @@ function flagOf(node: Node, stale: ReportOutcome, input: ReportInput): Flag | un
   return { code: "generation-unknown", message };
 }
 
-async function updateNode(tx: WriteTx, node: Node, input: ReportInput): Promise<void> {
+async function updateNode(tx: WriteTx, node: Node, input: ReportInput): Promise<Taken["fence"]> {
   const { inventory, generation, complete } = input;
   let after = node;
   if (complete && generation > node.appliedGeneration) {
@@ -116,7 +120,11 @@ async function updateNode(tx: WriteTx, node: Node, input: ReportInput): Promise<
   if (inventory && textOf(inventory) !== textOf(node.inventory)) {
     after = await withInventory(tx, after, { serial: seenSerial(node), inventory });
   }
+  if (after.fence && endsFence(after.fence, input)) {
+    after = { ...after, fence: undefined };
+  }
   if (after !== node) await tx.nodes.update(after);
+  return after.fence === node.fence ? undefined : "ended";
 }
 
 function textOf(inventory: NodeInventory | undefined): string {
@@ -153,7 +161,8 @@ async function updatePresent(
     const next = observe(instance, seen, { digest, newest });
     if (next === instance) continue;
     await mine.instances.update(touched(next, given.rng));
-    news.push(next);
+    const runs = next.status === "running";
+    news.push(runs ? await runQueued(tx, ctx, { given, instance: next }) : next);
   }
   return news;
 }
@@ -188,7 +197,9 @@ async function finish(
     await ctx.store.write(cause, async (tx) => {
       const instance = await tx.everyone.instances.get(id);
       if (!instance || !isLeaving(instance, input)) return;
-      await finishLeaving(tx, { at, rng: seededRng(seed), quarantineMs }, instance);
+      const given = { at, rng: seededRng(seed), quarantineMs };
+      const left = await finishLeaving(tx, given, instance);
+      if (left) await runQueued(tx, ctx, { given, instance: left });
     });
     ctx.log.info({ nodeId, instanceId: id }, "instance seen gone");
   } catch (err) {
@@ -213,13 +224,14 @@ async function isGone(tx: ReadTx, instance: Instance, input: ReportInput): Promi
 function tell(
   ctx: ServiceContext,
   { nodeId, session, generation, instances }: ReportInput,
-  { outcome, news }: Taken,
+  { outcome, news, fence }: Taken,
 ): void {
   if (outcome !== "taken") {
     const fields = { nodeId, session, generation: String(generation), outcome };
     ctx.log[LEVELS[outcome]](fields, "report left aside");
     return;
   }
+  if (fence === "ended") ctx.log.info({ nodeId }, "fence ended: the node was seen without work");
   for (const { instanceId, reason, failedSteps } of instances) {
     if (reason === "" && failedSteps.length === 0) continue;
     ctx.log.debug({ nodeId, instanceId, why: reason, failedSteps }, "instance not as desired yet");

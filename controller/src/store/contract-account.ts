@@ -76,6 +76,7 @@ export interface AccountReads {
   readonly interfaces: InterfaceReads;
   readonly instances: InstanceReads;
   readonly attachments: AttachmentReads;
+  readonly quotas: QuotaReads;
 }
 
 export interface SubnetRows extends Rows<Subnet, SubnetId>, SubnetReads {}
@@ -110,8 +111,23 @@ export interface Macs {
   resting(network: ClusterNetworkId, mac: string): Promise<boolean>;
 }
 
+/** How much of one subject the account may have, and has. */
+export interface QuotaCount {
+  readonly subject: QuotaSubject;
+  readonly limit: number;
+  /** Of a subject that is counted within networks: in the fullest one. */
+  readonly used: number;
+}
+
+export interface QuotaReads {
+  /** Every subject, in the domain's order. */
+  counts(): Promise<readonly QuotaCount[]>;
+}
+
 /** Counters changed by `UPDATE … WHERE used + n <= limit`. */
-export interface Quotas {
+export interface Quotas extends QuotaReads {
+  /** What the account may have from now on; what it has beyond that it keeps. */
+  setLimit(subject: QuotaSubject, limit: number): Promise<void>;
   /** Adds to the count; throws `exhausted` (QUOTA_EXCEEDED, with limit and used) when over. */
   take(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void>;
   giveBack(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void>;

@@ -2,7 +2,7 @@
 // small values of the whole database.
 import type { AccountId, TokenId } from "@railyard/lib/ids";
 import type { Token } from "../domain/token.js";
-import type { Cause, Lookup } from "./contract.js";
+import type { Cause, Lookup, ReadTx } from "./contract.js";
 
 export interface RequestRecord {
   /** Account id, or `operator`. */
@@ -33,13 +33,34 @@ export interface ChangeRow {
   readonly entries: readonly ChangeEntry[];
 }
 
+/** A change of an account's object, with the object itself where the store was given `encode`. */
+export interface AccountEntry extends ChangeEntry {
+  /** Its public bytes as of this revision; of a deleted one, as they were last. */
+  readonly object?: Uint8Array;
+}
+
 export interface AccountChangeRow {
   /** 1, 2, 3 … without gaps within the account. */
   readonly accountRevision: bigint;
   readonly revision: bigint;
   readonly at: number;
-  readonly entries: readonly ChangeEntry[];
+  readonly entries: readonly AccountEntry[];
 }
+
+/** How far an account's log reaches: it holds the revisions after `droppedTo` up to `newest`. */
+export interface AccountLog {
+  readonly newest: bigint;
+  readonly droppedTo: bigint;
+}
+
+/**
+ * Makes the public bytes of objects as they stand in `tx`, in the entries' order; undefined for
+ * what tenants are never shown. Awaits nothing but `tx`. The same object gives the same bytes.
+ */
+export type Encode = (
+  tx: ReadTx,
+  entries: readonly ChangeEntry[],
+) => Promise<readonly (Uint8Array | undefined)[]>;
 
 export interface AuditRow extends Cause {
   readonly revision: bigint;
@@ -53,7 +74,15 @@ export interface Logs {
     revision: bigint,
     limit: number,
   ): Promise<readonly AccountChangeRow[]>;
+  accountLog(account: AccountId): Promise<AccountLog>;
   audit(after: bigint, limit: number): Promise<readonly AuditRow[]>;
+}
+
+/** How many rows of each sort had had their time. */
+export interface Expired {
+  readonly requests: number;
+  readonly quarantines: number;
+  readonly changes: number;
 }
 
 export interface TokenReads extends Lookup<Token, TokenId> {

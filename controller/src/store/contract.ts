@@ -23,7 +23,14 @@ import type {
   ProfileReads,
   Zone,
 } from "./contract-fleet.js";
-import type { Logs, MetaReads, RequestRecord, Requests, TokenReads } from "./contract-log.js";
+import type {
+  Expired,
+  Logs,
+  MetaReads,
+  RequestRecord,
+  Requests,
+  TokenReads,
+} from "./contract-log.js";
 
 export type * from "./contract-account.js";
 export type * from "./contract-fleet.js";
@@ -184,6 +191,9 @@ export interface WriteTx extends ReadTx {
   readonly requests: Requests & { insert(record: RequestRecord): Promise<void> };
   readonly tokens: Rows<Token, TokenId> & TokenReads;
   readonly meta: MetaReads & { set(key: string, value: string): Promise<void> };
-  /** Drops what has had its time: request records before `at - 24 h`, quarantines ended by `at`. */
-  expire(at: number): Promise<{ readonly requests: number; readonly quarantines: number }>;
+  /**
+   * Drops what has had its time: request records before `at - 24 h`, quarantines ended by `at`, and
+   * of each account's log all but its newest rows. Answers how much went.
+   */
+  expire(at: number): Promise<Expired>;
 }

@@ -2,10 +2,11 @@
 // newer program is refused. Knows no table's meaning.
 import { refuse } from "@railyard/lib/errors";
 import { SCHEMA_1 } from "./schema.js";
+import { SCHEMA_2 } from "./schema-2.js";
 import { type Engine, toNumber } from "./sql.js";
 
 /** Step n leads from version n - 1 to n; a published step is never edited. */
-const STEPS: readonly (readonly string[])[] = [SCHEMA_1];
+const STEPS: readonly (readonly string[])[] = [SCHEMA_1, SCHEMA_2];
 
 /** The version this program reads and writes. */
 export const SCHEMA_VERSION = STEPS.length;

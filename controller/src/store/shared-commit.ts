@@ -3,7 +3,8 @@
 import type { Clock } from "@railyard/lib/clock";
 import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
 import type { Log } from "@railyard/lib/log";
-import type { Cause, ReadTx, Store, WriteTx } from "./contract.js";
+import type { Cause, Encode, ReadTx, Store, WriteTx } from "./contract.js";
+import type { EncodeNow } from "./encoded.js";
 import { type Engine, inSavepoint, toBigint } from "./sql.js";
 import { openTransaction } from "./transaction.js";
 import { Work } from "./work.js";
@@ -41,6 +42,8 @@ export interface SharedCommitOptions {
   readonly log: Log;
   /** Called once when the engine's files cannot be trusted any more: end the process. */
   readonly onFatal: (err: unknown) => void;
+  /** Makes the bytes of tenant objects for the accounts' logs; absent: they carry none. */
+  readonly encode?: Encode | undefined;
 }
 
 export class SharedCommit implements Store {
@@ -216,11 +219,16 @@ export class SharedCommit implements Store {
     cause: Cause,
     fn: (tx: WriteTx) => Promise<T>,
   ): Promise<{ readonly value: T; readonly revision: bigint | undefined }> {
-    const work = new Work(this.engine.sql, true);
-    return inSavepoint(this.engine.sql, "part", () =>
+    const { sql } = this.engine;
+    const { encode } = this.options;
+    const work = new Work(sql, true);
+    // Over a work of its own, which may not write: the writing one has ended by then.
+    const now: EncodeNow | undefined =
+      encode && ((entries) => encode(openTransaction(new Work(sql, false)), entries));
+    return inSavepoint(sql, "part", () =>
       runWithin(work, async (tx) => {
         const value = await fn(tx);
-        return { value, revision: await work.finish(cause) };
+        return { value, revision: await work.finish(cause, now) };
       }),
     );
   }

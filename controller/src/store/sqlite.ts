@@ -5,7 +5,7 @@ import type { Clock } from "@railyard/lib/clock";
 import { bug, RailyardError, refuse } from "@railyard/lib/errors";
 import type { Log } from "@railyard/lib/log";
 import Database from "better-sqlite3";
-import type { Store } from "./contract.js";
+import type { Encode, Store } from "./contract.js";
 import { migrate } from "./migrations.js";
 import { SharedCommit, type StoreStats } from "./shared-commit.js";
 import type { Engine, Sql, SqlRow, SqlValue, Trouble } from "./sql.js";
@@ -20,6 +20,8 @@ export interface SqliteOptions {
   readonly onFatal: (err: unknown) => void;
   /** The file's limit in pages of 4 KiB; default: the disk's. */
   readonly pagesMax?: number;
+  /** Makes the bytes of tenant objects for the accounts' logs; absent: they carry none. */
+  readonly encode?: Encode | undefined;
 }
 
 export interface SqliteStore extends Store {
@@ -38,7 +40,7 @@ const SYNCHRONOUS_FULL = 2n;
  * the file open or when a newer program wrote it, `unavailable` when it cannot be opened at all.
  */
 export async function openSqlite(options: SqliteOptions): Promise<SqliteStore> {
-  const { path, clock, log, onFatal, pagesMax } = options;
+  const { path, clock, log, onFatal, pagesMax, encode } = options;
   let db: Database.Database | undefined;
   try {
     db = openFile(path);
@@ -47,7 +49,7 @@ export async function openSqlite(options: SqliteOptions): Promise<SqliteStore> {
     await migrate(engine);
     assertDurable(db, path);
     if (pagesMax !== undefined) db.pragma(`max_page_count = ${pagesMax}`);
-    return new SharedCommit(engine, { clock, log, onFatal });
+    return new SharedCommit(engine, { clock, log, onFatal, encode });
   } catch (err) {
     db?.close();
     throw openingFailed(path, err);

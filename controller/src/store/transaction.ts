@@ -1,7 +1,8 @@
 // All tables over one piece of work: what `read` and `write` hand to their function.
 import type { AccountId } from "@railyard/lib/ids";
 import type { ClusterNetworkProfile, InstanceProfile, Offered } from "../domain/profile.js";
-import type { AccountRows, WriteTx } from "./contract.js";
+import { trimAccountLogs } from "./account-log.js";
+import type { AccountRows, Expired, WriteTx } from "./contract.js";
 import { AddressRuns } from "./tables/address.js";
 import { Attachments } from "./tables/attachment.js";
 import { catalogItems } from "./tables/catalog-item.js";
@@ -86,14 +87,12 @@ function profileRows(work: Work): WriteTx["profiles"] {
   };
 }
 
-async function expire(
-  { sql }: Work,
-  at: number,
-): Promise<{ readonly requests: number; readonly quarantines: number }> {
+async function expire({ sql }: Work, at: number): Promise<Expired> {
   const requests = await sql.run("DELETE FROM request_records WHERE at < ?", [
     at - REQUESTS_KEPT_MS,
   ]);
   const ids = await sql.run("DELETE FROM isolation_ids WHERE resting_until <= ?", [at]);
   const macs = await sql.run("DELETE FROM resting_macs WHERE until <= ?", [at]);
-  return { requests, quarantines: ids + macs };
+  const changes = await trimAccountLogs(sql);
+  return { requests, quarantines: ids + macs, changes };
 }

@@ -1,8 +1,9 @@
 // What one run of a `read` or `write` function has in hand: statements that end with it, and the
 // changes it made. Written to the logs when a write is done. It must not know any noun.
 import { bug } from "@railyard/lib/errors";
-import type { AccountId } from "@railyard/lib/ids";
+import { appendAccountChange } from "./account-log.js";
 import type { Cause, ChangeEntry } from "./contract.js";
+import { type EncodeNow, withObjects } from "./encoded.js";
 import { groupBy } from "./group.js";
 import { type Sql, type SqlRow, type SqlValue, toBigint } from "./sql.js";
 
@@ -51,8 +52,11 @@ export class Work {
     return this.kept.get(key) as T;
   }
 
-  /** Ends this work and writes the logs; the new revision, or undefined when nothing changed. */
-  async finish(cause: Cause): Promise<bigint | undefined> {
+  /**
+   * Ends this work and writes the logs, with the objects where they can be encoded; the new
+   * revision, or undefined when nothing changed.
+   */
+  async finish(cause: Cause, encode?: EncodeNow): Promise<bigint | undefined> {
     for (const check of this.beforeEnd.values()) await check();
     // A statement that the function forgot to await must not slip in behind the logs.
     this.end();
@@ -65,7 +69,9 @@ export class Work {
       cause.at,
       JSON.stringify(entries),
     ]);
-    for (const [account, own] of groupBy(entries, (entry) => entry.account)) {
+    const owned = entries.filter((entry) => entry.account);
+    const shown = encode ? await withObjects(sql, encode, owned) : owned;
+    for (const [account, own] of groupBy(shown, (entry) => entry.account)) {
       if (!account) continue;
       await appendAccountChange(sql, { account, revision, at: cause.at, entries: own });
     }
@@ -98,28 +104,6 @@ function collapse(before: Op | undefined, now: Op): Op | undefined {
 async function nextRevision(sql: Sql): Promise<bigint> {
   await sql.run("UPDATE revision SET value = value + 1");
   return toBigint((await sql.get("SELECT value FROM revision"))?.value);
-}
-
-interface AccountChange {
-  readonly account: AccountId;
-  readonly revision: bigint;
-  readonly at: number;
-  readonly entries: readonly ChangeEntry[];
-}
-
-async function appendAccountChange(sql: Sql, change: AccountChange): Promise<void> {
-  const { account, revision, at, entries } = change;
-  await sql.run(
-    `INSERT INTO account_revisions (account, value) VALUES (?, 1)
-     ON CONFLICT (account) DO UPDATE SET value = account_revisions.value + 1`,
-    [account],
-  );
-  const row = await sql.get("SELECT value FROM account_revisions WHERE account = ?", [account]);
-  await sql.run(
-    `INSERT INTO account_changes (account, account_revision, revision, at, entries)
-     VALUES (?, ?, ?, ?, ?)`,
-    [account, toBigint(row?.value), revision, at, JSON.stringify(entries)],
-  );
 }
 
 async function appendAudit(

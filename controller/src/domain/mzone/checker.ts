@@ -114,7 +114,7 @@ export function record<T extends object>(
   const known = Object.keys(members) as (keyof T & string)[];
   return (value, path, faults) => {
     const given = isMapping(value) ? value : {};
-    if (!isMapping(value)) faults.add(path, "must be a mapping");
+    if (!isMapping(value)) faults.add(path || "document", "must be a mapping");
     for (const key of Object.keys(given)) {
       if (!(known as string[]).includes(key)) faults.add(join(path, key), "is not known here");
     }

@@ -1,7 +1,15 @@
 // Reads of the change log, the account logs and the audit log; writing them is the transaction's
 // own work.
 import type { AccountId } from "@railyard/lib/ids";
-import type { AccountChangeRow, AuditRow, ChangeEntry, ChangeRow, Logs } from "../contract.js";
+import { readAccountChanges, readAccountLog } from "../account-log.js";
+import type {
+  AccountChangeRow,
+  AccountLog,
+  AuditRow,
+  ChangeEntry,
+  ChangeRow,
+  Logs,
+} from "../contract.js";
 import { type SqlRow, toBigint, toNumber, toText } from "../sql.js";
 import { fromJson, type Work } from "../work.js";
 
@@ -21,15 +29,11 @@ export class ReadLogs implements Logs {
     revision: bigint,
     limit: number,
   ): Promise<readonly AccountChangeRow[]> {
-    const rows = await this.work.sql.all(
-      `SELECT * FROM account_changes WHERE account = ? AND account_revision > ?
-       ORDER BY account_revision LIMIT ?`,
-      [account, revision, limit],
-    );
-    return rows.map((row) => ({
-      accountRevision: toBigint(row.account_revision),
-      ...asChange(row),
-    }));
+    return readAccountChanges(this.work.sql, account, { after: revision, limit });
+  }
+
+  async accountLog(account: AccountId): Promise<AccountLog> {
+    return readAccountLog(this.work.sql, account);
   }
 
   async audit(after: bigint, limit: number): Promise<readonly AuditRow[]> {

@@ -2,8 +2,8 @@
 // domain's, a row of quota_limits overrides one.
 import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
 import type { AccountId, ClusterNetworkId } from "@railyard/lib/ids";
-import { DEFAULT_QUOTAS, type QuotaSubject } from "../../domain/quota.js";
-import type { Quotas } from "../contract.js";
+import { DEFAULT_QUOTAS, QUOTA_SUBJECTS, type QuotaSubject } from "../../domain/quota.js";
+import type { QuotaCount, Quotas } from "../contract.js";
 import { toNumber } from "../sql.js";
 import type { Work } from "../work.js";
 
@@ -39,15 +39,46 @@ export class QuotaCounters implements Quotas {
     await sql.run(`DELETE FROM quota_counts WHERE ${COUNTER} AND used = 0`, key);
   }
 
-  private keyOf(subject: QuotaSubject, within: ClusterNetworkId | undefined): readonly string[] {
+  async counts(): Promise<readonly QuotaCount[]> {
+    const counts: QuotaCount[] = [];
+    for (const subject of QUOTA_SUBJECTS) {
+      const row = await this.work.sql.get(
+        "SELECT max(used) AS used FROM quota_counts WHERE account = ? AND subject = ?",
+        [this.owner(), subject],
+      );
+      const used = row?.used == null ? 0 : toNumber(row.used);
+      counts.push({ subject, limit: await this.limitOf(subject), used });
+    }
+    return counts;
+  }
+
+  async setLimit(subject: QuotaSubject, limit: number): Promise<void> {
+    const account = this.owner();
+    const changed = await this.work.sql.run(
+      `INSERT INTO quota_limits (account, subject, quota) VALUES (?, ?, ?)
+       ON CONFLICT (account, subject) DO UPDATE SET quota = excluded.quota
+       WHERE quota_limits.quota <> excluded.quota`,
+      [account, subject, limit],
+    );
+    // Operators' business: not an object of the account's own log.
+    if (changed > 0) {
+      this.work.note({ kind: "quota", id: account, account: undefined, op: "updated" });
+    }
+  }
+
+  private owner(): AccountId {
     if (!this.account) throw bug("a quota belongs to one account");
-    return [this.account, subject, within ?? ""];
+    return this.account;
+  }
+
+  private keyOf(subject: QuotaSubject, within: ClusterNetworkId | undefined): readonly string[] {
+    return [this.owner(), subject, within ?? ""];
   }
 
   private async limitOf(subject: QuotaSubject): Promise<number> {
     const row = await this.work.sql.get(
       "SELECT quota FROM quota_limits WHERE account = ? AND subject = ?",
-      [this.account ?? null, subject],
+      [this.owner(), subject],
     );
     return row ? toNumber(row.quota) : DEFAULT_QUOTAS[subject];
   }

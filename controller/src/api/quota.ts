@@ -1,0 +1,62 @@
+// QuotaService: quotas between wire and use case. No rules, no SQL.
+import { invalidField } from "@railyard/lib/errors";
+import { parseId } from "@railyard/lib/ids";
+import {
+  type QuotaServiceServer,
+  SetQuotaResponse,
+  type Quota as WireQuota,
+  QuotaSubject as WireSubject,
+} from "@railyard/proto/gen/railyard/admin/v1/quota";
+import type { QuotaSubject } from "../domain/quota.js";
+import type { ServiceContext } from "../service/context.js";
+import { getQuota, type QuotaView, setQuota } from "../service/quota.js";
+import type { Handlers } from "./handler.js";
+
+const WIRE_SUBJECTS: Readonly<Record<QuotaSubject, WireSubject>> = {
+  "cluster-networks": WireSubject.QUOTA_SUBJECT_CLUSTER_NETWORKS_PER_REGION,
+  "subnets-per-network": WireSubject.QUOTA_SUBJECT_SUBNETS_PER_CLUSTER_NETWORK,
+  "reserved-ips": WireSubject.QUOTA_SUBJECT_RESERVED_IPS,
+  instances: WireSubject.QUOTA_SUBJECT_INSTANCES,
+  holds: WireSubject.QUOTA_SUBJECT_HOLDS,
+};
+const SUBJECTS = new Map(
+  Object.entries(WIRE_SUBJECTS).map(([subject, wire]) => [wire, subject as QuotaSubject]),
+);
+
+export function quotaHandlers(ctx: ServiceContext): Handlers<QuotaServiceServer> {
+  return {
+    async getQuota({ account }) {
+      return { quota: toWire(await getQuota(ctx, parseId("account", account, "account"))) };
+    },
+
+    setQuota(request, rpc) {
+      const { etag } = request;
+      const call = rpc.mutation(request, SetQuotaResponse, (view: QuotaView) => ({
+        quota: toWire(view),
+      }));
+      const limits = request.limits.map(({ subject, limit }, i) => {
+        return { subject: subjectFrom(subject, i), limit: Number(limit) };
+      });
+      return setQuota(ctx, call, {
+        account: parseId("account", request.account, "account"),
+        etag,
+        limits,
+      });
+    },
+  };
+}
+
+function toWire({ account, counts, etag }: QuotaView): WireQuota {
+  const items = counts.map(({ subject, limit, used }) => ({
+    subject: WIRE_SUBJECTS[subject],
+    limit: BigInt(limit),
+    used: BigInt(used),
+  }));
+  return { account, etag, items };
+}
+
+function subjectFrom(wire: WireSubject, index: number): QuotaSubject {
+  const subject = SUBJECTS.get(wire);
+  if (subject) return subject;
+  throw invalidField(`limits[${index}].subject`, "is nothing that this server counts");
+}

@@ -1,0 +1,33 @@
+// Encodes the objects that are watched as their tenants see them: the bytes that the store keeps
+// beside each object. What the tenant's own reads show, and nothing else.
+import { ClusterNetwork } from "@railyard/proto/gen/railyard/v1/cluster_network";
+import { ClusterNetworkInterface } from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
+import { ClusterNetworkSubnet } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
+import { ClusterNetworkSubnetReservedIp } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
+import { Instance } from "@railyard/proto/gen/railyard/v1/instance";
+import { InstanceClusterNetworkAttachment } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
+import type { WatchedObject } from "../service/watch/objects.js";
+import { attachmentMessage } from "./attachment.js";
+import { networkMessage } from "./cluster-network.js";
+import { instanceMessage } from "./instance-message.js";
+import { interfaceMessage } from "./interface.js";
+import { reservedIpMessage } from "./reserved-ip.js";
+import { subnetMessage } from "./subnet.js";
+
+/** The object's message, encoded. */
+export function encodeObject({ kind, view }: WatchedObject): Uint8Array {
+  switch (kind) {
+    case "clusterNetwork":
+      return ClusterNetwork.encode(networkMessage(view)).finish();
+    case "subnet":
+      return ClusterNetworkSubnet.encode(subnetMessage(view)).finish();
+    case "reservedIp":
+      return ClusterNetworkSubnetReservedIp.encode(reservedIpMessage(view)).finish();
+    case "interface":
+      return ClusterNetworkInterface.encode(interfaceMessage(view)).finish();
+    case "instance":
+      return Instance.encode(instanceMessage(view)).finish();
+    case "attachment":
+      return InstanceClusterNetworkAttachment.encode(attachmentMessage(view)).finish();
+  }
+}

@@ -1,0 +1,44 @@
+// Checks that an instance can change to another profile: it is on offer, supports the network that
+// the attachments are in, and permits that many of them; their rails are those of the new shape.
+import type { Attachment } from "../domain/attachment.js";
+import type { Faults } from "../domain/faults.js";
+import type { Instance } from "../domain/instance.js";
+import type { InstanceProfile } from "../domain/profile.js";
+import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import type { ReadTx } from "../store/contract.js";
+import { layoutOf } from "./attachment.js";
+import type { Ordered } from "./attachment-write.js";
+import { alignRails, checkRoom, homeOf } from "./instance-attachments.js";
+
+const FIELD = "instance.profile";
+
+/** The attachments before and after the change to the profile of `after`; faults if impossible. */
+export async function planProfile(
+  tx: ReadTx,
+  faults: Faults,
+  after: Instance,
+): Promise<{ readonly before: readonly Attachment[]; readonly after: readonly Ordered[] }> {
+  const views = await layoutOf(tx, after);
+  const before = views.map(({ attachment }) => attachment);
+  const profile = await tx.profiles.instance(after.profile);
+  if (!profile) {
+    faults.missing(FIELD, RESOURCE_TYPE.instanceProfile, after.profile);
+    return { before, after: [] };
+  }
+  checkRoom(faults, FIELD, { count: views.length, profile });
+  const network = await networkProfileOf(tx, faults, { instance: after, profile });
+  const seats = views.map(({ subnet }) => ({ rail: subnet.rail, field: FIELD }));
+  const reasons = network ? alignRails(faults, seats, { profile, network }) : [];
+  return { before, after: before.map((row, i) => ({ row, reasons: reasons[i] ?? [] })) };
+}
+
+async function networkProfileOf(
+  tx: ReadTx,
+  faults: Faults,
+  of: { readonly instance: Instance; readonly profile: InstanceProfile },
+) {
+  const { account, clusterNetworkId: id } = of.instance;
+  const network = id && (await tx.account(account).clusterNetworks.get(id));
+  if (!network) return undefined;
+  return (await homeOf(tx, faults, { network, profile: of.profile, field: FIELD }))?.profile;
+}

@@ -1,0 +1,93 @@
+// Writes down which nodes are silent, with the reason, and what that means for the instances on
+// them. When silence counts is the domain's; nothing is moved here.
+import type { NodeId } from "@railyard/lib/ids";
+import { seededRng } from "@railyard/lib/rng";
+import { onSilentHost } from "../domain/host-failure.js";
+import type { Node, NodeSilence } from "../domain/node.js";
+import { type Heard, isMassSilence, LOST_LEASES, silenceAfter } from "../domain/node-silence.js";
+import type { WriteTx } from "../store/contract.js";
+import { touched } from "./change.js";
+import type { ServiceContext } from "./context.js";
+import { type Given, streamOf } from "./mutate.js";
+
+const SEED_BYTES = 32;
+
+export interface Listened {
+  /** Nodes whose silence began, deepened or ended, and was written down. */
+  readonly changed: readonly NodeId[];
+  /** How many nodes fell silent at once, when that were too many to condemn any; else 0. */
+  readonly spared: number;
+}
+
+/** Compares every registered node's silence with what is written down; one write for each. */
+export async function listenToNodes(ctx: ServiceContext): Promise<Listened> {
+  const nodes = (await ctx.store.read((tx) => tx.nodes.all())).filter(isRegistered);
+  const unfenced = nodes.filter(({ fence }) => !fence).map((node) => heardOf(ctx, node));
+  const { leaseMs } = ctx.leases;
+  const mass = isMassSilence(unfenced, leaseMs);
+  const changed: NodeId[] = [];
+  for (const node of nodes) {
+    const verdict = verdictOn(ctx, node);
+    if (!verdict || (mass && verdict !== "heard")) continue;
+    if (await write(ctx, node.id)) changed.push(node.id);
+  }
+  const spared = mass ? unfenced.filter(({ silentMs }) => silentMs > leaseMs).length : 0;
+  return { changed, spared };
+}
+
+function isRegistered({ retired, registeredAt }: Node): boolean {
+  return !retired && registeredAt !== undefined;
+}
+
+function heardOf({ leases }: ServiceContext, { id, silence }: Node): Heard {
+  return { known: silence?.state, silentMs: leases.silentMs(id) };
+}
+
+/** What is to be written down about the node; undefined when nothing is new. */
+function verdictOn(ctx: ServiceContext, node: Node): NodeSilence["state"] | "heard" | undefined {
+  const { known, silentMs } = heardOf(ctx, node);
+  const now = silenceAfter(silentMs, ctx.leases.leaseMs);
+  // Not to have listened for long is no sign of life.
+  if (ctx.leases.fresh(node.id)) return known && "heard";
+  return node.fence || known === "lost" || known === now ? undefined : now;
+}
+
+/** False when it was no longer true. */
+async function write(ctx: ServiceContext, id: NodeId): Promise<boolean> {
+  const at = ctx.clock.now();
+  const seed = streamOf(ctx.rng, "leases").bytes(SEED_BYTES);
+  const cause = { by: "system:leases", method: "node.silence", at };
+  const written = await ctx.store.write(cause, async (tx) => {
+    const node = await tx.nodes.get(id);
+    const verdict = node && verdictOn(ctx, node);
+    if (!node || !verdict) return undefined;
+    if (verdict === "heard") {
+      await tx.nodes.update({ ...node, silence: undefined });
+      return { silence: undefined };
+    }
+    const silence = { state: verdict, since: at, reason: reasonOf(ctx, verdict) };
+    await tx.nodes.update({ ...node, silence });
+    await faultInstances(tx, { at, rng: seededRng(seed) }, node);
+    return { silence };
+  });
+  if (written) tell(ctx, id, written.silence);
+  return written !== undefined;
+}
+
+async function faultInstances(tx: WriteTx, given: Given, node: Node): Promise<void> {
+  for (const instance of await tx.instancesOnNode(node.id)) {
+    const after = onSilentHost(instance);
+    if (after === instance) continue;
+    await tx.account(instance.account).instances.update(touched(after, given.rng));
+  }
+}
+
+function reasonOf({ leases }: ServiceContext, state: NodeSilence["state"]): string {
+  const leaseTimes = state === "lost" ? LOST_LEASES : 1;
+  return `no heartbeat for ${leaseTimes * leases.leaseMs} ms`;
+}
+
+function tell(ctx: ServiceContext, nodeId: NodeId, silence: NodeSilence | undefined): void {
+  if (!silence) ctx.log.info({ nodeId }, "node heard again");
+  else ctx.log.warn({ nodeId, state: silence.state, why: silence.reason }, "node is silent");
+}

@@ -1,0 +1,112 @@
+// Use case of watching: an account's changes from a revision on, only the kinds asked for, with
+// bookmarks in between. Delivery is the caller's; the next one is made when it has taken the last.
+import { asRailyardError } from "@railyard/lib/errors";
+import type { AccountId } from "@railyard/lib/ids";
+import type { AccountChangeRow, ChangeEntry } from "../store/contract.js";
+import type { TenantCall } from "./context.js";
+import type { WatchHub } from "./watch/hub.js";
+import { WATCHED_KINDS, type WatchedKind } from "./watch/objects.js";
+import { type Reader, tooSlow } from "./watch/reader.js";
+
+/** After this long without a bookmark a reader is sent one, milliseconds. */
+export const BOOKMARK_MS = 5_000;
+
+export interface ObjectChange {
+  readonly revision: bigint;
+  readonly kind: WatchedKind;
+  readonly op: ChangeEntry["op"];
+  /** The object's public bytes; the same ones for every reader. */
+  readonly object: Uint8Array;
+}
+
+export type WatchMessage =
+  | { readonly t: "change"; readonly change: ObjectChange; readonly lastOfRevision: boolean }
+  | { readonly t: "bookmark"; readonly revision: bigint };
+
+export interface WatchObjects {
+  /** Undefined: all. */
+  readonly kinds: ReadonlySet<WatchedKind> | undefined;
+  /** Undefined: from now on, with a bookmark first. */
+  readonly from: bigint | undefined;
+}
+
+/**
+ * Delivers changes until `signal` aborts. `deliver` gets a signal beside the message: it aborts
+ * when the reader is closed for being slow, and delivering must end then. Errors: `expired`
+ * REVISION_TOO_OLD or REVISION_UNKNOWN, `exhausted` READER_TOO_SLOW or TOO_MANY_STREAMS, and what
+ * `deliver` throws.
+ */
+export async function watchObjects(
+  hub: WatchHub,
+  call: TenantCall & { readonly signal: AbortSignal },
+  {
+    wish,
+    deliver,
+  }: {
+    readonly wish: WatchObjects;
+    readonly deliver: (message: WatchMessage, closed: AbortSignal) => Promise<void>;
+  },
+): Promise<void> {
+  const reader = await hub.join(call.account, wish.from);
+  try {
+    if (wish.from === undefined) await deliver(bookmark(reader), reader.closed);
+    const signal = AbortSignal.any([call.signal, reader.closed]);
+    await follow({ hub, account: call.account, reader, signal }, wish, deliver);
+  } catch (thrown) {
+    // Whoever takes nothing for so long does not keep up either.
+    const idle = asRailyardError(thrown).code === "deadline" && !call.signal.aborted;
+    throw idle ? tooSlow(reader.revision) : thrown;
+  } finally {
+    hub.leave(call.account, reader);
+  }
+}
+
+interface Following {
+  readonly hub: WatchHub;
+  readonly account: AccountId;
+  readonly reader: Reader;
+  readonly signal: AbortSignal;
+}
+
+async function follow(
+  { hub, account, reader, signal }: Following,
+  { kinds }: WatchObjects,
+  deliver: (message: WatchMessage, closed: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { clock } = hub;
+  let markedAt = clock.monotonic();
+  while (!signal.aborted) {
+    const ms = markedAt + BOOKMARK_MS - clock.monotonic();
+    const rows = ms > 0 ? await hub.next(account, reader, { ms, signal }) : [];
+    for (const row of rows) {
+      const changes = changesOf(row).filter(({ kind }) => !kinds || kinds.has(kind));
+      for (const [i, change] of changes.entries()) {
+        const lastOfRevision = i === changes.length - 1;
+        await deliver({ t: "change", change, lastOfRevision }, reader.closed);
+      }
+      reader.revision = row.accountRevision;
+    }
+    if (clock.monotonic() - markedAt < BOOKMARK_MS) continue;
+    await deliver(bookmark(reader), reader.closed);
+    markedAt = clock.monotonic();
+  }
+  reader.closed.throwIfAborted();
+}
+
+function bookmark({ revision }: Reader): WatchMessage {
+  return { t: "bookmark", revision };
+}
+
+const changes = new WeakMap<AccountChangeRow, readonly ObjectChange[]>();
+
+/** What can be watched in a row; the same objects each time, so that they are encoded once. */
+function changesOf(row: AccountChangeRow): readonly ObjectChange[] {
+  const known = changes.get(row);
+  if (known) return known;
+  const made = row.entries.flatMap(({ kind: name, op, object }) => {
+    const kind = WATCHED_KINDS.find((watched) => watched === name);
+    return kind && object ? [{ revision: row.accountRevision, kind, op, object }] : [];
+  });
+  changes.set(row, made);
+  return made;
+}

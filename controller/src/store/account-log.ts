@@ -1,0 +1,102 @@
+// The log of one account: its own revisions 1, 2, 3 … without gaps, each with the objects that
+// changed. Entries are JSON, their objects' bytes stand behind each other in one column. Old rows
+// are dropped by count, so that what is kept is always the newest part without a hole.
+import type { AccountId } from "@railyard/lib/ids";
+import type { AccountChangeRow, AccountEntry, AccountLog } from "./contract.js";
+import { type Sql, type SqlRow, toBigint, toNumber, toText } from "./sql.js";
+
+/** Newest rows kept of each account's log, at least; the rest goes with the next `expire`. */
+export const ACCOUNT_LOG_ROWS = 10_000;
+
+/** An entry as stored: with the length of its object instead of the object. */
+interface Stored extends Omit<AccountEntry, "object"> {
+  readonly bytes?: number;
+}
+
+/** Appends one row under the account's next revision. */
+export async function appendAccountChange(
+  sql: Sql,
+  change: Omit<AccountChangeRow, "accountRevision"> & { readonly account: AccountId },
+): Promise<void> {
+  const { account, revision, at, entries } = change;
+  await sql.run(
+    `INSERT INTO account_revisions (account, value) VALUES (?, 1)
+     ON CONFLICT (account) DO UPDATE SET value = account_revisions.value + 1`,
+    [account],
+  );
+  const next = await newestRevision(sql, account);
+  const stored = entries.map(
+    ({ object, ...entry }): Stored => (object ? { ...entry, bytes: object.length } : entry),
+  );
+  const objects = Buffer.concat(entries.flatMap(({ object }) => object ?? []));
+  await sql.run(
+    `INSERT INTO account_changes (account, account_revision, revision, at, entries, objects)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    [account, next, revision, at, JSON.stringify(stored), objects],
+  );
+}
+
+/** At most `limit` rows after `revision`, in order. */
+export async function readAccountChanges(
+  sql: Sql,
+  account: AccountId,
+  page: { readonly after: bigint; readonly limit: number },
+): Promise<readonly AccountChangeRow[]> {
+  const rows = await sql.all(
+    `SELECT * FROM account_changes WHERE account = ? AND account_revision > ?
+     ORDER BY account_revision LIMIT ?`,
+    [account, page.after, page.limit],
+  );
+  return rows.map(asAccountChange);
+}
+
+/** How far the account's log reaches. */
+export async function readAccountLog(sql: Sql, account: AccountId): Promise<AccountLog> {
+  const newest = await newestRevision(sql, account);
+  const row = await sql.get(
+    `SELECT account_revision FROM account_changes WHERE account = ?
+     ORDER BY account_revision LIMIT 1`,
+    [account],
+  );
+  return { newest, droppedTo: row ? toBigint(row.account_revision) - 1n : newest };
+}
+
+/** Drops all but the newest ACCOUNT_LOG_ROWS of every account; answers how many rows went. */
+export async function trimAccountLogs(sql: Sql): Promise<number> {
+  const long = await sql.all("SELECT account, value FROM account_revisions WHERE value > ?", [
+    ACCOUNT_LOG_ROWS,
+  ]);
+  let dropped = 0;
+  for (const row of long) {
+    dropped += await sql.run(
+      "DELETE FROM account_changes WHERE account = ? AND account_revision <= ?",
+      [toText(row.account), toBigint(row.value) - BigInt(ACCOUNT_LOG_ROWS)],
+    );
+  }
+  return dropped;
+}
+
+async function newestRevision(sql: Sql, account: AccountId): Promise<bigint> {
+  const row = await sql.get("SELECT value FROM account_revisions WHERE account = ?", [account]);
+  return row ? toBigint(row.value) : 0n;
+}
+
+function asAccountChange(row: SqlRow): AccountChangeRow {
+  return {
+    accountRevision: toBigint(row.account_revision),
+    revision: toBigint(row.revision),
+    at: toNumber(row.at),
+    entries: entriesOf(row),
+  };
+}
+
+function entriesOf(row: SqlRow): readonly AccountEntry[] {
+  const objects = row.objects instanceof Uint8Array ? row.objects : new Uint8Array();
+  let from = 0;
+  return (JSON.parse(toText(row.entries)) as Stored[]).map(({ bytes, ...entry }) => {
+    if (bytes === undefined) return entry;
+    const object = objects.subarray(from, from + bytes);
+    from += bytes;
+    return { ...entry, object };
+  });
+}

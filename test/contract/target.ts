@@ -1,0 +1,138 @@
+// What the contract suite talks to: a yard of its own, or the server that the environment names.
+// Every account it makes is new, and everything in those accounts is gone afterwards, so that a
+// run needs no server to itself. It knows no rule of the contract.
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { Role, TokenServiceService } from "@railyard/proto/gen/railyard/admin/v1/token";
+import {
+  ClusterNetworkServiceService,
+  DeleteClusterNetworkRequest,
+  ListClusterNetworksRequest,
+} from "@railyard/proto/gen/railyard/v1/cluster_network";
+import {
+  DeleteInstanceRequest,
+  InstanceServiceService,
+  ListInstancesRequest,
+} from "@railyard/proto/gen/railyard/v1/instance";
+import { Customer } from "../customer.js";
+import { until } from "../until.js";
+import { Wire } from "../wire.js";
+import { Yard } from "../yard.js";
+
+/** Servers of the example document on which instances with eight GPUs find room. */
+const NODES = ["wdc07-a-r01-s01", "wdc07-a-r01-s02"];
+const PAGE = { pageSize: 100 };
+const GONE_MS = 45_000;
+
+/** One account, with a caller that may do everything in it. */
+export interface Tenant extends Customer {
+  readonly account: string;
+}
+
+export interface Target {
+  /** The operator at the admin listener. */
+  readonly admin: Wire;
+  /** Somebody with an account that nobody else has. */
+  tenant(): Promise<Tenant>;
+  /** A caller with a token of `account`. */
+  caller(account: string, ...roles: Role[]): Promise<Wire>;
+  /** A caller at either listener with any token, or none. */
+  stranger(listener: "server" | "admin", token?: string): Wire;
+  /** Deletes what is in the accounts made so far, and waits until their instances are gone. */
+  empty(): Promise<void>;
+  /** The same, and what belongs to no account. */
+  close(): Promise<void>;
+}
+
+interface Place {
+  readonly server: string;
+  readonly admin: string;
+  readonly token: string;
+  close(): Promise<void>;
+}
+
+/** Connects; `machines`: instances must find room, so a yard of its own gets agents. */
+export async function target({ machines = false } = {}): Promise<Target> {
+  const place = placeNamed() ?? (await ownYard(machines));
+  const wires: Wire[] = [];
+  const wire = (address: string, token?: string) => {
+    const made = new Wire(address, token);
+    wires.push(made);
+    return made;
+  };
+  const admin = wire(place.admin, place.token);
+  const tokens: string[] = [];
+  const tenants: Customer[] = [];
+  const caller = async (account: string, ...roles: Role[]) => {
+    const request = { account, roles, name: "", requestId: "", validateOnly: false };
+    const { secret, token } = await admin.call(TokenServiceService.createToken, request);
+    tokens.push(token?.id ?? "");
+    return wire(place.server, secret);
+  };
+  const emptyAll = async () => {
+    for (const tenant of tenants.splice(0)) await empty(tenant.wire);
+  };
+  return {
+    admin,
+    caller,
+    stranger: (listener, token) => wire(place[listener], token),
+    async tenant() {
+      const account = `contract-${randomUUID().slice(0, 13)}`;
+      const customer = new Customer(await caller(account, Role.ROLE_TENANT_ADMIN));
+      tenants.push(customer);
+      return Object.assign(customer, { account });
+    },
+    empty: emptyAll,
+    async close() {
+      try {
+        await emptyAll();
+        for (const id of tokens) {
+          await admin.call(TokenServiceService.revokeToken, { id, etag: "", validateOnly: false });
+        }
+      } finally {
+        for (const one of wires) one.close();
+        await place.close();
+      }
+    },
+  };
+}
+
+/** The server that `npm run contract -- --server …` names. */
+function placeNamed(): Place | undefined {
+  const { RAILYARD_CONTRACT_SERVER: server, RAILYARD_CONTRACT_ADMIN: admin } = process.env;
+  const file = process.env.RAILYARD_CONTRACT_TOKEN_FILE;
+  if (!server || !admin || !file) return undefined;
+  return { server, admin, token: readFileSync(file, "utf8").trim(), close: async () => undefined };
+}
+
+async function ownYard(machines: boolean): Promise<Place> {
+  const yard = await Yard.open();
+  await yard.applyMzone();
+  if (machines) {
+    for (const node of NODES) await yard.startAgent(node);
+    await yard.ready(...NODES);
+  }
+  const { tenant, admin } = yard.controller.ports;
+  return {
+    server: `127.0.0.1:${tenant}`,
+    admin: `127.0.0.1:${admin}`,
+    token: yard.operatorToken,
+    close: () => yard.close(),
+  };
+}
+
+async function empty(wire: Wire): Promise<void> {
+  const { listInstances, deleteInstance } = InstanceServiceService;
+  const all = ListInstancesRequest.fromPartial(PAGE);
+  for (const { id } of (await wire.call(listInstances, all)).instances) {
+    await wire.call(deleteInstance, DeleteInstanceRequest.fromPartial({ id }));
+  }
+  const none = async () => (await wire.call(listInstances, all)).totalSize === 0n;
+  await until("the account's instances are gone", none, GONE_MS);
+  const { listClusterNetworks, deleteClusterNetwork } = ClusterNetworkServiceService;
+  const networks = ListClusterNetworksRequest.fromPartial(PAGE);
+  for (const { id } of (await wire.call(listClusterNetworks, networks)).clusterNetworks) {
+    const request = DeleteClusterNetworkRequest.fromPartial({ id, cascade: true });
+    await wire.call(deleteClusterNetwork, request);
+  }
+}
