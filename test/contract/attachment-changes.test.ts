@@ -77,7 +77,7 @@ test("a running instance reboots and runs again", async () => {
   await tenant.running(instanceId);
 });
 
-test("once stopped, attachments are added, moved and removed, and the rest keep order", async () => {
+test("once stopped, attachments come, move and go, and the rest keep their order", async () => {
   await tenant.wire.call(stopInstance, calls.StopInstanceRequest.fromPartial({ id: instanceId }));
   await tenant.status(instanceId, InstanceStatus.INSTANCE_STATUS_STOPPED);
   const before = await names();

@@ -147,7 +147,7 @@ test("auto_delete of a bound reserved IP can be changed", async () => {
   }
 });
 
-test("a reserved IP's name is unique in its subnet; it can be changed, the address not", async () => {
+test("a reserved IP's name is unique in its subnet and can be changed", async () => {
   const { id } = await reserve({ name: "one" });
   const taken = await tenant.wire.refused(create, making({ name: "one" }));
   expect([taken.code, taken.reason]).toEqual([ALREADY_EXISTS, "NAME_TAKEN"]);

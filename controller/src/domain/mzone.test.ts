@@ -49,7 +49,7 @@ test("the commented server of the example can be taken in as it stands", () => {
 test("a document that is no mapping at all names every missing part", () => {
   const result = checkMzone("nothing");
   expect(result.ok ? [] : result.violations[0]).toEqual({
-    field: "",
+    field: "document",
     description: "must be a mapping",
   });
   const empty = checkMzone({});
