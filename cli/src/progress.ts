@@ -20,6 +20,11 @@ export class Progress {
 
   constructor(private readonly options: ProgressOptions) {}
 
+  /** Whether what is shown moves, and is gone in the end. */
+  get live(): boolean {
+    return this.options.live;
+  }
+
   /** Shows `text` from now on; the same text again changes nothing. */
   show(text: string): void {
     if (text === this.text) return;

@@ -89,7 +89,8 @@ test("zone, profile, image and the primary network attachment are required", asy
     createInstance,
     calls.CreateInstanceRequest.fromPartial({ template: {} }),
   );
-  const required = ["image_id", "primary_network_attachment", "profile", "zone"];
+  const nic = "primary_network_attachment";
+  const required = ["image_id", nic, `${nic}.subnet_id`, "profile", "zone"];
   expect([code, fields]).toEqual([INVALID_ARGUMENT, required.map((name) => `template.${name}`)]);
 });
 

@@ -20,7 +20,9 @@ export async function settleInstance(
   { instance, target, wait }: Settling,
 ): Promise<Reached> {
   const reached = wait ? await waitFor(session, instance, target) : { instance, ok: true };
-  if (reached.instance.status === InstanceStatus.INSTANCE_STATUS_FAILED) {
+  // Away from a terminal the last state of a wait stands there already.
+  const isSaid = wait && !session.progress.live;
+  if (reached.instance.status === InstanceStatus.INSTANCE_STATUS_FAILED && !isSaid) {
     session.note(`instance ${reached.instance.name}: ${stateOf(reached.instance)}`);
   }
   return reached;

@@ -17,6 +17,7 @@ import { ADMIN_SERVICES, rpcsOf, TENANT_SERVICES } from "./services.js";
 const image = contractImage();
 const limits = new Limits(image);
 const SUBNETS = "railyard.v1.ClusterNetworkSubnetService";
+const INSTANCES = "railyard.v1.InstanceService";
 
 /** Field → what is wrong with it. */
 function faults(service: string, method: string, request: object): Record<string, string> {
@@ -136,4 +137,16 @@ test("generated requests have a property for every field that is checked", () =>
 test("an unknown method is a bug", () => {
   expect(() => limits.ofMethod("railyard.admin.v1.NodeService", "Nope")).toThrow("no method");
   expect(rpcsOf(NodeServiceService).length).toBeGreaterThan(5);
+});
+
+test("what is required inside a missing message is named with it", () => {
+  const bad = faults(INSTANCES, "CreateInstance", CreateInstanceRequest.fromPartial({}));
+  expect(Object.keys(bad)).toEqual([
+    "template",
+    "template.zone",
+    "template.profile",
+    "template.image_id",
+    "template.primary_network_attachment",
+    "template.primary_network_attachment.subnet_id",
+  ]);
 });

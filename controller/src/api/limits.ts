@@ -32,6 +32,8 @@ interface FieldCheck {
   readonly explicit: boolean;
   readonly required: boolean;
   readonly check: ValueCheck;
+  /** What is required inside a message that is missing itself; finds nothing for other fields. */
+  readonly checkMissing: (path: string, bad: Violations) => void;
 }
 
 const EXPLICIT_PRESENCE = 1;
@@ -88,6 +90,7 @@ export class Limits {
         explicit: field.presence === EXPLICIT_PRESENCE,
         required: behaviors.includes(FieldBehavior.REQUIRED),
         check: this.valueCheck(field),
+        checkMissing: this.missingCheck(field),
       });
     }
     return fields;
@@ -109,6 +112,12 @@ export class Limits {
     if (field.fieldKind === "list") return listCheck(limits, one);
     if (field.fieldKind === "map") return mapCheck(limits, one);
     return one;
+  }
+
+  private missingCheck(field: DescField): FieldCheck["checkMissing"] {
+    if (field.fieldKind !== "message") return () => undefined;
+    const fields = this.fieldsOf(field.message);
+    return (path, bad) => checkFields(fields, {}, { prefix: `${path}.`, bad });
   }
 
   private oneCheck(field: DescField, limits: FieldLimits): ValueCheck {
@@ -137,7 +146,10 @@ function checkFields(
     const value = valueIn(field, message as Readonly<Record<string, unknown>>);
     const path = into.prefix + field.name;
     if (isSet(value, field.explicit)) field.check(value, path, into.bad);
-    else if (field.required) into.bad.add(path, "must be set");
+    else if (field.required) {
+      into.bad.add(path, "must be set");
+      field.checkMissing(path, into.bad);
+    }
   }
 }
 
