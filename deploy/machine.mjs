@@ -41,6 +41,16 @@ export async function provideNatsServer(options) {
   if (!findNatsServer()) throw new SetupError("nats-server was installed but cannot be found.");
 }
 
+/** Makes sure that h2load is there, which loads servers; answers its path. */
+export async function provideH2load(options) {
+  if (!findProgram("h2load")) {
+    await installPackages(["nghttp2-client"], { ...options, why: "to load the API with h2load" });
+  }
+  const found = findProgram("h2load");
+  if (!found) throw new SetupError("nghttp2-client was installed but h2load cannot be found.");
+  return found;
+}
+
 /** The prefix whose C++ headers belong to the running Node, or undefined: then they are fetched. */
 export function nodeHeadersPrefix() {
   const prefix = dirname(dirname(process.execPath));

@@ -107,8 +107,11 @@ export class ProcessYard {
     return this.parts.controller;
   }
 
-  /** Broker and controller run, the example is applied. `env` adds to the controller's settings. */
-  static async open(env: Record<string, string> = {}): Promise<ProcessYard> {
+  /** Broker and controller run, `document` is applied. `env` adds to the controller's settings. */
+  static async open(
+    env: Record<string, string> = {},
+    document = exampleMzone(),
+  ): Promise<ProcessYard> {
     const dir = mkdtempSync(join(tmpdir(), "railyard-processes-"));
     const data = join(dir, "controller");
     mkdirSync(data, { mode: 0o700 });
@@ -133,7 +136,7 @@ export class ProcessYard {
     const broker = await startBroker(`include "controller/broker-users.conf"`, { dir, port });
     const yard = new ProcessYard(dir, { broker, controller, ports });
     await yard.reach();
-    await yard.applyMzone();
+    await yard.applyMzone(document);
     return yard;
   }
 
@@ -220,11 +223,13 @@ export class ProcessYard {
     return node;
   }
 
+  async isReady(nodeName: string): Promise<boolean> {
+    const { state } = await this.node(nodeName);
+    return state === NodeState.NODE_STATE_READY;
+  }
+
   async ready(nodeName: string): Promise<void> {
-    await until(`${nodeName} ready`, async () => {
-      const { state } = await this.node(nodeName);
-      return state === NodeState.NODE_STATE_READY;
-    });
+    await until(`${nodeName} ready`, () => this.isReady(nodeName));
   }
 
   async tenant(account: string): Promise<Wire> {

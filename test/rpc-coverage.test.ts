@@ -1,12 +1,14 @@
 // Walks the descriptors and fails when an RPC lacks what every call must have: roles, limits, a dry
 // run, a request id, pages, a deadline, and a test of the contract that calls it. What is not built
 // is found out by calling it.
+
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DescField, ScalarType } from "@bufbuild/protobuf";
 import { Metadata } from "@grpc/grpc-js";
 import { rolesFor } from "@railyard/controller/api/access";
 import { bindRpc, CALL_MS_MAX, DOWNLOAD_MS_MAX, runCall } from "@railyard/controller/api/call";
+import { LateSignal } from "@railyard/controller/api/late-signal";
 import { Limits } from "@railyard/controller/api/limits";
 import { ManualClock } from "@railyard/lib/clock";
 import { asRailyardError } from "@railyard/lib/errors";
@@ -123,7 +125,7 @@ async function waitedOut({ rpc }: DescribedRpc, ms: number): Promise<string[]> {
     {
       ...{ metadata, remainingMs: Number.POSITIVE_INFINITY, write: never },
       requests: { [Symbol.asyncIterator]: () => ({ next: never }) },
-      gone: new AbortController().signal,
+      gone: new LateSignal(),
     },
   ).catch((thrown) => {
     state = asRailyardError(thrown).code;

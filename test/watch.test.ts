@@ -1,6 +1,7 @@
 // Watching over the wire: ordered, without gaps, resumable from every revision, one account only,
 // bounded for those who do not read.
 
+import { BEHIND_ROWS_MAX, SHARED } from "@railyard/controller/service/watch/hub";
 import { ACCOUNT_LOG_ROWS } from "@railyard/controller/store/account-log";
 import type { AccountId } from "@railyard/lib/ids";
 import { seededRng } from "@railyard/lib/rng";
@@ -230,8 +231,9 @@ test("who does not read is closed with its last revision, while others go on", a
   const fast = watch(customer.wire, 0n);
   await until("both began", () => slow.messages.length > 0 && fast.messages.length > 0);
   slow.call.pause();
-  await rename(id, 6_000, () => caughtUp(fast));
-  expect(await caughtUp(fast)).toHaveLength(6_001);
+  const changes = BEHIND_ROWS_MAX + 2_000;
+  await rename(id, changes, () => caughtUp(fast));
+  expect(await caughtUp(fast)).toHaveLength(changes + 1);
   slow.call.resume();
   const refusal = await slow.ended;
   expect(refusal).toMatchObject({ code: RESOURCE_EXHAUSTED, reason: "READER_TOO_SLOW" });
@@ -244,6 +246,22 @@ test("who does not read is closed with its last revision, while others go on", a
       .map(line),
   );
   for (const stream of [fast, again]) stream.call.cancel();
+});
+
+test("a reader that rests during a burst is not closed, and misses nothing", async () => {
+  const customer = await open();
+  const { id } = await customer.network();
+  const resting = watch(customer.wire);
+  const fast = watch(customer.wire);
+  await until("both began", () => resting.messages.length > 0 && fast.messages.length > 0);
+  resting.call.pause();
+  const burst = SHARED.rows + 1_000;
+  await rename(id, burst, () => caughtUp(fast));
+  expect(events(resting).length).toBeLessThan(burst);
+  resting.call.resume();
+  expect((await caughtUp(resting)).map(line)).toEqual(events(fast).map(line));
+  expect(events(resting)).toHaveLength(burst);
+  for (const stream of [resting, fast]) stream.call.cancel();
 });
 
 test("an account sees its own revisions and nothing of another's", async () => {

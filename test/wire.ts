@@ -2,6 +2,7 @@
 // details, metadata. It knows no noun and retries nothing.
 import {
   Client,
+  type ClientDuplexStream,
   type ClientReadableStream,
   credentials,
   Metadata,
@@ -57,6 +58,15 @@ export interface WireStream<Response> {
   readonly ended: Promise<WireError | undefined>;
 }
 
+/** A stream both ways as far as it was read. */
+export interface WireDuplex<Request, Response> {
+  /** To write requests, end, pause or cancel it. */
+  readonly call: ClientDuplexStream<Request, Response>;
+  readonly messages: readonly Response[];
+  /** How it ended: undefined for well. */
+  readonly ended: Promise<WireError | undefined>;
+}
+
 const DEADLINE_MS = 10_000;
 
 export class Wire {
@@ -66,7 +76,7 @@ export class Wire {
 
   constructor(
     readonly server: string,
-    private readonly token: string | undefined,
+    readonly token: string | undefined,
   ) {
     this.client = new Client(server, credentials.createInsecure());
   }
@@ -121,6 +131,27 @@ export class Wire {
         return method.responseDeserialize(bytes);
       },
       request,
+      this.metadata(),
+    );
+    const messages: Response[] = [];
+    call.on("data", (message: Response) => messages.push(message));
+    call.on("metadata", (m) => this.keep(m));
+    const ended = new Promise<WireError | undefined>((resolve) => {
+      call.on("error", (err: ServiceError) => resolve(this.refusal(err)));
+      call.on("end", () => resolve(undefined));
+    });
+    return { call, messages, ended };
+  }
+
+  /** Opens a stream both ways. */
+  duplex<Request, Response>(method: Method<Request, Response>): WireDuplex<Request, Response> {
+    const call = this.client.makeBidiStreamRequest(
+      method.path,
+      method.requestSerialize,
+      (bytes: Buffer) => {
+        this.received.push(bytes);
+        return method.responseDeserialize(bytes);
+      },
       this.metadata(),
     );
     const messages: Response[] = [];

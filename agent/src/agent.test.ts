@@ -219,7 +219,7 @@ test("an agent whose hardware hangs stops all the same", async () => {
   await stopped;
 });
 
-test("an agent without a made-up machine refuses to be made", () => {
+test("an agent without any machine refuses to be made", () => {
   const { fake: _, ...real } = config();
-  expect(() => createAgent(real, { log: silentLog() })).toThrow(/made-up machines only/);
+  expect(() => createAgent(real, { log: silentLog() })).toThrow(/neither a real machine nor/);
 });

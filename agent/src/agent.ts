@@ -16,14 +16,25 @@ import { type Rng, systemRng } from "@railyard/lib/rng";
 import { createVerifier } from "@railyard/lib/sign";
 import { agentInbox } from "@railyard/proto/subjects";
 import { type AgentConfig, type Failpoint, printableConfig } from "./config.js";
+import { Consoles } from "./console.js";
+import type { SubnetManager } from "./hardware/fabric.js";
+import { createFakeSubnetManager } from "./hardware/fake/fabric.js";
 import { createFakeHardware } from "./hardware/fake/fake.js";
+import { pretendGuestsOn } from "./hardware/fake/guests.js";
 import type { Hardware } from "./hardware/hardware.js";
-import { inventoryOf } from "./inventory.js";
+import { createMachine } from "./hardware/linux/machine.js";
+import { localOpenSm } from "./hardware/linux/opensm.js";
+import { steadyLinks } from "./inventory/steady.js";
+import { inventoryOf, type Selectors } from "./inventory.js";
+import { qemuArguments } from "./layout/qemu.js";
 import { type Hold, holdDirectory } from "./ledger/hold.js";
 import { type Ledger, openLedger } from "./ledger.js";
+import { ConsoleLink } from "./link/console.js";
 import { decodeDesired } from "./link/desired.js";
 import { Link } from "./link.js";
+import type { ConsoleTicket, OpenTicket } from "./model/console.js";
 import type { Inventory, PassReport } from "./model.js";
+import { FabricReconciler } from "./reconcile/fabric.js";
 import { Reconciler } from "./reconcile/reconcile.js";
 
 /** What this program calls itself to controllers. */
@@ -38,8 +49,13 @@ export interface AgentOverrides {
   /** Closed by `stop`. */
   readonly bus?: Bus;
   readonly hardware?: Hardware;
+  /** In place of the one that `fabric` of the configuration describes. */
+  readonly subnetManager?: SubnetManager;
   readonly log?: Log;
 }
+
+/** What makes the world match the ledger, whatever part of the world it is. */
+type Making = Pick<Reconciler, "start" | "nudge" | "setActing" | "stop" | "report">;
 
 export interface Agent {
   /** This process's session; another start has another. */
@@ -69,8 +85,10 @@ class NodeAgent implements Agent {
   private readonly stopping = new AbortController();
   /** Aborted once nothing is waited for any more. */
   private readonly ended = new AbortController();
-  private reconciler: Reconciler | undefined;
+  private readonly subnetManager: SubnetManager | undefined;
+  private reconciler: Making | undefined;
   private link: Link | undefined;
+  private consoles: { stop(): void } | undefined;
   private bus: Bus | undefined;
   private pass: PassReport | undefined;
   private work: Promise<void> = Promise.resolve();
@@ -89,11 +107,13 @@ class NodeAgent implements Agent {
     this.log = log.child({ nodeId, session: this.session });
     const { signal } = this.ended;
     this.hardware = overrides.hardware ?? hardwareOf(config, endingClock(this.clock, signal));
+    this.subnetManager = overrides.subnetManager ?? subnetManagerOf(config, this.clock);
     this.bus = overrides.bus;
   }
 
   start(): void {
     this.log.info({ config: printableConfig(this.config) }, "agent starting");
+    if (this.config.linux?.guests === "pretend") this.log.warn({}, "guests are only pretended");
     this.work = this.run().catch((err) => {
       if (!this.stopped) this.log.fatal({ err }, "agent cannot go on");
     });
@@ -102,6 +122,7 @@ class NodeAgent implements Agent {
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopping.abort();
+    this.consoles?.stop();
     this.link?.stop();
     const ended = Promise.all([this.work, this.reconciler?.stop()]);
     const limit = { ms: STOP_MS, what: "the step under way" };
@@ -122,6 +143,10 @@ class NodeAgent implements Agent {
     return this.reconciler?.report();
   }
 
+  private get selectors(): Selectors | undefined {
+    return this.config.linux;
+  }
+
   private get stopped(): boolean {
     return this.stopping.signal.aborted;
   }
@@ -139,6 +164,7 @@ class NodeAgent implements Agent {
     if (!bus || this.stopped) return bus?.close();
     this.link = this.makeLink({ bus, inventory, ledger, reconciler });
     this.link.start();
+    this.consoles = this.startConsoles(bus, ledger);
     if (this.pass) this.link.report(this.pass);
   }
 
@@ -146,7 +172,7 @@ class NodeAgent implements Agent {
     const { dataDir: directory, credentials } = this.config;
     this.hold ??= await holdDirectory(directory);
     if (this.ended.signal.aborted) this.hold.release();
-    const inventory = inventoryOf(await this.hardware.readFacts());
+    const inventory = inventoryOf(await this.hardware.readFacts(), this.selectors);
     const ledger = await openLedger({
       directory,
       serial: inventory.serial,
@@ -162,19 +188,28 @@ class NodeAgent implements Agent {
     return { inventory, ledger };
   }
 
-  private makeReconciler(ledger: Ledger): Reconciler {
-    return new Reconciler({
-      hardware: this.hardware,
-      readInventory: (facts) => inventoryOf(facts),
+  private makeReconciler(ledger: Ledger): Making {
+    const { clock, hardware, subnetManager } = this;
+    const steady = steadyLinks(clock);
+    const around = {
       ledger,
-      clock: this.clock,
+      clock,
       rng: this.rng.fork("reconcile"),
       log: this.log.child({ part: "reconcile" }),
       sweepMs: this.config.sweepMs,
-      onPass: (pass) => {
+      onPass: (pass: PassReport) => {
         this.pass = pass;
         this.link?.report(pass);
       },
+    };
+    if (subnetManager) {
+      const readInventory = async () => inventoryOf(await hardware.readFacts(), this.selectors);
+      return new FabricReconciler({ ...around, subnetManager, readInventory });
+    }
+    return new Reconciler({
+      ...around,
+      hardware,
+      readInventory: (facts) => steady(inventoryOf(facts, this.selectors)),
       failpoint: (name) => this.failpoint(name),
     });
   }
@@ -183,7 +218,7 @@ class NodeAgent implements Agent {
     readonly bus: Bus;
     readonly inventory: Inventory;
     readonly ledger: Ledger;
-    readonly reconciler: Reconciler;
+    readonly reconciler: Making;
   }): Link {
     const { bus, inventory, ledger, reconciler } = parts;
     const { credentials, reportMs, helloMs } = this.config;
@@ -205,6 +240,23 @@ class NodeAgent implements Agent {
       reportMs,
       helloMs,
     });
+  }
+
+  private startConsoles(bus: Bus, ledger: Ledger): { stop(): void } {
+    const { nodeId } = this.config.credentials;
+    const { clock, session, verify, hardware } = this;
+    const log = this.log.child({ part: "console" });
+    const isPlaced = (ticket: ConsoleTicket) => holdsPlacement(ledger, ticket);
+    const consoles = new Consoles({ nodeId, session, clock, verify, hardware, isPlaced, log });
+    const open: OpenTicket = (signed, send) => consoles.open(signed, send);
+    const link = new ConsoleLink({ bus, log, nodeId, session, open });
+    link.start();
+    return {
+      stop() {
+        consoles.stop();
+        link.stop();
+      },
+    };
   }
 
   private connect(): Promise<Bus | undefined> {
@@ -247,11 +299,27 @@ class NodeAgent implements Agent {
   }
 }
 
-function hardwareOf({ fake, dataDir }: AgentConfig, clock: Clock): Hardware {
-  if (!fake) throw refuse("unimplemented", "this agent runs on made-up machines only");
-  const dir = join(dataDir, "machine");
+/** Whether the accepted desired state has the instance as it was placed for the ticket. */
+function holdsPlacement({ desired }: Ledger, ticket: ConsoleTicket): boolean {
+  const { epoch, generation, instanceId, gpus } = ticket;
+  if (desired?.epoch !== epoch || desired.generation < generation) return false;
+  const instance = desired.instances.find((one) => one.instanceId === instanceId);
+  return instance !== undefined && instance.gpus.join() === gpus.join();
+}
+
+function hardwareOf({ fake, linux, dataDir }: AgentConfig, clock: Clock): Hardware {
   makePrivateFolder(dataDir, "RAILYARD_AGENT_DATA_DIR");
-  return createFakeHardware({ dir, ...fake, clock });
+  if (fake) return createFakeHardware({ dir: join(dataDir, "machine"), ...fake, clock });
+  if (!linux) throw refuse("invalid", "neither a real machine nor a made-up one is configured");
+  const { guests, ...settings } = linux;
+  const pretended = guests === "pretend" && pretendGuestsOn(join(dataDir, "pretended"), clock);
+  const machine = { ...settings, dataDir, clock, layoutArguments: qemuArguments };
+  return createMachine({ ...machine, ...(pretended && { pretended }) });
+}
+
+function subnetManagerOf({ fabric, fake, dataDir }: AgentConfig, clock: Clock) {
+  if (!fabric) return undefined;
+  return fake ? createFakeSubnetManager(join(dataDir, "fabric")) : localOpenSm(clock, fabric);
 }
 
 /**

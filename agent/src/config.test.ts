@@ -96,3 +96,68 @@ test("the version told to controllers is the package's", () => {
   ) as { version: string };
   expect(AGENT_VERSION).toBe(version);
 });
+
+test("what counts as a GPU is a list of vendor:device", () => {
+  const gpus = (value: string) => readConfig(env({ RAILYARD_AGENT_GPUS: value })).linux?.gpus;
+  expect(readConfig(env()).linux?.gpus).toEqual(["10de:*"]);
+  expect(gpus("10de:*, 1b36:0005")).toEqual(["10de:*", "1b36:0005"]);
+  expect(() => gpus("10DE:2330")).toThrow(/GPUS/);
+  expect(() => gpus("")).toThrow(/GPUS/);
+});
+
+test("without a made-up machine guests run on the real one, below the data directory", () => {
+  expect(readConfig(env()).linux).toMatchObject({
+    accelerator: "kvm",
+    guestsDir: join(dir, "guests"),
+    volumesDir: join(dir, "volumes"),
+    iommu: "strict",
+  });
+  const set = { RAILYARD_AGENT_ACCELERATOR: "tcg", RAILYARD_AGENT_GUESTS_DIR: "/run/guests" };
+  expect(readConfig(env(set)).linux).toMatchObject({
+    accelerator: "tcg",
+    guestsDir: "/run/guests",
+  });
+});
+
+test("guests are real ones unless a lab says so", () => {
+  const guests = (value: string) => readConfig(env({ RAILYARD_AGENT_GUESTS: value })).linux?.guests;
+  expect(readConfig(env()).linux?.guests).toBe("qemu");
+  expect(guests("pretend")).toBe("pretend");
+  expect(() => guests("none")).toThrow(/RAILYARD_AGENT_GUESTS/);
+});
+
+test("what is said of the hardware must not contradict itself", () => {
+  const file = join(dir, "fake.json");
+  writeFileSync(file, JSON.stringify({ model: "mini-2gpu", serial: "S" }));
+  const bad = (change: Record<string, string>) => () => readConfig(env(change));
+  expect(bad({ RAILYARD_AGENT_HARDWARE: "fake" })).toThrow("RAILYARD_AGENT_FAKE: must be set");
+  const both = { RAILYARD_AGENT_HARDWARE: "linux", RAILYARD_AGENT_FAKE: file };
+  expect(bad(both)).toThrow("describes no real machine");
+  const overlay = { RAILYARD_AGENT_OVERLAY: file, RAILYARD_AGENT_FAKE: file };
+  expect(bad(overlay)).toThrow("is for real machines");
+});
+
+test("rails without sr-iov are read from their file", () => {
+  const file = join(dir, "overlay.json");
+  const rails = [{ uplink: "rail0", leaf: "leaf-a", speedGbps: 100 }];
+  const read = (overlay: unknown) => {
+    writeFileSync(file, JSON.stringify(overlay));
+    return readConfig(env({ RAILYARD_AGENT_OVERLAY: file })).linux?.overlay;
+  };
+  expect(read({ serial: "L1", vfs: 8, rails })).toEqual({ serial: "L1", vfs: 8, rails });
+  expect(() => read({ serial: "L1", vfs: 65, rails })).toThrow(/vfs/);
+  expect(() => read({ serial: "L1", vfs: 8, rails: [] })).toThrow(/rails/);
+  expect(() => read({ serial: "L1", vfs: 8, rails: [{ ...rails[0], speedGbps: "x" }] })).toThrow(
+    /speedGbps/,
+  );
+});
+
+test("an agent with the fabric role has its subnet manager's files, and no other agent has", () => {
+  expect(readConfig(env()).fabric).toBeUndefined();
+  expect(readConfig(env({ RAILYARD_AGENT_ROLE: "fabric" })).fabric).toEqual({
+    partitionsFile: "/etc/opensm/partitions.conf",
+    pidFile: "/run/opensm.pid",
+  });
+  const relative = { RAILYARD_AGENT_ROLE: "fabric", RAILYARD_AGENT_PARTITIONS_FILE: "p.conf" };
+  expect(() => readConfig(env(relative))).toThrow("RAILYARD_AGENT_PARTITIONS_FILE");
+});

@@ -7,14 +7,18 @@ import { ManualClock } from "@railyard/lib/clock";
 import { describe, expect, test } from "vitest";
 import { createFakeHardware } from "./hardware/fake/fake.js";
 import { findModel, MODEL_NAMES } from "./hardware/fake/models.js";
-import { permanentMac } from "./hardware/fake/render.js";
+import { portGuid } from "./hardware/fake/nic.js";
+import { permanentMac } from "./hardware/fake/places.js";
 import type { MachineFacts, NetInterface, PciFunction } from "./hardware/hardware.js";
 import { inventoryOf } from "./inventory.js";
 
 describe.each(MODEL_NAMES)("a machine of model %s", (name) => {
   const model = findModel(name)!;
   const count = model.sockets * model.switchesPerSocket;
-  const cabling = Array.from({ length: count }, (_, k) => [`leaf-${2 * k}`, `leaf-${2 * k + 1}`]);
+  const { ports, infiniband } = model.nic;
+  const cabling = Array.from({ length: count }, (_, k) =>
+    [`leaf-${2 * k}`, `leaf-${2 * k + 1}`].slice(0, ports),
+  );
 
   async function discover() {
     const dir = mkdtempSync(join(tmpdir(), "railyard-inventory-"));
@@ -45,13 +49,14 @@ describe.each(MODEL_NAMES)("a machine of model %s", (name) => {
     expect(ids).toEqual([...ids].sort());
   });
 
-  test("tells each NIC by its permanent MAC, with its cables and its socket", async () => {
+  test("tells each NIC by its MAC or its port's GUID, with its cables and its socket", async () => {
     const inventory = await discover();
     cabling.forEach((leaves, k) => {
       const mac = permanentMac("GH1001", k, 0);
-      const nic = inventory.nics.find((n) => n.permanentMac === mac)!;
+      const key = infiniband ? portGuid(mac) : mac.replaceAll(":", "");
+      const nic = inventory.nics.find((n) => n.deviceId === `nic-${key}`)!;
       expect(nic).toMatchObject({
-        deviceId: `nic-${mac.replaceAll(":", "")}`,
+        permanentMac: infiniband ? "" : mac,
         pciId: `${model.nic.vendor}:${model.nic.device}`,
         numa: Math.floor(k / model.switchesPerSocket),
         speedGbps: 400,
@@ -192,11 +197,15 @@ function facts(paths: {
     ports: [],
   }));
   const amounts = { cpus: 8, memoryMib: 1024, diskGib: 10 };
-  return { serial: "S1", bootId: "b", ...amounts, functions: [...gpus, ...nics], interfaces };
+  const rest = { rdma: [], boardSerials: {}, fabricManager: false, oddities: [] };
+  const functions = [...gpus, ...nics];
+  return { serial: "S1", bootId: "b", ...amounts, ...rest, functions, interfaces };
 }
 
 function fn(address: string, classCode: string, path: readonly string[]): PciFunction {
   const ids = { vendor: classCode === "030200" ? "10de" : "15b3", device: "2330" };
-  const rest = { numa: 0, iommuGroup: "1", driver: "", vfsMax: 0, vfCount: 0, vfs: [] };
-  return { address, ...ids, classCode, ...rest, path, pf: undefined };
+  const rest = { numa: 0, iommuGroup: address, driver: "", vfsMax: 0, vfCount: 0, vfs: [] };
+  const link = { linkSpeedGts: 32, linkWidth: 16, linkMax: { speedGts: 32, width: 16 } };
+  const registers = { bars: [], vfBars: [], answers: true };
+  return { address, ...ids, classCode, ...rest, path, pf: undefined, ...link, ...registers };
 }

@@ -19,7 +19,7 @@ function directory(): string {
 }
 
 function decode({ epoch, generation }: SignedDesired): Desired {
-  return { epoch, generation, vfsPerNic: 4, instances: [] };
+  return { epoch, generation, vfsPerNic: 4, instances: [], faults: [] };
 }
 
 function opened(dir: string, over: Partial<LedgerOptions> = {}): Promise<Ledger> {

@@ -51,6 +51,8 @@ const INVENTORY: Inventory = {
   diskGib: 1,
   gpus: [],
   nics: [],
+  nvSwitches: [],
+  fabricManager: false,
   pairs: [],
   warnings: [],
 };
@@ -124,7 +126,7 @@ interface Draft {
 
 function desired(draft: Draft = {}): SignedDesired {
   const { generation = 1n, epoch = 1n, session = SESSION } = draft;
-  const state = draft.state ?? { vfsPerNic: 4, instances: [] };
+  const state = draft.state ?? DesiredState.fromPartial({ vfsPerNic: 4 });
   const body = draft.body ?? Buffer.from(DesiredState.encode(state).finish());
   const scope = { nodeId: NODE, session, epoch, generation };
   const signature = SIGNER.sign(signedBytes({ ...scope, bodyDigest: sha256Hex(body) }));
@@ -285,7 +287,7 @@ const DESIRED_REFUSALS: readonly (readonly [string, () => SignedDesired | Uint8A
   ["of an older epoch", () => desired({ epoch: 0n, generation: 9n }), "STALE"],
   [
     "other under the same generation",
-    () => desired({ generation: 5n, state: { vfsPerNic: 9, instances: [] } }),
+    () => desired({ generation: 5n, state: DesiredState.fromPartial({ vfsPerNic: 9 }) }),
     "CONTRADICTORY",
   ],
   ["changed after signing", () => ({ ...desired({ generation: 6n }), epoch: 2n }), "BAD_SIGNATURE"],
@@ -304,7 +306,11 @@ const DESIRED_REFUSALS: readonly (readonly [string, () => SignedDesired | Uint8A
   ["no state", () => desired({ generation: 6n, body: Buffer.from([255]) }), "MALFORMED"],
   [
     "against the rules",
-    () => desired({ generation: 6n, state: { vfsPerNic: 1, instances: [WIRE_INSTANCE] } }),
+    () =>
+      desired({
+        generation: 6n,
+        state: DesiredState.fromPartial({ vfsPerNic: 1, instances: [WIRE_INSTANCE] }),
+      }),
     "MALFORMED",
   ],
 ];

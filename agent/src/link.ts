@@ -1,6 +1,6 @@
 // The agent's side of the bus: says hello until it is welcomed, gives signs of life, hears desired
 // states, tells what was seen. It must not know the machine; what it is told to report, it reports.
-import { factsDigest, nodeDigest } from "@railyard/lib/attest";
+import { factsDigest, nodeDigest, partitionDigest, partitionKey } from "@railyard/lib/attest";
 import { backoffMs } from "@railyard/lib/backoff";
 import type { Bus, Message, Subscription } from "@railyard/lib/bus/bus";
 import { type Clock, sleep, type Timer, unlessAborted } from "@railyard/lib/clock";
@@ -23,9 +23,11 @@ import {
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
 import { desiredSubject, pingSubject, upSubject } from "@railyard/proto/subjects";
 import type { Ledger } from "./ledger.js";
+import { ToldLayouts } from "./link/layouts.js";
+import { wirePartition } from "./link/partitions.js";
 import { receiveDesired } from "./link/receive.js";
 import { wireInstance, wireInventory, wireSigned, wireTrace } from "./link/report.js";
-import type { Inventory, PassReport } from "./model.js";
+import type { Desired, Inventory, PassReport } from "./model.js";
 
 /** Longer than a controller takes to ask another session whether it is alive. */
 const HELLO_TIMEOUT_MS = 4_000;
@@ -68,11 +70,14 @@ export class Link {
   private inventory: Inventory;
   private waiting = 0;
   private welcomed = false;
+  /** A made-up machine that hangs says nothing, and hears only what ends that. */
+  private hung = false;
   private heartbeat: Timer | undefined;
   private pause = new AbortController();
   private last: PassReport | undefined;
   private sent: { readonly report: Uint8Array; readonly at: number } | undefined;
   private sentInventory: Uint8Array | undefined;
+  private readonly layouts = new ToldLayouts();
 
   constructor(private readonly options: LinkOptions) {
     this.inventory = options.inventory;
@@ -99,8 +104,11 @@ export class Link {
 
   /** Takes what a pass found; tells it when it differs from what was told last. */
   report(pass: PassReport): void {
+    const rebooted = pass.inventory.bootId !== this.inventory.bootId;
     this.last = pass;
     this.inventory = pass.inventory;
+    // Which boot of the machine it is, is told by a hello alone.
+    if (rebooted && this.welcomed) this.pause.abort();
     this.tell();
   }
 
@@ -113,7 +121,7 @@ export class Link {
     const { clock, rng, helloMs } = this.options;
     for (let attempt = 0; !this.stopped; ) {
       this.pause = new AbortController();
-      const welcome = await this.hello();
+      const welcome = this.hung || (await this.hello());
       attempt = welcome ? 0 : attempt + 1;
       const waitMs = welcome ? helloMs : backoffMs(attempt - 1, rng, HELLO_BACKOFF);
       if (!this.stopped) await sleep(clock, waitMs, this.pause.signal);
@@ -160,9 +168,10 @@ export class Link {
     const { log, onStanding } = this.options;
     if (!this.welcomed) log.info({ epoch: String(epoch), heartbeatMs }, "welcomed");
     this.welcomed = true;
-    onStanding(true);
+    onStanding(!this.hung);
     const periodMs = Math.min(Math.max(heartbeatMs, HEARTBEAT_MS_MIN), HEARTBEAT_MS_MAX);
     this.sent = undefined;
+    this.layouts.forget();
     this.beat(periodMs);
     return true;
   }
@@ -192,7 +201,7 @@ export class Link {
       digest: this.last ? digestOf(this.last) : "",
       bootId: this.inventory.bootId,
     };
-    bus.publish(upSubject(nodeId, "heartbeat"), Heartbeat.encode(message).finish());
+    if (!this.hung) bus.publish(upSubject(nodeId, "heartbeat"), Heartbeat.encode(message).finish());
     this.tell();
     this.heartbeat = clock.after(periodMs, () => this.beat(periodMs));
   }
@@ -200,8 +209,8 @@ export class Link {
   /** Publishes the last pass when it is news, or when the last telling is long ago. */
   private tell(): void {
     const { bus, clock, nodeId, session, reportMs } = this.options;
-    if (!this.last || !this.welcomed || this.stopped) return;
-    const { epoch, generation, instances, residues, complete } = this.last;
+    if (!this.last || !this.welcomed || this.stopped || this.hung) return;
+    const { epoch, generation, instances, residues, complete, partitions = [] } = this.last;
     const report: Report = {
       nodeId,
       session,
@@ -210,6 +219,7 @@ export class Link {
       instances: instances.map(wireInstance),
       residues: residues.map(wireTrace),
       complete,
+      partitions: partitions.map(wirePartition),
     };
     const inventory = wireInventory(this.inventory);
     const inventoryBytes = WireInventory.encode(inventory).finish();
@@ -217,8 +227,11 @@ export class Link {
     const isNews = !sameBytes(this.sent?.report, bytes);
     const moved = !sameBytes(this.sentInventory, inventoryBytes);
     const isDue = clock.monotonic() - (this.sent?.at ?? 0) >= reportMs;
-    if (!isNews && !moved && !isDue) return;
-    const data = moved ? Report.encode({ ...report, inventory }).finish() : bytes;
+    const layouts = this.layouts.untold(instances);
+    if (!isNews && !moved && !isDue && layouts.size === 0) return;
+    const told = report.instances.map((i) => ({ ...i, layout: layouts.get(i.instanceId) }));
+    const whole = { ...report, instances: told, ...(moved && { inventory }) };
+    const data = Report.encode(whole).finish();
     bus.publish(upSubject(nodeId, "report"), data);
     this.sent = { report: bytes, at: clock.monotonic() };
     this.sentInventory = inventoryBytes;
@@ -230,6 +243,7 @@ export class Link {
     this.waiting += 1;
     const answer = await receiveDesired(message.data, this.options);
     this.waiting -= 1;
+    if (this.hang() === "hangs on") return;
     const { outcome, epoch, generation } = answer;
     const fields = { epoch: String(epoch), generation: String(generation) };
     if (outcome === DesiredOutcome.DESIRED_OUTCOME_ACCEPTED) {
@@ -241,7 +255,21 @@ export class Link {
     message.respond(DesiredAnswer.encode(answer).finish());
   }
 
+  /** As the accepted state has it, from now on. What makes the machine hang is still answered. */
+  private hang(): "hangs on" | undefined {
+    const { fake, ledger, log, onStanding } = this.options;
+    const before = this.hung;
+    this.hung = fake && hangs(ledger.desired);
+    if (this.hung !== before) {
+      log.warn({ hangs: this.hung }, "the made-up machine hangs, or does so no more");
+      onStanding(this.welcomed && !this.hung);
+      if (!this.hung) this.pause.abort();
+    }
+    return before && this.hung ? "hangs on" : undefined;
+  }
+
   private hearPing(message: Message): void {
+    if (this.hung) return;
     const { session, log } = this.options;
     try {
       if (Ping.decode(message.data).session !== session) return;
@@ -252,12 +280,17 @@ export class Link {
   }
 }
 
-/** Over the instances whose facts could be read back. */
-function digestOf({ instances }: PassReport): string {
+function hangs(desired: Desired | undefined): boolean {
+  return desired?.faults.some(({ kind }) => kind === "machine-hangs") ?? false;
+}
+
+/** Over the instances whose facts could be read back, and the partitions. */
+function digestOf({ instances, partitions = [] }: PassReport): string {
   const known = instances.flatMap((i): [string, string][] =>
     i.facts ? [[i.instanceId, factsDigest(i.facts)]] : [],
   );
-  return nodeDigest(new Map(known));
+  const told = partitions.map((p): [string, string] => [partitionKey(p.pkey), partitionDigest(p)]);
+  return nodeDigest(new Map([...known, ...told]));
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -2,11 +2,14 @@
 // Plain data without behaviour; it must not know the wire format (link.ts converts) nor any outside
 // tool.
 import type { InstanceFacts } from "@railyard/lib/attest";
+import type { DesiredOfFabric, SeenOfFabric } from "./model/fabric.js";
+import type { InjectedFault } from "./model/fault.js";
 
-/** Stable device id: `nic-<permanent MAC without colons>`, else and for GPUs `<kind>-<slot>`. */
+/** Stable device id: `nic-<permanent MAC without colons>`, else and for others `<kind>-<slot>`. */
 export type DeviceId = string;
 
-export interface Gpu {
+/** A PCI function and where it sits. */
+export interface Device {
   readonly deviceId: DeviceId;
   /** Host PCI address `dddd:bb:dd.f`. */
   readonly pciAddress: string;
@@ -14,7 +17,24 @@ export interface Gpu {
   readonly pciId: string;
   /** NUMA node; -1 when unknown. */
   readonly numa: number;
+  /** PCI addresses of the bridges above it, root first. */
+  readonly path: readonly string[];
 }
+
+/** What a device's PCIe link can do and how much of the address space it takes. */
+export interface LinkedDevice extends Device {
+  /** What both ends of the PCIe link are able to, GT/s per lane; 0 when unknown. */
+  readonly linkSpeedGts: number;
+  /** Lanes that both ends are able to; 0 when unknown. */
+  readonly linkWidth: number;
+  /** Sum of the 64-bit prefetchable BARs, bytes. */
+  readonly barBytes: number;
+}
+
+export interface Gpu extends LinkedDevice {}
+
+/** Joins GPUs; a guest with all GPUs of a machine takes all of its NVSwitches too. */
+export interface NvSwitch extends Device {}
 
 export interface Port {
   readonly port: number;
@@ -23,17 +43,19 @@ export interface Port {
   readonly up: boolean;
 }
 
-export interface Nic {
-  readonly deviceId: DeviceId;
-  readonly pciAddress: string;
-  readonly pciId: string;
-  readonly numa: number;
-  /** Interface name of the physical function. */
+export interface Nic extends LinkedDevice {
+  /** Interface name of the physical function; on InfiniBand its RDMA device's. */
   readonly pfName: string;
   readonly permanentMac: string;
   /** 0 while the link is down. */
   readonly speedGbps: number;
   readonly vfsMax: number;
+  /** The same as `barBytes`, of one VF. */
+  readonly vfBarBytes: number;
+  /** RDMA device of the physical function; empty when it has none. */
+  readonly rdma: string;
+  /** Serial of the board; functions with the same are one card. Empty when unknown. */
+  readonly board: string;
   readonly ports: readonly Port[];
 }
 
@@ -59,6 +81,9 @@ export interface Inventory {
   readonly diskGib: number;
   readonly gpus: readonly Gpu[];
   readonly nics: readonly Nic[];
+  readonly nvSwitches: readonly NvSwitch[];
+  /** Whether a Fabric Manager on the host divides the NVSwitches into partitions. */
+  readonly fabricManager: boolean;
   readonly pairs: readonly Pair[];
   readonly warnings: readonly InventoryWarning[];
 }
@@ -117,11 +142,13 @@ export interface DesiredInstance {
 }
 
 /** The whole desired state of this machine. */
-export interface Desired {
+export interface Desired extends DesiredOfFabric {
   readonly epoch: bigint;
   readonly generation: bigint;
   readonly vfsPerNic: number;
   readonly instances: readonly DesiredInstance[];
+  /** By id; a machine that is not made up refuses them. */
+  readonly faults: readonly InjectedFault[];
 }
 
 /** One VF as read from the machine. */
@@ -133,17 +160,24 @@ export interface ObservedVf {
   readonly mac: string;
   /** 0 = none. */
   readonly vlan: number;
+  /** Where the node itself encapsulates: 0 = none. Undefined where it cannot. */
+  readonly vni?: number;
+  /** The partition that an InfiniBand port's GUID is meant for: 0 = none. Undefined on Ethernet. */
+  readonly pkey?: number;
   readonly rateMbps: number;
   readonly spoofCheck: boolean;
+  readonly iommuGroup?: string;
   /** Bound driver, empty when none. */
   readonly driver: string;
 }
 
-/** One GPU's binding as read from the machine. */
-export interface ObservedGpu {
+/** The binding of one GPU or NVSwitch as read from the machine. */
+export interface ObservedDevice {
   readonly deviceId: DeviceId;
   readonly pciAddress: string;
   readonly driver: string;
+  /** Functions of one group can only go to one guest; absent or empty when it is in none. */
+  readonly iommuGroup?: string;
 }
 
 /** One PCI function given to a guest, as the guest's own definition has it. */
@@ -177,7 +211,8 @@ export interface ObserveProblem {
 /** Everything read from the machine in one pass. */
 export interface Observed {
   readonly vfs: readonly ObservedVf[];
-  readonly gpus: readonly ObservedGpu[];
+  readonly gpus: readonly ObservedDevice[];
+  readonly nvSwitches: readonly ObservedDevice[];
   readonly guests: readonly ObservedGuest[];
   /** Empty when the whole machine was read. */
   readonly problems: readonly ObserveProblem[];
@@ -187,25 +222,37 @@ export interface Observed {
 export interface Expander {
   /** NUMA node of the host; -1 when unknown. */
   readonly numa: number;
+  /** NUMA node of the guest, from 0; -1 when the host's is unknown. */
+  readonly guestNuma: number;
   /** Its own bus number; every bus below it is higher, up to `lastBus`. */
   readonly bus: number;
   readonly lastBus: number;
-  /** One virtual PCIe switch per pair, in pair order. */
-  readonly switches: readonly {
-    readonly pair: number;
-    /** Bus that the upstream port sits on, below its root port. */
-    readonly upstreamBus: number;
-    /** Bus that the downstream ports sit on. */
-    readonly downstreamBus: number;
-  }[];
+}
+
+/** A bridge of the guest: a root port, or a port of a virtual switch. */
+export interface GuestPort {
+  readonly kind: "root" | "upstream" | "downstream";
+  /** Where it sits. */
+  readonly bus: number;
+  readonly slot: number;
+  /** The bus behind it; names it, as no two ports open the same. */
+  readonly secondaryBus: number;
+}
+
+/** A whole device given to a guest. */
+export interface PlacedDevice {
+  readonly deviceId: DeviceId;
+  readonly guestAddress: string;
 }
 
 /** Where every passed-through function sits inside the guest. */
 export interface Layout {
   /** Bus numbers ascend. */
   readonly expanders: readonly Expander[];
+  /** In the order in which a machine that boots numbers them. */
+  readonly ports: readonly GuestPort[];
   /** In pair order. */
-  readonly gpus: readonly { readonly deviceId: DeviceId; readonly guestAddress: string }[];
+  readonly gpus: readonly PlacedDevice[];
   /** In position order. */
   readonly attachments: readonly {
     readonly position: number;
@@ -213,11 +260,54 @@ export interface Layout {
     readonly vf: number;
     readonly guestAddress: string;
   }[];
+  /** All of the machine's, or none. */
+  readonly nvSwitches: readonly PlacedDevice[];
+  /** Size of the address window above 4 GiB that all 64-bit BARs fit into; a power of two. */
+  readonly mmioBytes: number;
+}
+
+/** One bridge or function of a guest. */
+export interface GuestTreeRow {
+  readonly kind:
+    | "expander"
+    | "root-port"
+    | "upstream-port"
+    | "downstream-port"
+    | "gpu"
+    | "attachment"
+    | "nvswitch";
+  /** How many bridges are above it. */
+  readonly depth: number;
+  /** In the guest; an expander's is that of the first slot of its bus. */
+  readonly address: string;
+  /** Which GPU, which position, which NVSwitch; -1 for bridges. */
+  readonly index: number;
+  /** NUMA node of the guest, of an expander; else -1. */
+  readonly numa: number;
+  /** Path class between an attachment and its GPU; empty for others. */
+  readonly gpuDistance: string;
+}
+
+/** A layout as others see it. All but `qemuArguments` is for the guest's owner. */
+export interface GuestView {
+  /** Top down, in bus order. */
+  readonly tree: readonly GuestTreeRow[];
+  readonly ncclTopologyXml: string;
+  readonly ncclEnvironment: string;
+  readonly networkSettings: string;
+  readonly kernelSettings: string;
+  /** Names host addresses: for operators only. */
+  readonly qemuArguments: readonly string[];
 }
 
 /** Why an instance cannot be laid out on this machine. */
 export interface LayoutProblem {
-  readonly kind: "device-missing" | "inconsistent" | "buses-exhausted";
+  readonly kind:
+    | "device-missing"
+    | "inconsistent"
+    | "buses-exhausted"
+    | "slots-exhausted"
+    | "addresses-exhausted";
   readonly deviceId: DeviceId | "";
   readonly message: string;
 }
@@ -246,6 +336,8 @@ export interface GuestSpec {
   readonly functions: readonly GuestFunction[];
   readonly addresses: Readonly<Record<string, string>>;
   readonly desired: DesiredInstance;
+  /** Where the functions sit; a guest without any needs none. */
+  readonly layout?: Layout;
 }
 
 /**
@@ -275,6 +367,8 @@ export interface InstanceReport {
   readonly phase: InstancePhase;
   /** The facts as read back; undefined when they could not be read in full. */
   readonly facts: InstanceFacts | undefined;
+  /** Of a guest that stands as desired; else undefined. */
+  readonly view: GuestView | undefined;
   readonly reason: string;
   readonly attachments: readonly {
     readonly position: number;
@@ -294,7 +388,7 @@ export interface DeviceTrace {
 }
 
 /** What one pass of the reconciler found. */
-export interface PassReport {
+export interface PassReport extends SeenOfFabric {
   readonly epoch: bigint;
   readonly generation: bigint;
   readonly instances: readonly InstanceReport[];

@@ -2,6 +2,7 @@
 import {
   type CallOptions,
   Client,
+  type ClientDuplexStream,
   type ClientReadableStream,
   type ClientWritableStream,
   credentials,
@@ -27,10 +28,19 @@ export interface ClientOptions {
   readonly token?: string | undefined;
   /** PEM of the CA that signed the server's certificate; absent for plain text. */
   readonly ca?: Buffer | undefined;
-  /** Everything, retries included, ends at this monotonic time in milliseconds. */
-  readonly deadlineAt: number;
+  /** Calls, retries included, end at this monotonic time in milliseconds. */
+  readonly deadlineAt: () => number;
   /** Told before a call is made again. */
   readonly onRetry?: (error: RailyardError) => void;
+}
+
+/** A stream both ways; iterating it reads what the server says. */
+export interface Duplex<Request, Response> extends AsyncIterable<Response> {
+  /** Sends a message; how many there may be is the protocol's to bound. */
+  send(request: Request): void;
+  /** Says that nothing more will be sent. */
+  end(): void;
+  cancel(): void;
 }
 
 export interface RepeatOptions<Response> {
@@ -167,6 +177,40 @@ export class RpcClient {
     }
   }
 
+  /**
+   * Opens a stream both ways, until `deadlineAt` (monotonic) if given. Made once: nothing is tried
+   * again.
+   */
+  duplex<Request, Response>(
+    { path, requestSerialize, responseDeserialize }: Method<Request, Response>,
+    deadlineAt: number | undefined,
+  ): Duplex<Request, Response> {
+    const { clock } = this.options;
+    const deadline = deadlineAt && new Date(clock.now() + deadlineAt - clock.monotonic());
+    const stream: ClientDuplexStream<Request, Response> = this.client.makeBidiStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      this.metadata(),
+      deadline ? { deadline } : {},
+    );
+    const { server } = this;
+    return {
+      send: (request) => void stream.write(request),
+      end: () => void stream.end(),
+      cancel: () => stream.cancel(),
+      async *[Symbol.asyncIterator]() {
+        try {
+          yield* stream;
+        } catch (thrown) {
+          throw fromServiceError(thrown, server);
+        } finally {
+          stream.cancel();
+        }
+      },
+    };
+  }
+
   close(): void {
     this.client.close();
   }
@@ -198,7 +242,7 @@ export class RpcClient {
   }
 
   private leftMs(): number {
-    return this.options.deadlineAt - this.options.clock.monotonic();
+    return this.options.deadlineAt() - this.options.clock.monotonic();
   }
 
   private callOptions(): Partial<CallOptions> {

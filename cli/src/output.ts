@@ -5,6 +5,14 @@ import { type Column, recordLines, type TableStyle, tableLines } from "./table.j
 
 export const FORMATS = ["table", "json", "yaml"] as const;
 export type Format = (typeof FORMATS)[number];
+/** What a few verbs print besides; the others refuse it. */
+export const OWN_FORMATS = ["nccl", "qemu"] as const;
+export type OwnFormat = (typeof OWN_FORMATS)[number];
+
+/** Whether a format is one that only a few verbs have. */
+export function isOwnFormat(format: Format | OwnFormat): format is OwnFormat {
+  return OWN_FORMATS.some((own) => own === format);
+}
 
 /** How one kind of object is shown. */
 export interface View<T> {

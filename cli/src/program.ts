@@ -1,6 +1,6 @@
 // railctl's command line: global flags, one noun after the other, and what happens to what they
 // throw. It knows nouns by their files only.
-import { asRailyardError } from "@railyard/lib/errors";
+import { asRailyardError, invalidField } from "@railyard/lib/errors";
 import { Command, CommanderError, Option } from "commander";
 import { addAttachment } from "./commands/attachment.js";
 import { addAudit } from "./commands/audit.js";
@@ -19,7 +19,7 @@ import { addToken } from "./commands/token.js";
 import { addCompletion } from "./completion.js";
 import { type Describe, errorLines } from "./errors.js";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit-code.js";
-import { FORMATS } from "./output.js";
+import { FORMATS, isOwnFormat, OWN_FORMATS, type OwnFormat } from "./output.js";
 import { requireTogether } from "./required.js";
 import { type GlobalFlags, Session } from "./session.js";
 import type { Shell } from "./shell.js";
@@ -27,8 +27,11 @@ import type { Shell } from "./shell.js";
 /** What a verb does; it sets `session.exitCode` where "ok" would be wrong. */
 export type Act<Flags> = (session: Session, flags: Flags, args: readonly string[]) => Promise<void>;
 
-/** Makes commander's action of a verb. */
-export type Run = <Flags>(act: Act<Flags>) => (...given: unknown[]) => Promise<void>;
+/** Makes commander's action of a verb; `own` is a format that it has beside everybody's. */
+export type Run = <Flags>(
+  act: Act<Flags>,
+  own?: OwnFormat,
+) => (...given: unknown[]) => Promise<void>;
 
 const NOUNS = [
   addMzone,
@@ -77,15 +80,17 @@ function createProgram(shell: Shell, outcome: Outcome): Command {
     .option("--token-file <file>", "file with the bearer token (default $RAILYARD_TOKEN)")
     .option("--ca <file>", "use TLS, trusting this CA certificate (PEM)")
     .addOption(
-      new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table"),
+      new Option("-o, --output <format>", "how to print; nccl, qemu: layouts only")
+        .choices([...FORMATS, ...OWN_FORMATS])
+        .default("table"),
     )
     .option("--timeout <duration>", "deadline of the command, --wait included (60s when absent)")
     .addHelpText("after", EXIT_HELP);
   const runVerb: Run =
-    (act) =>
+    (act, own) =>
     async (...given) => {
       const command = given.at(-1) as Command;
-      await runInSession(command, act as Act<unknown>, { shell, outcome });
+      await runInSession(command, { act: act as Act<unknown>, own }, { shell, outcome });
     };
   for (const add of NOUNS) add(program, runVerb);
   addCompletion(program);
@@ -95,10 +100,13 @@ function createProgram(shell: Shell, outcome: Outcome): Command {
 
 async function runInSession(
   command: Command,
-  act: Act<unknown>,
+  { act, own }: { readonly act: Act<unknown>; readonly own: OwnFormat | undefined },
   { shell, outcome }: { readonly shell: Shell; readonly outcome: Outcome },
 ): Promise<void> {
   const flags: GlobalFlags = command.optsWithGlobals();
+  if (isOwnFormat(flags.output) && flags.output !== own) {
+    throw invalidField("--output", `this verb does not print ${flags.output}`);
+  }
   const session = new Session(shell, flags);
   try {
     await act(session, flags, command.args);

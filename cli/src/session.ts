@@ -7,11 +7,12 @@ import { RpcClient } from "./client.js";
 import { address, durationMs, type Environment } from "./config.js";
 import type { Describe } from "./errors.js";
 import { EXIT, type ExitCode } from "./exit-code.js";
-import { type Format, Output } from "./output.js";
+import { type Format, isOwnFormat, Output, type OwnFormat } from "./output.js";
 import { Progress } from "./progress.js";
 import { newRequestId } from "./request-id.js";
 import type { Shell } from "./shell.js";
 import type { TableStyle } from "./table.js";
+import type { Terminal } from "./terminal.js";
 import { ticks, type Waiting, waitUntil } from "./wait.js";
 import { type About, signs } from "./watch.js";
 
@@ -21,7 +22,7 @@ export interface GlobalFlags {
   readonly adminServer?: string;
   readonly tokenFile?: string;
   readonly ca?: string;
-  readonly output: Format;
+  readonly output: Format | OwnFormat;
   /** Absent: DEFAULT_TIMEOUT, but nothing for how long `--watch` goes on. */
   readonly timeout?: string;
 }
@@ -37,7 +38,7 @@ export class Session {
   describe: Describe | undefined;
 
   private readonly environment: Environment;
-  private readonly deadlineAt: number;
+  private deadlineAt: number;
   private readonly clients = new Map<string, RpcClient>();
   private readonly token: string | undefined;
   private readonly ca: Buffer | undefined;
@@ -47,14 +48,19 @@ export class Session {
     private readonly flags: GlobalFlags,
   ) {
     this.environment = shell.environment();
-    this.deadlineAt =
-      shell.clock.monotonic() + durationMs(flags.timeout ?? DEFAULT_TIMEOUT, "--timeout");
+    this.deadlineAt = this.deadlineFromNow();
     this.token = flags.tokenFile ? readToken(flags.tokenFile) : this.environment.token;
     this.ca = flags.ca ? readInput(flags.ca, "--ca") : undefined;
     const { stdout, stderr, clock } = shell;
     const style = styleOf(shell, this.environment.color);
-    this.output = new Output({ format: flags.output, style, write: stdout.write });
+    const format = isOwnFormat(flags.output) ? "table" : flags.output;
+    this.output = new Output({ format, style, write: stdout.write });
     this.progress = new Progress({ clock, write: stderr.write, live: stderr.tty });
+  }
+
+  /** The format asked for, when it is one that only a few verbs have. */
+  get ownFormat(): OwnFormat | undefined {
+    return isOwnFormat(this.flags.output) ? this.flags.output : undefined;
   }
 
   /** The tenant listener. */
@@ -75,6 +81,13 @@ export class Session {
     return this.shell.rng;
   }
 
+  /** Where somebody types; throws `precondition` where nobody can. */
+  terminal(): Terminal {
+    const { terminal } = this.shell;
+    if (!terminal) throw refuse("precondition", "there is no input to read from");
+    return terminal();
+  }
+
   /** A line for people beside the answer. */
   note(text: string): void {
     this.progress.done();
@@ -91,6 +104,11 @@ export class Session {
     return this.flags.timeout === undefined ? undefined : this.deadlineAt;
   }
 
+  /** Gives the next calls of a watch as much time as its first; `--timeout` still ends all. */
+  renewDeadline(): void {
+    if (this.flags.timeout === undefined) this.deadlineAt = this.deadlineFromNow();
+  }
+
   /** Waits until the command's deadline, watching the object if it is said which. */
   wait<T>(waiting: Waiting<T>, about?: About): Promise<T> {
     const { clock, progress, deadlineAt } = this;
@@ -103,11 +121,17 @@ export class Session {
     for (const client of this.clients.values()) client.close();
   }
 
+  private deadlineFromNow(): number {
+    const ms = durationMs(this.flags.timeout ?? DEFAULT_TIMEOUT, "--timeout");
+    return this.shell.clock.monotonic() + ms;
+  }
+
   private client(flag: string, server: string): RpcClient {
     const known = this.clients.get(server);
     if (known) return known;
     const { clock, rng } = this.shell;
-    const { token, ca, deadlineAt } = this;
+    const { token, ca } = this;
+    const deadlineAt = () => this.deadlineAt;
     const onRetry = () => this.progress.show(`${server} does not answer, trying again`);
     const made = new RpcClient(checkAddress(server, flag), {
       clock,

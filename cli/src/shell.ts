@@ -3,6 +3,7 @@
 import { type Clock, systemClock } from "@railyard/lib/clock";
 import { type Rng, systemRng } from "@railyard/lib/rng";
 import { type Environment, readEnvironment } from "./config.js";
+import { processTerminal, type Terminal } from "./terminal.js";
 
 /** One stream to the caller. */
 export interface Stream {
@@ -19,6 +20,8 @@ export interface Shell {
   readonly environment: () => Environment;
   readonly clock: Clock;
   readonly rng: Rng;
+  /** Where somebody types; absent where nobody can. */
+  readonly terminal?: () => Terminal;
 }
 
 /** The shell this process was started from. */
@@ -29,6 +32,7 @@ export function processShell(): Shell {
     environment: readEnvironment,
     clock: systemClock(),
     rng: systemRng(),
+    terminal: processTerminal,
   };
 }
 

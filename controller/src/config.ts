@@ -40,6 +40,8 @@ export interface ControllerConfig {
   readonly leaseMs: number;
   /** How long identities rest before they may be used again, milliseconds. */
   readonly quarantineMs: number;
+  /** After so long without a byte a console session ends, milliseconds; absent: 15 minutes. */
+  readonly consoleIdleMs?: number;
   readonly reflection: boolean;
   readonly logLevel: LogLevel;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
@@ -104,6 +106,12 @@ export const SETTINGS = {
     about: "how long MACs and isolation ids rest before they may be used again, milliseconds",
     fallback: "600000",
     parse: wholeNumber(0, 30 * 24 * 3_600_000),
+  },
+  consoleIdleMs: {
+    env: "RAILYARD_CONTROLLER_CONSOLE_IDLE_MS",
+    about: "after how long without a byte either way a console session ends, milliseconds",
+    fallback: "900000",
+    parse: wholeNumber(1_000, 24 * 3_600_000),
   },
   reflection: {
     env: "RAILYARD_CONTROLLER_REFLECTION",

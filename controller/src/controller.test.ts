@@ -175,6 +175,7 @@ async function slowStore(): Promise<{ store: Store; hold: () => void; held: () =
     write: (cause, fn) => made.write(cause, fn),
     revision: () => made.revision(),
     onCommit: (fn) => made.onCommit(fn),
+    onTouch: (fn) => made.onTouch(fn),
     close: () => made.close(),
   };
   const hold = () => {

@@ -4,6 +4,7 @@ import type { Bus } from "@railyard/lib/bus/bus";
 import { connectNats } from "@railyard/lib/bus/nats";
 import { type Clock, systemClock, withDeadline } from "@railyard/lib/clock";
 import { readIfThere, writeDurably } from "@railyard/lib/durable-file";
+import { refuse } from "@railyard/lib/errors";
 import type { NodeId } from "@railyard/lib/ids";
 import { createLog, type Log } from "@railyard/lib/log";
 import type { Loop } from "@railyard/lib/loop";
@@ -21,16 +22,21 @@ import { encodeObject } from "./api/watch-object.js";
 import { storedCatalog } from "./catalog/stored.js";
 import { type ControllerConfig, type Failpoint, printableConfig } from "./config.js";
 import { DataDir } from "./data-dir.js";
+import { ConsoleDispatch } from "./dispatch/console.js";
 import { Inbox } from "./dispatch/inbox.js";
 import { Relay } from "./dispatch/relay.js";
 import { reloadBroker } from "./loops/broker-reload.js";
 import { keepBrokerUsers } from "./loops/broker-users.js";
+import { inventoriesLoop } from "./loops/inventories.js";
 import { leasesLoop } from "./loops/leases.js";
+import { nodeFaultsLoop } from "./loops/node-faults.js";
 import { pendingLoop } from "./loops/pending.js";
 import { reclaimLoop } from "./loops/reclaim.js";
 import { resyncLoop } from "./loops/resync.js";
 import { enrolledNodes, renderBrokerUsers } from "./service/broker-users.js";
+import { type ConsoleLines, IDLE_MS } from "./service/console.js";
 import type { ServiceContext } from "./service/context.js";
+import { fleetOf } from "./service/fleet.js";
 import { Leases } from "./service/leases.js";
 import { settleReadOnly } from "./service/read-only.js";
 import { authenticate, ensureOperatorToken } from "./service/token.js";
@@ -44,6 +50,8 @@ const QUIET_MS = 1_000;
 /** Upper bounds between two looks of each loop. */
 const RELAY_PERIOD_MS = 1_000;
 const RESYNC_PERIOD_MS = 5_000;
+const FAULTS_PERIOD_MS = 1_000;
+const INVENTORIES_PERIOD_MS = 5_000;
 const RECLAIM_PERIOD_MS = 60_000;
 
 export interface ControllerOverrides {
@@ -127,6 +135,7 @@ class Assembly implements Controller {
   private readonly adminApi: ApiServer;
   private bus: Bus | undefined;
   private relay: Relay | undefined;
+  private consoles: ConsoleDispatch | undefined;
   private users: Loop | undefined;
   private readonly running: Running[] = [];
   private connecting: Promise<void> = Promise.resolve();
@@ -137,7 +146,9 @@ class Assembly implements Controller {
     this.publicKey = parts.dataDir.signer.publicKey;
     const { store, clock, log } = parts;
     this.hub = new WatchHub({ store, clock, log: log.child({ part: "watch" }) });
-    this.tenantApi = this.makeApi("tenant", tenantHandlers(this.context, this.hub));
+    const consoles = { open: this.openConsole, idleMs: parts.config.consoleIdleMs ?? IDLE_MS };
+    const served = { hub: this.hub, consoles };
+    this.tenantApi = this.makeApi("tenant", tenantHandlers(this.context, served));
     const sealer = createSealer(parts.dataDir.keyFor("answers"), parts.rng);
     const keys = { signing: this.publicKey, sealer };
     this.adminApi = this.makeApi("admin", adminHandlers(this.context, keys));
@@ -149,6 +160,8 @@ class Assembly implements Controller {
     // An earlier life may have been cut short and have left its own.
     dataDir.removeEndpoints();
     await ensureOperatorToken(this.context, dataDir.operatorToken);
+    // Placement's view of the fleet is read once, here, before anybody waits for it.
+    await this.parts.store.read((tx) => fleetOf(tx, this.context));
     await settleReadOnly(this.context, config.acceptLostCommits ?? false);
     this.users = await this.keepUsers();
     this.ports = {
@@ -161,6 +174,8 @@ class Assembly implements Controller {
     this.run(this.users);
     this.run(this.hub);
     this.run(reclaimLoop(this.context, RECLAIM_PERIOD_MS));
+    this.run(nodeFaultsLoop(this.context, FAULTS_PERIOD_MS));
+    this.run(inventoriesLoop(this.context, INVENTORIES_PERIOD_MS));
     this.run(pendingLoop(this.context, RECLAIM_PERIOD_MS));
     this.connecting = this.connect();
     log.info({ tenant, admin }, "controller listening");
@@ -266,11 +281,18 @@ class Assembly implements Controller {
       onNews: () => resync.nudge(),
     });
     bus.onReconnect(() => relay.reconnected());
+    const { signer } = dataDir;
+    this.consoles = new ConsoleDispatch({ bus, signer, clock: ctx.clock, log: ctx.log });
     this.relay = relay;
     const listening = leasesLoop({ ctx, hears: () => bus.connected });
     for (const part of [relay, resync, inbox, listening]) this.run(part);
     log.info({}, "dispatch started");
   }
+
+  private readonly openConsole: ConsoleLines["open"] = async (wish, hear) => {
+    if (this.consoles) return this.consoles.open(wish, hear);
+    throw refuse("unavailable", "consoles cannot be reached at this moment");
+  };
 
   private run(part: Running): void {
     this.running.push(part);

@@ -61,8 +61,31 @@ export function factsDigest(facts: InstanceFacts): string {
   );
 }
 
+/** Who is in one InfiniBand partition. */
+export interface PartitionFacts {
+  /** Without the membership bit. */
+  readonly pkey: number;
+  /** Port GUIDs of full members that are in no other partition but, limited, the default one. */
+  readonly members: readonly string[];
+  /** Port GUIDs that carry the key in any other way. */
+  readonly others: readonly string[];
+}
+
+/** Digest of one partition's membership; the order of the GUIDs does not matter. */
+export function partitionDigest({ pkey, members, others }: PartitionFacts): string {
+  return sha256Hex(
+    canonicalJson({ v: 1, pkey, members: [...members].sort(), others: [...others].sort() }),
+  );
+}
+
+/** Names a partition beside instances in a node's digest, in step keys and logs. */
+export function partitionKey(pkey: number): string {
+  return `pkey-0x${pkey.toString(16).padStart(4, "0")}`;
+}
+
 /**
- * Digest of a whole node: over the sorted (instance id, digest) pairs. Empty node: a fixed digest.
+ * Digest of a whole node: over the sorted (instance id or partition key, digest) pairs. Empty node:
+ * a fixed digest.
  */
 export function nodeDigest(instances: ReadonlyMap<string, string>): string {
   const pairs = [...instances].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

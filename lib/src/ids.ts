@@ -12,6 +12,8 @@ const PREFIX = {
   account: "acc",
   attachment: "cna",
   clusterNetwork: "cn",
+  console: "con",
+  fault: "flt",
   hold: "hold",
   image: "img",
   instance: "ins",
@@ -34,6 +36,8 @@ export type Kind = keyof typeof PREFIX;
 export type AccountId = Id<"account">;
 export type AttachmentId = Id<"attachment">;
 export type ClusterNetworkId = Id<"clusterNetwork">;
+export type ConsoleId = Id<"console">;
+export type FaultId = Id<"fault">;
 export type InstanceId = Id<"instance">;
 export type InterfaceId = Id<"interface">;
 export type NetworkAttachmentId = Id<"networkAttachment">;

@@ -1,6 +1,6 @@
-// Ed25519 signatures over desired states: the controller signs, agents check, and the controller
-// later recognises its own. Keys are raw 32-byte values in base64url; this file knows no message
-// formats.
+// Ed25519 signatures over desired states and console tickets: the controller signs, agents check,
+// and the controller later recognises its own. Keys are raw 32-byte values in base64url; this file
+// knows no message formats.
 import {
   createPrivateKey,
   createPublicKey,
@@ -71,6 +71,11 @@ export function signedBytes(scope: SignedScope): Uint8Array {
   return Buffer.from(
     ["railyard-desired-v1", nodeId, session, epoch, generation, bodyDigest].join("\n"),
   );
+}
+
+/** The bytes that are signed for one console ticket; `bodyDigest` as in a desired state's scope. */
+export function consoleTicketBytes(bodyDigest: string): Uint8Array {
+  return Buffer.from(["railyard-console-v1", bodyDigest].join("\n"));
 }
 
 function rawKey(text: string, field: string): Buffer {

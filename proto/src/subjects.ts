@@ -41,6 +41,21 @@ export function pingSubject(nodeId: string, session: string): string {
   return `${ROOT}.${token(nodeId)}.down.ping.${token(session)}`;
 }
 
+/** Tickets for console sessions, as requests to one session of a node. */
+export function consoleOpenSubject(nodeId: string, session: string): string {
+  return `${ROOT}.${token(nodeId)}.down.console-open.${token(session)}`;
+}
+
+/** What the agent says in one console session. */
+export function consoleUpSubject(nodeId: string, consoleId: string): string {
+  return `${ROOT}.${token(nodeId)}.up.console.${token(consoleId)}`;
+}
+
+/** What one session of a node is told in one console session. */
+export function consoleDownSubject(nodeId: string, session: string, consoleId: string): string {
+  return `${ROOT}.${token(nodeId)}.down.console.${token(session)}.${token(consoleId)}`;
+}
+
 /** Reply subjects of one agent. */
 export function agentInbox(nodeId: string): string {
   return `_INBOX.${token(nodeId)}`;

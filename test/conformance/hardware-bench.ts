@@ -202,7 +202,7 @@ export class MachineBench {
 
   private desired(epoch: bigint, generation: bigint, name: string): Desired {
     const instances = this.states.get(name) ?? [];
-    return { epoch, generation, vfsPerNic: VFS_PER_NIC, instances };
+    return { epoch, generation, vfsPerNic: VFS_PER_NIC, instances, faults: [] };
   }
 
   private shown(): string {

@@ -61,6 +61,18 @@ export function addressSuite(open: OpenStore): void {
     );
   });
 
+  test("several are taken lowest first over gaps, and fewer when no more are free", async () => {
+    const { store } = await opened(open, BASE + 4);
+    await take(store, BASE + 1);
+    const lowest = (count: number) =>
+      store.write(cause(), (tx) => tx.account(ACCOUNT).addresses.takeLowest(SUBNET, count));
+    expect(await lowest(2)).toEqual([BASE, BASE + 2]);
+    expect(await availableIn(store)).toBe(2);
+    expect(await lowest(3)).toEqual([BASE + 3, BASE + 4]);
+    expect(await lowest(1)).toEqual([]);
+    expect(await availableIn(store)).toBe(0);
+  });
+
   test("a /9 takes and gives back without walking through its addresses", async () => {
     const { store } = await opened(open, BASE + 2 ** 23 - 2);
     expect(await availableIn(store)).toBe(2 ** 23 - 1);

@@ -140,7 +140,7 @@ function restTests(open: OpenStore): void {
     await store.write(cause(), (tx) => tx.account(ACCOUNT).macs.rest(NETWORK, mac, NOW + 5));
     const resting = (network: string) =>
       store.write(cause(), (tx) =>
-        tx.account(ACCOUNT).macs.resting(network as ClusterNetworkId, mac),
+        tx.account(ACCOUNT).macs.taken(network as ClusterNetworkId, mac),
       );
     expect([await resting("cn-1"), await resting("cn-2")]).toEqual([true, false]);
     const expired = await store.write(cause(), (tx) => tx.expire(NOW + 5));

@@ -40,6 +40,7 @@ export function recordSuite(open: OpenStore): void {
     const onNode = await store.read((tx) => tx.instancesOnNode("node-1" as NodeId));
     expect(onNode).toEqual([rows.instance("ins-1", { placement })]);
     expect(await store.read((tx) => tx.instancesOnNode("node-2" as NodeId))).toEqual([]);
+    expect(await store.read((tx) => tx.instanceIdsOnNode("node-1" as NodeId))).toEqual(["ins-1"]);
   });
 
   test("another account's objects are missing, to reads and to writes", async () => {

@@ -221,7 +221,7 @@ test("a string that is too long is refused by field", async () => {
 test("a request above 256 KiB is refused", async () => {
   const request = making({ resourceGroupId: "a".repeat(300_000) });
   const refused = await tenant.wire.refused(createClusterNetwork, request);
-  expect(refused.code).toBe(RESOURCE_EXHAUSTED);
+  expect([refused.code, refused.reason]).toEqual([RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"]);
 });
 
 test("fields that a newer client knows are tolerated", async () => {

@@ -57,6 +57,30 @@ test("what the operator sees placed is what the tenant is told, on two hosts", a
   expect(nodes.size).toBe(2);
 });
 
+test("a running instance has its guest's tree, NCCL topology and settings", async () => {
+  const { layout } = await tenant.wire.call(getInstanceLayout, { id: ids[0]! });
+  const { rows, guestTree, ncclTopologyXml, networkSettings } = layout!;
+  for (const { guestPciAddress, address } of rows) {
+    expect(guestTree.map((node) => node.guestPciAddress)).toContain(guestPciAddress);
+    expect(ncclTopologyXml).toContain(`busid="${guestPciAddress}"`);
+    expect(networkSettings).toContain(address);
+  }
+  const distances = guestTree.map(({ gpuDistance }) => gpuDistance).filter((far) => far !== "");
+  expect(distances).toEqual(Array(COUNT).fill("PIX"));
+});
+
+test("the operator sees what each guest's QEMU is given, host addresses included", async () => {
+  const subject = { $case: "instanceId" as const, value: ids[0]! };
+  const request = GetPlacedLayoutRequest.fromPartial({ subject });
+  const { rows, guests } = await at.admin.call(getPlacedLayout, request);
+  expect(guests.map(({ instanceId }) => instanceId)).toEqual([ids[0]]);
+  for (const { vfPciAddress, gpuPciAddress } of rows) {
+    expect(vfPciAddress).not.toBe("");
+    expect(guests[0]!.qemuArguments.join(" ")).toContain(`host=${vfPciAddress}`);
+    expect(guests[0]!.qemuArguments.join(" ")).toContain(`host=${gpuPciAddress}`);
+  }
+});
+
 test("no answer to a tenant has a physical name in it", async () => {
   const subject = { $case: "instanceId" as const, value: ids[0]! };
   const request = GetPlacedLayoutRequest.fromPartial({ subject });

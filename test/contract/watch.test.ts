@@ -1,5 +1,10 @@
 // What the contract says about watching: ordered, without gaps, resumable, one account's own.
 import {
+  InstanceStatus,
+  InstanceStatusReasonCode,
+} from "@railyard/proto/gen/railyard/v1/instance_status";
+import {
+  ResourceKind,
   WatchObjectsRequest,
   type WatchObjectsResponse,
   WatchOperation,
@@ -43,4 +48,31 @@ test("what happens in the account is told in order, and from any revision again"
   await until("the rest is told", () => eventsOf(rest.messages).length >= wanted.length);
   expect(eventsOf(rest.messages).slice(0, wanted.length)).toEqual(wanted);
   for (const stream of [live, rest]) stream.call.cancel();
+});
+
+test("a create without room is told as pending, then as failed, with what is short", async () => {
+  const mine = await at.tenant();
+  const kinds = [ResourceKind.RESOURCE_KIND_INSTANCE];
+  const live = mine.wire.stream(watchObjects, WatchObjectsRequest.fromPartial({ kinds }));
+  await until("the watch began", () => live.messages.length > 0);
+  const answered = await mine.instance("one", [], { profile: "gx3d-160x1792x8h200" });
+  if (answered.status !== InstanceStatus.INSTANCE_STATUS_FAILED) return; // This server has room.
+  await until("both are told", () => eventsOf(live.messages).length >= 2);
+  live.call.cancel();
+  const told = eventsOf(live.messages).flatMap(({ revision, object }) =>
+    object?.$case === "instance" ? [{ revision, instance: object.value }] : [],
+  );
+  expect(told.map(({ instance }) => instance.status)).toEqual([
+    InstanceStatus.INSTANCE_STATUS_PENDING,
+    InstanceStatus.INSTANCE_STATUS_FAILED,
+  ]);
+  expect(told[1]?.revision).toBe((told[0]?.revision ?? 0n) + 1n);
+  expect(told[1]?.instance).toEqual(answered);
+  const [reason] = answered.statusReasons;
+  expect(reason?.code).toBe(
+    InstanceStatusReasonCode.INSTANCE_STATUS_REASON_CODE_CANNOT_START_CAPACITY,
+  );
+  const metadata = Object.fromEntries(reason?.metadata ?? []);
+  expect(Object.keys(metadata)).toEqual(expect.arrayContaining(["shape", "asked", "fit"]));
+  expect(metadata.waiting_can_help).toMatch(/^(true|false)$/);
 });

@@ -42,7 +42,15 @@ function inventory(): NodeInventory {
     })),
     pairs: each.map((k) => ({ gpu: `gpu-${k}`, nic: `nic-${k}` })),
     warnings: [],
+    nvSwitches: 0,
+    fabricManager: false,
   };
+}
+
+/** The inventory of a machine in leaf group su1 as its agent tells it, with what differs. */
+export function told(change: Partial<NodeInventory> = {}): NonNullable<Report["inventory"]> {
+  const of = { ...inventory(), ...change };
+  return { ...of, memoryMib: BigInt(of.memoryMib), diskGib: BigInt(of.diskGib) } as never;
 }
 
 /** What an agent says and hears, without a machine. */
@@ -72,7 +80,6 @@ export class Agent {
   }
 
   async hello(change: Partial<Hello> = {}): Promise<HelloAnswer["outcome"]> {
-    const of = inventory();
     const message = Hello.fromPartial({
       nodeId: this.nodeId,
       session: this.session,
@@ -81,7 +88,7 @@ export class Agent {
       serial: "GH1001",
       agentVersion: "1",
       fake: true,
-      inventory: { ...of, memoryMib: BigInt(of.memoryMib), diskGib: BigInt(of.diskGib) } as never,
+      inventory: told(),
       ...change,
     });
     return this.ask(Hello.encode(message).finish());

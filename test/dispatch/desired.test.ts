@@ -34,7 +34,12 @@ test("a welcomed session gets the signed desired state; acceptance clears the ou
   expect(signed).toMatchObject({ nodeId: of.nodeId, session: "ses-1", epoch: 1n, generation: 1n });
   expect(isSignedBy(of.signer.publicKey, signed!)).toBe(true);
   expect(isSignedBy(of.signer.publicKey, { ...signed!, generation: 2n })).toBe(false);
-  expect(DesiredState.decode(signed!.body)).toEqual({ vfsPerNic: 16, instances: [] });
+  expect(DesiredState.decode(signed!.body)).toEqual({
+    vfsPerNic: 16,
+    instances: [],
+    faults: [],
+    partitions: [],
+  });
   const pending = await of.ctx.store.read((tx) => tx.outbox.pending());
   expect(pending.map(({ nodeId }) => nodeId)).not.toContain(of.nodeId);
   expect(await of.node()).toMatchObject({ acceptedGeneration: 1n, mismatches: [] });

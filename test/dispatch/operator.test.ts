@@ -117,14 +117,14 @@ test("the placed layout shows the devices behind each position, in order", async
   const of = await yard();
   const agent = await ready(of);
   await plant(of);
-  const rows = await placedLayout(of.ctx, { instanceId: INSTANCE });
+  const { rows } = await placedLayout(of.ctx, { instanceId: INSTANCE });
   expect(
     rows.map(({ attachment, rail, nic, vf }) => [attachment.position, rail, nic.pfName, vf]),
   ).toEqual(Array.from({ length: 8 }, (_, k) => [k, k, `pf${k}`, 0]));
-  expect(await placedLayout(of.ctx, { nodeId: of.nodeId })).toEqual(rows);
+  expect((await placedLayout(of.ctx, { nodeId: of.nodeId })).rows).toEqual(rows);
   expect(rows.map(({ attachment }) => attachment.hostPciAddress)).toEqual(Array(8).fill(""));
   await agent.report({ instances: presence(await intended(of)) });
-  const seen = await placedLayout(of.ctx, { instanceId: INSTANCE });
+  const { rows: seen } = await placedLayout(of.ctx, { instanceId: INSTANCE });
   expect(seen.map(({ attachment }) => attachment.hostPciAddress)).toEqual(
     Array.from({ length: 8 }, (_, k) => `0000:${k}0:00.1`),
   );

@@ -3,7 +3,9 @@
 import { type Attachment, UNSEEN } from "@railyard/controller/domain/attachment";
 import { intendedFacts } from "@railyard/controller/domain/desired";
 import type { Instance } from "@railyard/controller/domain/instance";
+import { refusal } from "@railyard/controller/placement/place";
 import { desiredNode } from "@railyard/controller/service/desired";
+import { fleetOf } from "@railyard/controller/service/fleet";
 import { placeInstance } from "@railyard/controller/service/placing";
 import type { AccountRows } from "@railyard/controller/store/contract";
 import { factsDigest } from "@railyard/lib/attest";
@@ -49,7 +51,9 @@ export async function plant(of: DispatchYard): Promise<void> {
     const attachments = await plantAttachments(mine, inNetwork);
     const wish = { instance, profile, network, attachments, seed: "s", exclude: [] };
     const result = await placeInstance(tx, of.ctx, wish);
-    if (!("placed" in result)) throw new Error(JSON.stringify(result.refused));
+    if (!("placed" in result)) {
+      throw new Error(JSON.stringify(refusal(await fleetOf(tx, of.ctx), result.refused)));
+    }
     await mine.instances.update({ ...instance, placement: result.placed, status: "starting" });
   });
   of.relay.nudge();

@@ -75,3 +75,26 @@ test("a leaving instance holds its devices until a full report has no trace of i
   expect(await held()).toBeUndefined();
   expect(await of.instance(INSTANCE)).toBeUndefined();
 });
+
+test("a step that failed flags its node until a full report is without one", async () => {
+  const of = await yard();
+  const agent = await ready(of);
+  await plant(of);
+  const failing = (reason: string) =>
+    presence("").map((seen) => ({ ...seen, failedSteps: [{ step: "create-vfs", reason }] }));
+  const flags = async () => (await of.node()).flags.map(({ code, message }) => [code, message]);
+  await agent.report({ instances: failing("no space") });
+  expect(await flags()).toEqual([["apply-failed", "create-vfs of ins-1 failed: no space"]]);
+  const { at } = (await of.node()).flags[0]!;
+  const revision = await of.ctx.store.revision();
+  await agent.report({ instances: failing("no space") });
+  expect(await of.ctx.store.revision()).toBe(revision);
+  await agent.report({ instances: failing("busy") });
+  expect((await of.node()).flags).toEqual([
+    { code: "apply-failed", message: "create-vfs of ins-1 failed: busy", at },
+  ]);
+  await agent.report({ complete: false });
+  expect(await flags()).toHaveLength(1);
+  await agent.report({ instances: presence(await intended(of)) });
+  expect(await flags()).toEqual([]);
+});

@@ -70,7 +70,7 @@ test("our own signature on an unknown generation stops all changes until accepte
   const of = await yard();
   const agent = await ready(of);
   const { nodeId, signer } = of;
-  const desired = { nodeId, epoch: 1n, generation: 99n, vfsPerNic: 16, instances: [] };
+  const desired = { nodeId, epoch: 1n, generation: 99n, vfsPerNic: 16, instances: [], faults: [] };
   const cordon = () => cordonNode(of.ctx, call("Cordon"), { id: nodeId, etag: "", reason: "" });
   // Forged, or made for another node, it concerns its own node only.
   const forged = { ...signDesired(signer, "ses-0", desired), generation: 98n };

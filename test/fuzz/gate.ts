@@ -1,10 +1,12 @@
 // A real controller in this process whose RPCs are called through the gate, without a socket: the
 // same tokens, roles, limits, handlers and store. Also the made-up world such calls are about.
+
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Metadata } from "@grpc/grpc-js";
 import { type BoundRpc, bindRpc, type Gate, runCall } from "@railyard/controller/api/call";
+import { LateSignal } from "@railyard/controller/api/late-signal";
 import type { ApiOptions } from "@railyard/controller/api/server";
 import { type Controller, createController } from "@railyard/controller/controller";
 import { openSqlite } from "@railyard/controller/store/sqlite";
@@ -85,14 +87,14 @@ async function outcome(
 ): Promise<Outcome> {
   const metadata = new Metadata();
   if (token !== "") metadata.set("authorization", `Bearer ${token}`);
-  const gone = new AbortController();
-  const enough = () => gone.abort(ENOUGH);
+  const gone = new LateSignal();
+  const enough = () => gone.end(ENOUGH);
   const { responseStream } = rpc.definition.definition;
   const timer = responseStream ? setTimeout(enough, LISTEN_MS) : undefined;
   try {
     const requests = each(messages);
     const write = async () => enough();
-    const incoming = { metadata, requests, write, remainingMs: HANG_MS, gone: gone.signal };
+    const incoming = { metadata, requests, write, remainingMs: HANG_MS, gone };
     await runCall(gate, rpc, incoming);
     return undefined;
   } catch (thrown) {

@@ -27,6 +27,7 @@ import {
   CreateInstanceRequest,
   CreateInstanceResponse,
   ListInstancesRequest,
+  ListInstancesResponse,
 } from "@railyard/proto/gen/railyard/v1/instance";
 import {
   AttachmentObserved,
@@ -63,9 +64,15 @@ function rpcOf(made: Rig): Rpc {
 function caller(made: Rig) {
   const rpc = rpcOf(made);
   const heard: string[] = [];
-  const call = async <Q, A>(handler: ((q: Q, rpc: Rpc) => Promise<A>) | undefined, request: Q) => {
+  const call = async <Q, A>(
+    handler: ((q: Q, rpc: Rpc) => Promise<A | Uint8Array>) | undefined,
+    request: Q,
+    decode?: (bytes: Uint8Array) => A,
+  ): Promise<A> => {
     if (!handler) throw new Error("not built");
-    const answer = await handler(request, rpc);
+    const said = await handler(request, rpc);
+    if (said instanceof Uint8Array && !decode) throw new Error("an answer that is encoded");
+    const answer = said instanceof Uint8Array && decode ? decode(said) : (said as A);
     const plain = (_: string, v: unknown) => (typeof v === "bigint" ? String(v) : v);
     heard.push(JSON.stringify(answer, plain));
     return answer;
@@ -208,8 +215,10 @@ test("instances are listed by status; an unknown one matches none", async () => 
   const { call, create } = await world(made, 8);
   await create();
   const handlers = instanceHandlers(made.ctx);
+  const decode = (bytes: Uint8Array) => ListInstancesResponse.decode(bytes);
   const count = async (status: number) =>
-    (await call(handlers.listInstances, ListInstancesRequest.fromPartial({ status }))).totalSize;
+    (await call(handlers.listInstances, ListInstancesRequest.fromPartial({ status }), decode))
+      .totalSize;
   const { INSTANCE_STATUS_STARTING: starting, INSTANCE_STATUS_FAILED: failed } = InstanceStatus;
   expect([await count(0), await count(starting), await count(failed)]).toEqual([1n, 1n, 0n]);
   expect(await count(99)).toBe(0n);

@@ -59,8 +59,8 @@ export class Attachments {
     return updateAttachment(made.ctx, made.call<AttachmentView>(), input);
   }
 
-  views(): Promise<readonly AttachmentView[]> {
-    return getLayout(this.made.ctx, this.made.read(), this.instanceId);
+  async views(): Promise<readonly AttachmentView[]> {
+    return (await getLayout(this.made.ctx, this.made.read(), this.instanceId)).attachments;
   }
 
   async ids(): Promise<AttachmentId[]> {

@@ -20,6 +20,7 @@ import { leaveHost } from "@railyard/controller/service/instance-leave";
 import { runQueued } from "@railyard/controller/service/instance-queue";
 import { rebootInstance } from "@railyard/controller/service/instance-reboot";
 import { startInstance } from "@railyard/controller/service/instance-start";
+import { tenantTx } from "@railyard/controller/service/tenant";
 import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import { seededRng } from "@railyard/lib/rng";
 import { expect, test } from "vitest";
@@ -91,7 +92,7 @@ function seenRunning(made: Rig, id: InstanceId): Promise<void> {
     const running = toRunning(now, "digest");
     await tx.everyone.instances.update(running);
     const given = { at: made.clock.now(), rng: seededRng("seen") };
-    await runQueued(tx, made.ctx, { given, instance: running });
+    await runQueued(tenantTx(tx, now.account), made.ctx, { given, instance: running });
   });
 }
 
@@ -206,7 +207,7 @@ test.each([
 test("a waiting start fails when the attachments came to a count not permitted", async () => {
   const { made, id } = await inStatus("stopping");
   await ACTS.start?.(made, id);
-  const [first] = await getLayout(made.ctx, made.read(), id);
+  const [first] = (await getLayout(made.ctx, made.read(), id)).attachments;
   const input = { instanceId: id, id: first?.attachment.id as never, etag: "" };
   await deleteAttachment(made.ctx, made.call(), input);
   await seenGone(made, id);

@@ -34,7 +34,7 @@ test("a change of spoofing on an attached interface is applied on the machine", 
   const made = await rig();
   const { subnetId, networkId: clusterNetworkId } = await made.network();
   const row = await instance(made, instanceWish(subnetId));
-  const [first] = await getLayout(made.ctx, made.read(), row.id);
+  const [first] = (await getLayout(made.ctx, made.read(), row.id)).attachments;
   if (!first) throw new Error("no attachment");
   const change = { name: "", autoDelete: false, allowIpSpoofing: true, etag: "" };
   const path = { clusterNetworkId, id: first.interface.id };
@@ -91,7 +91,7 @@ test.each(["required", "preferred", "none"])("rails declared by subnets, %s", as
   }
   const row = await instance(made, asked);
   const layout = await getLayout(made.ctx, made.read(), row.id);
-  const noted = layout.flatMap(({ attachment: a }) =>
+  const noted = layout.attachments.flatMap(({ attachment: a }) =>
     a.lifecycleReasons.map(({ code }) => [a.position, code]),
   );
   expect(noted).toEqual(alignment === "preferred" ? [[5, "rail_mismatch"]] : []);

@@ -42,7 +42,7 @@ test.each([8, 16, 32])("%i attachments keep their order and share the NICs", asy
   const made = await rig();
   const { subnetId } = await made.network();
   const row = await instance(made, instanceWish(subnetId, { count }));
-  const layout = await getLayout(made.ctx, made.read(), row.id);
+  const { attachments: layout } = await getLayout(made.ctx, made.read(), row.id);
   const per = count / 8;
   expect(layout.map(({ attachment, place }) => [attachment.position, place])).toEqual(
     Array.from({ length: count }, (_, p) => {
@@ -130,7 +130,7 @@ test("an address asked for at a later position is not taken by an earlier one", 
   ];
   const asked = instanceWish(subnetId, { clusterNetworkAttachments: attachments });
   const row = await instance(made, asked);
-  const layout = await getLayout(made.ctx, made.read(), row.id);
+  const { attachments: layout } = await getLayout(made.ctx, made.read(), row.id);
   expect(layout.map(({ primaryIp }) => formatIpv4(primaryIp.address))).toEqual([
     ...[5, 6, 7, 8, 9, 10, 11].map((n) => `10.0.0.${n}`),
     "10.0.0.4",
@@ -155,7 +155,7 @@ test("existing interfaces are bound once and in the order given", async () => {
   const bind = (id: InterfaceId) => ({ name: "", bound: { kind: "interface" as const, id } });
   const wish = instanceWish(subnetId, { clusterNetworkAttachments: ids.map(bind) });
   const row = await instance(made, wish);
-  const layout = await getLayout(made.ctx, made.read(), row.id);
+  const { attachments: layout } = await getLayout(made.ctx, made.read(), row.id);
   expect(layout.map((view) => view.interface.id)).toEqual(ids);
   const again = await refusal(createInstance(made.ctx, made.call(), wish));
   expect(again).toMatchObject({ code: "precondition", reason: "INTERFACE_ALREADY_BOUND" });
@@ -227,7 +227,7 @@ test("an instance without cluster network attachments needs no network", async (
   const { subnetId } = await made.network();
   const row = await instance(made, instanceWish(subnetId, { count: 0 }));
   expect(row).toMatchObject({ status: "starting", clusterNetworkId: undefined });
-  expect(await getLayout(made.ctx, made.read(), row.id)).toEqual([]);
+  expect((await getLayout(made.ctx, made.read(), row.id)).attachments).toEqual([]);
   await deleteInstance(made.ctx, made.call(), { id: row.id, etag: "" });
   await seenGone(made, row.id);
   expect((await refusal(getInstance(made.ctx, made.read(), row.id))).code).toBe("notFound");

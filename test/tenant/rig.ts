@@ -1,5 +1,6 @@
 // A small declared world for tests of tenants' use cases: the real store in memory, two zones'
 // worth of catalog, healthy made-up nodes without agents. Calls go straight to the use cases.
+import { encodeObject } from "@railyard/controller/api/watch-object";
 import { storedCatalog } from "@railyard/controller/catalog/stored";
 import type { CatalogItem } from "@railyard/controller/domain/catalog-item";
 import type { Principal } from "@railyard/controller/domain/lifecycle";
@@ -12,6 +13,8 @@ import { finishLeaving } from "@railyard/controller/service/instance-leave";
 import { runQueued } from "@railyard/controller/service/instance-queue";
 import { Leases } from "@railyard/controller/service/leases";
 import { createSubnet } from "@railyard/controller/service/subnet";
+import { tenantTx } from "@railyard/controller/service/tenant";
+import { objectEncoder } from "@railyard/controller/service/watch/objects";
 import type { WriteTx } from "@railyard/controller/store/contract";
 import { openSqlite } from "@railyard/controller/store/sqlite";
 import { ManualClock } from "@railyard/lib/clock";
@@ -64,13 +67,15 @@ export async function rig(over: { nodes?: number; profile?: object } = {}): Prom
   const onFatal = (err: unknown) => {
     throw err;
   };
-  const store = await openSqlite({ path: ":memory:", clock, log, onFatal });
+  const catalog = storedCatalog();
+  const encode = objectEncoder({ catalog }, encodeObject);
+  const store = await openSqlite({ path: ":memory:", clock, log, onFatal, encode });
   const ctx: ServiceContext = {
     store,
     clock,
     rng: seededRng("tenant"),
     log,
-    catalog: storedCatalog(),
+    catalog,
     leases: new Leases(clock, LEASE_MS),
     nudgeRelay: () => undefined,
     nudgeEnrolment: () => undefined,
@@ -138,8 +143,9 @@ export function seenGone(made: Rig, id: InstanceId): Promise<void> {
   return made.write(async (tx) => {
     const row = await tx.everyone.instances.get(id);
     const given = { at: made.clock.now(), rng: seededRng("gone"), quarantineMs: QUARANTINE_MS };
-    const left = row && (await finishLeaving(tx, given, row));
-    if (left) await runQueued(tx, made.ctx, { given, instance: left });
+    const theirs = row && tenantTx(tx, row.account);
+    const left = theirs && (await finishLeaving(theirs, given, row));
+    if (left) await runQueued(theirs, made.ctx, { given, instance: left });
   });
 }
 

@@ -59,10 +59,11 @@ export const SPECIAL_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@nats-io/nkeys": ["lib/src/bus/"],
   pino: ["lib/src/log.ts"],
   systeminformation: ["agent/src/hardware/"],
+  "node-pty": ["agent/src/console/terminal.ts"],
   "node:child_process": [
     "agent/src/hardware/linux/",
     "agent/src/hardware/host-facts.ts",
-    "agent/src/console.ts",
+    "agent/src/console/terminal.ts",
   ],
 };
 

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { DesiredAttachment, DesiredInstance, Inventory, Layout } from "../model.js";
 import { compileLayout } from "./layout.js";
+import { busOf } from "./path-class.js";
 
 /** `pairs` GPUs and NICs, the first half on NUMA node 0. */
 function inventory(pairs = 8, numaOf = (k: number) => Math.floor(k / (pairs / 2))): Inventory {
@@ -18,18 +19,31 @@ function inventory(pairs = 8, numaOf = (k: number) => Math.floor(k / (pairs / 2)
       pciAddress: `0000:0${k}:00.0`,
       pciId: "10de:2330",
       numa: numaOf(k),
+      path: [`root-${k}`, `up-${k}`, `down-${k}-0`],
+      linkSpeedGts: 32,
+      linkWidth: 16,
+      barBytes: 2 ** 37,
     })),
     nics: ks.map((k) => ({
       deviceId: `nic-${k}`,
       pciAddress: `0000:1${k}:00.0`,
       pciId: "15b3:1021",
       numa: numaOf(k),
+      path: [`root-${k}`, `up-${k}`, `down-${k}-1`],
+      linkSpeedGts: 32,
+      linkWidth: 16,
+      barBytes: 2 ** 25,
+      vfBarBytes: 2 ** 20,
+      rdma: "",
+      board: "",
       pfName: `eth${k}`,
       permanentMac: `00:00:00:00:00:0${k}`,
       speedGbps: 400,
       vfsMax: 16,
       ports: [],
     })),
+    nvSwitches: [],
+    fabricManager: false,
     pairs: ks.map((k) => ({ gpu: `gpu-${k}`, nic: `nic-${k}` })),
     warnings: [],
   };
@@ -92,7 +106,6 @@ test.each([8, 16, 32])("%i attachments: a pair's gpu comes right before its vfs"
   const of = instance(count);
   const { gpus, attachments } = laidOut(of);
   for (const [pair, gpu] of gpus.entries()) {
-    const busOf = (address: string) => Number.parseInt(address.slice(5, 7), 16);
     const mine = attachments.filter((a) => of.attachments[a.position]?.pair === pair);
     const buses = mine.map((a) => busOf(a.guestAddress));
     expect(buses).toEqual(mine.map((_, i) => busOf(gpu.guestAddress) + 1 + i));
@@ -104,7 +117,7 @@ test("expanders ascend with the numa node and never overlap", () => {
   expect(expanders.map((e) => e.numa)).toEqual([0, 1]);
   expect(expanders.map((e) => e.bus)).toEqual([0x10, 0x2d]);
   expect(expanders.map((e) => e.lastBus)).toEqual([0x2c, 0x49]);
-  expect(expanders.flatMap((e) => e.switches.map((s) => s.pair))).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(expanders.map((e) => e.guestNuma)).toEqual([0, 1]);
 });
 
 test("strided attachments sit below their own pair's switch", () => {
@@ -119,11 +132,14 @@ test("pairs that alternate between numa nodes keep their order below each expand
     instance(8),
     inventory(8, (k) => k % 2),
   );
-  expect(expanders.map((e) => e.switches.map((s) => s.pair))).toEqual([
-    [0, 2, 4, 6],
-    [1, 3, 5, 7],
-  ]);
+  const numaOf = (address: string) =>
+    expanders.find(({ bus, lastBus }) => bus < busOf(address) && busOf(address) <= lastBus)?.numa;
+  expect(gpus.map((g) => numaOf(g.guestAddress))).toEqual([0, 1, 0, 1, 0, 1, 0, 1]);
   expect(gpus.map((g) => g.deviceId)).toEqual(instance(8).gpus);
+  for (const odd of [0, 1]) {
+    const mine = gpus.filter((_, k) => k % 2 === odd).map((g) => g.guestAddress);
+    expect(isAscending(mine)).toBe(true);
+  }
 });
 
 test("the same input gives the same layout", () => {
@@ -153,6 +169,43 @@ const PROBLEMS: readonly (readonly [string, DesiredInstance, string])[] = [
 
 test.each(PROBLEMS)("%s is answered as a problem", (_, of, kind) => {
   expect(compileLayout(inventory(), of)).toMatchObject({ ok: false, problem: { kind } });
+});
+
+const NVSWITCHES = [0, 1].map((k) => ({
+  deviceId: `nvswitch-${k}`,
+  pciAddress: `0000:c${k}:00.0`,
+  pciId: "10de:22a3",
+  numa: 0,
+  path: ["root-n", "up-n", `down-n-${k}`],
+}));
+
+test("an instance with every gpu of the machine gets all nvswitches, behind one switch", () => {
+  const machine = { ...inventory(), nvSwitches: NVSWITCHES };
+  const { nvSwitches, gpus } = laidOut(instance(8), machine);
+  expect(nvSwitches.map((s) => s.deviceId)).toEqual(["nvswitch-0", "nvswitch-1"]);
+  const [first, second] = nvSwitches.map((s) => busOf(s.guestAddress));
+  expect(second).toBe(first! + 1);
+  // The last of NUMA node 0, before those of node 1.
+  expect(busOf(gpus[3]!.guestAddress) < first! && second! < busOf(gpus[4]!.guestAddress)).toBe(
+    true,
+  );
+});
+
+test("a share of the machine gets no nvswitch", () => {
+  const machine = { ...inventory(), nvSwitches: NVSWITCHES };
+  expect(laidOut(instance(4, false, 4), machine).nvSwitches).toEqual([]);
+});
+
+test("more devices than the guest can address are answered as a problem", () => {
+  const gpus = inventory().gpus.map((g) => ({ ...g, barBytes: 2 ** 43 }));
+  const result = compileLayout({ ...inventory(), gpus }, instance(8));
+  expect(result).toMatchObject({ ok: false, problem: { kind: "addresses-exhausted" } });
+});
+
+test("more functions below one switch than it has slots are answered as a problem", () => {
+  const nics = inventory(1).nics.map((n) => ({ ...n, vfsMax: 64 }));
+  const result = compileLayout({ ...inventory(1), nics }, instance(40, false, 1));
+  expect(result).toMatchObject({ ok: false, problem: { kind: "slots-exhausted" } });
 });
 
 test("more functions than bus numbers are answered as a problem", () => {

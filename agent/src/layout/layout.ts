@@ -1,84 +1,97 @@
 // Where every function of an instance sits inside its guest: a q35 machine with one expander bus
-// per NUMA node and one virtual switch per pair, numbered the same way every time. It knows no tool
-// and no host state.
+// per NUMA node and the host's switches as virtual ones, numbered the same way every time. It knows
+// no tool and no host state.
 import type {
   DesiredAttachment,
   DesiredInstance,
+  Device,
   DeviceId,
-  Expander,
   Inventory,
   Layout,
   LayoutProblem,
   LayoutResult,
+  NvSwitch,
 } from "../model.js";
+import { mmioWindow } from "./mmio.js";
+import { addressOf } from "./path-class.js";
+import { growTree, type Leaf, numberTree } from "./tree.js";
 
-/** First bus number of the first expander; the ones below belong to the guest's own root bus. */
-const FIRST_BUS = 0x10;
 const LAST_BUS = 0xff;
-
-type Gpus = Layout["gpus"];
-type Slots = Layout["attachments"];
-
-/** One pair with what hangs below its switch. */
-interface Group {
-  readonly pair: number;
-  readonly gpu: DeviceId;
-  readonly numa: number;
-  /** In position order. */
-  readonly attachments: readonly DesiredAttachment[];
-}
+/** Half of what a guest with 46 address bits can reach: the rest is for its memory. */
+const MMIO_BYTES_MAX = 2 ** 45;
 
 /**
  * Lays out one instance. Expanders ascend with the NUMA node, switches with the pair; below a
- * switch the GPU comes first, then the VFs in position order. A device that the machine lacks, a
- * contradiction between the desired state and the machine, or too few bus numbers is answered as a
- * problem.
+ * switch the GPU comes first, then the VFs in position order; NVSwitches come last. Switches nest
+ * as they do on the host, so that no distance changes. A device that the machine lacks, a
+ * contradiction between the desired state and the machine, or too few bus numbers, slots or
+ * addresses are answered as a problem.
  */
 export function compileLayout(inventory: Inventory, instance: DesiredInstance): LayoutResult {
   const problem = problemOf(inventory, instance);
   if (problem) return { ok: false, problem };
-  const groups = groupsOf(inventory, instance);
-  const expanders: Expander[] = [];
-  const gpus: Gpus[number][] = [];
-  const attachments: Slots[number][] = [];
-  let bus = FIRST_BUS;
-  for (const numa of numaNodes(groups)) {
-    const switches: Expander["switches"][number][] = [];
-    const own = bus++;
-    for (const group of groups.filter((g) => g.numa === numa)) {
-      const upstreamBus = bus++;
-      const downstreamBus = bus++;
-      switches.push({ pair: group.pair, upstreamBus, downstreamBus });
-      gpus[group.pair] = { deviceId: group.gpu, guestAddress: functionAt(bus++) };
-      for (const { position, nic, vf } of group.attachments) {
-        attachments[position] = { position, nic, vf, guestAddress: functionAt(bus++) };
-      }
+  const leaves = leavesOf(inventory, instance);
+  const tree = growTree(leaves);
+  const { expanders, ports, buses, lastBus, crowded } = numberTree(tree, leaves);
+  const mmioBytes = mmioWindow(tree);
+  if (lastBus > LAST_BUS) {
+    return refusal("buses-exhausted", `the guest needs bus numbers up to ${lastBus}`);
+  }
+  if (crowded) return refusal("slots-exhausted", "a bus of the guest has too few slots");
+  if (mmioBytes > MMIO_BYTES_MAX) {
+    return refusal("addresses-exhausted", `the guest's devices need ${mmioBytes} bytes of space`);
+  }
+  const at = (index: number) => addressOf(buses[index] ?? 0, 0);
+  const gpus: Layout["gpus"][number][] = [];
+  const attachments: Layout["attachments"][number][] = [];
+  const nvSwitches: Layout["nvSwitches"][number][] = [];
+  for (const [index, { what }] of leaves.entries()) {
+    const guestAddress = at(index);
+    if (what.kind === "attachment") {
+      const { position, nic, vf } = what.attachment;
+      attachments[position] = { position, nic, vf, guestAddress };
+    } else {
+      const { deviceId } = what;
+      (what.kind === "gpu" ? gpus : nvSwitches).push({ deviceId, guestAddress });
     }
-    expanders.push({ numa, bus: own, lastBus: bus - 1, switches });
   }
-  if (bus - 1 > LAST_BUS) {
-    return refusal("buses-exhausted", "", `the guest needs bus numbers up to ${bus - 1}`);
-  }
-  return { ok: true, layout: { expanders, gpus, attachments } };
+  return { ok: true, layout: { expanders, ports, gpus, attachments, nvSwitches, mmioBytes } };
 }
 
-/** A downstream port opens a bus of its own, with the function as its only device. */
-function functionAt(bus: number): string {
-  return `0000:${bus.toString(16).padStart(2, "0")}:00.0`;
+/** NVSwitches that go with the instance: all when it takes every GPU of the machine, else none. */
+function nvSwitchesOf(inventory: Inventory, instance: DesiredInstance): readonly NvSwitch[] {
+  const taken = new Set(instance.gpus);
+  const all = taken.size > 0 && inventory.gpus.every(({ deviceId }) => taken.has(deviceId));
+  return all ? inventory.nvSwitches : [];
 }
 
-function numaNodes(groups: readonly Group[]): number[] {
-  return [...new Set(groups.map((g) => g.numa))].sort((a, b) => a - b);
+interface Placing extends Leaf {
+  readonly what:
+    | { readonly kind: "gpu" | "nvSwitch"; readonly deviceId: DeviceId }
+    | { readonly kind: "attachment"; readonly attachment: DesiredAttachment };
 }
 
-function groupsOf(inventory: Inventory, instance: DesiredInstance): Group[] {
-  const numaOf = new Map(inventory.gpus.map((g) => [g.deviceId, g.numa]));
-  return instance.gpus.map((gpu, pair) => ({
-    pair,
-    gpu,
-    numa: numaOf.get(gpu) ?? -1,
-    attachments: instance.attachments.filter((a) => a.pair === pair),
-  }));
+function leavesOf(inventory: Inventory, instance: DesiredInstance): readonly Placing[] {
+  const leaf = ({ numa, path }: Device, bytes: number, what: Placing["what"]): Placing => {
+    return { numa, path, bytes, what };
+  };
+  const gpus = new Map(inventory.gpus.map((g) => [g.deviceId, g]));
+  const nics = new Map(inventory.nics.map((n) => [n.deviceId, n]));
+  const pairs = instance.gpus.flatMap((deviceId, pair): Placing[] => {
+    const gpu = gpus.get(deviceId);
+    const vfs = instance.attachments.filter((a) => a.pair === pair);
+    return [
+      ...(gpu ? [leaf(gpu, gpu.barBytes, { kind: "gpu", deviceId })] : []),
+      ...vfs.flatMap((attachment): Placing[] => {
+        const nic = nics.get(attachment.nic);
+        return nic ? [leaf(nic, nic.vfBarBytes, { kind: "attachment", attachment })] : [];
+      }),
+    ];
+  });
+  const nvSwitches = nvSwitchesOf(inventory, instance).map((device) => {
+    return leaf(device, 0, { kind: "nvSwitch", deviceId: device.deviceId });
+  });
+  return [...pairs, ...nvSwitches];
 }
 
 function problemOf(inventory: Inventory, instance: DesiredInstance): LayoutProblem | undefined {
@@ -127,10 +140,6 @@ function inconsistent(deviceId: DeviceId | "", message: string): LayoutProblem {
   return { kind: "inconsistent", deviceId, message };
 }
 
-function refusal(
-  kind: LayoutProblem["kind"],
-  deviceId: DeviceId | "",
-  message: string,
-): LayoutResult {
-  return { ok: false, problem: { kind, deviceId, message } };
+function refusal(kind: LayoutProblem["kind"], message: string): LayoutResult {
+  return { ok: false, problem: { kind, deviceId: "", message } };
 }

@@ -10,6 +10,8 @@ import {
   type DesiredInstance as WireInstance,
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
 import type { Desired, DesiredAttachment, DesiredInstance, Isolation } from "../model.js";
+import { faultsFrom } from "./faults.js";
+import { partitionsFrom } from "./partitions.js";
 
 const INSTANCES_MAX = 64;
 const ATTACHMENTS_MAX = 256;
@@ -45,8 +47,10 @@ export function decodeDesired({ epoch, generation, body }: DesiredScope): Desire
     }
     return instanceOf(wire);
   });
+  const faults = faultsFrom(state.faults, bad);
+  const partitions = partitionsFrom(state.partitions, bad);
   bad.throwIfAny();
-  return { epoch, generation, vfsPerNic: state.vfsPerNic, instances };
+  return { epoch, generation, vfsPerNic: state.vfsPerNic, instances, faults, partitions };
 }
 
 function decodeBody(body: Uint8Array): DesiredState {

@@ -4,11 +4,13 @@ import {
   AttachmentObservation,
   type InstanceReport as WireInstanceReport,
   type Inventory as WireInventory,
+  type GuestLayout as WireLayout,
   InstancePhase as WirePhase,
   type SignedDesired as WireSigned,
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
 import type {
   DeviceTrace,
+  GuestView,
   InstancePhase,
   InstanceReport,
   Inventory,
@@ -30,6 +32,7 @@ const OBSERVATIONS = {
 
 export function wireInventory(inventory: Inventory): WireInventory {
   const { numaCount, vcpu, memoryMib, diskGib, gpus, nics, pairs, warnings } = inventory;
+  const { nvSwitches, fabricManager } = inventory;
   return {
     numaCount,
     vcpu,
@@ -39,6 +42,8 @@ export function wireInventory(inventory: Inventory): WireInventory {
     nics: nics.map((n) => ({ ...n, ports: [...n.ports] })),
     pairs: [...pairs],
     warnings: [...warnings],
+    nvSwitches: nvSwitches.length,
+    fabricManager,
   };
 }
 
@@ -52,7 +57,13 @@ export function wireInstance(report: InstanceReport): WireInstanceReport {
     attachments: attachments.map((a) => ({ ...a, observation: OBSERVATIONS[a.observation] })),
     devices: devices.map(wireTrace),
     failedSteps: failures.map((f) => ({ step: f.key, reason: f.reason })),
+    layout: undefined,
   };
+}
+
+/** A layout as it is told beside its instance. */
+export function wireLayout({ tree, qemuArguments, ...texts }: GuestView): WireLayout {
+  return { ...texts, tree: tree.map((row) => ({ ...row })), qemuArguments: [...qemuArguments] };
 }
 
 export function wireTrace({ deviceId, vf }: DeviceTrace) {

@@ -145,7 +145,9 @@ async function applyStep(step: Step, { hardware, reading }: ApplyInput): Promise
     }
     case "configure-vf": {
       const { nic, vf, mac, isolation, rateMbps, spoofCheck } = step.attachment;
-      const settings = { mac, vlan: isolation.id, rateMbps, spoofCheck };
+      const { kind, id } = isolation;
+      const membership = kind === "vlan" ? { vlan: id } : { vlan: 0, [kind]: id };
+      const settings = { mac, ...membership, rateMbps, spoofCheck };
       return hardware.configureVf(nicOf(reading, nic).pfName, vf, settings);
     }
     case "bind-device":
@@ -166,7 +168,7 @@ function nicOf({ inventory }: Reading, deviceId: DeviceId) {
 function addressOf({ observed }: Reading, deviceId: DeviceId, vf: number | undefined): string {
   const found =
     vf === undefined
-      ? observed.gpus.find((g) => g.deviceId === deviceId)
+      ? [...observed.gpus, ...observed.nvSwitches].find((d) => d.deviceId === deviceId)
       : observed.vfs.find((v) => v.nic === deviceId && v.vf === vf);
   if (!found) throw refuse("unavailable", `${deviceKey(deviceId, vf)} is gone`);
   return found.pciAddress;

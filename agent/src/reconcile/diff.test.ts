@@ -15,6 +15,8 @@ import { readBack } from "./facts.js";
 import { findings } from "./report.js";
 
 const NICS = ["nic-0", "nic-1"];
+const LINKED = { linkSpeedGts: 32, linkWidth: 16, barBytes: 2 ** 24 };
+const switchOf = (k: number) => [`0000:0${k}:01.0`, `0000:0${k}:02.0`];
 
 const INVENTORY: Inventory = {
   serial: "S1",
@@ -28,18 +30,27 @@ const INVENTORY: Inventory = {
     pciAddress: `0000:0${k}:00.0`,
     pciId: "10de:2330",
     numa: 0,
+    path: switchOf(k),
+    ...LINKED,
   })),
   nics: NICS.map((deviceId, k) => ({
     deviceId,
     pciAddress: `0000:1${k}:00.0`,
     pciId: "15b3:1021",
     numa: 0,
+    path: switchOf(k),
+    ...LINKED,
+    vfBarBytes: 2 ** 20,
+    rdma: "",
+    board: "",
     pfName: `eth${k}`,
     permanentMac: `00:00:00:00:00:0${k}`,
     speedGbps: 400,
     vfsMax: 16,
     ports: [{ port: 0, neighbour: "leaf", up: true }],
   })),
+  nvSwitches: [],
+  fabricManager: false,
   pairs: [0, 1].map((k) => ({ gpu: `gpu-${k}`, nic: `nic-${k}` })),
   warnings: [],
 };
@@ -90,13 +101,14 @@ function freeVf(nic: string, vf: number): ObservedVf {
 const IDLE: Observed = {
   vfs: NICS.flatMap((nic) => [freeVf(nic, 0), freeVf(nic, 1)]),
   gpus: INVENTORY.gpus.map(({ deviceId, pciAddress }) => ({ deviceId, pciAddress, driver: "" })),
+  nvSwitches: [],
   guests: [],
   problems: [],
 };
 
 function situation(instances: readonly DesiredInstance[], observed: Observed): Situation {
   return {
-    desired: { epoch: 1n, generation: 1n, vfsPerNic: 2, instances },
+    desired: { epoch: 1n, generation: 1n, vfsPerNic: 2, instances, faults: [] },
     observed,
     inventory: INVENTORY,
     layouts: new Map(instances.map((i) => [i.instanceId, compileLayout(INVENTORY, i)])),

@@ -85,14 +85,14 @@ function sameMembers(a: readonly unknown[], b: readonly unknown[]): boolean {
  * was told to stop has them until it was seen to be gone.
  */
 function cleanDevices(view: View): DeviceStep[] {
-  const gpus = view.usedGpus().flatMap((gpu): DeviceStep[] => {
-    const { deviceId } = gpu;
+  const wholes = view.usedWholes().flatMap((device): DeviceStep[] => {
+    const { deviceId } = device;
     const trace = { deviceId };
-    if (view.holderOf(gpu) !== undefined || view.wanterOf(trace) !== undefined) return [];
+    if (view.holderOf(device) !== undefined || view.wanterOf(trace) !== undefined) return [];
     const key = `unbind-device ${deviceId}`;
     return [{ trace, step: { kind: "unbind-device", key, instanceId: "", deviceId } }];
   });
-  return [...view.usedVfs().flatMap((vf) => cleanVf(view, vf)), ...gpus];
+  return [...view.usedVfs().flatMap((vf) => cleanVf(view, vf)), ...wholes];
 }
 
 function cleanVf(view: View, found: ObservedVf): DeviceStep[] {
@@ -109,11 +109,15 @@ function cleanVf(view: View, found: ObservedVf): DeviceStep[] {
   ];
 }
 
-/** A MAC that is neither unset nor the wanted one was somebody else's. */
+/**
+ * A MAC that is neither unset nor the wanted one was somebody else's, and so was a VF that vfio-pci
+ * has without a MAC: it was never taken back, so never reset.
+ */
 function isLeftOver(view: View, found: ObservedVf): boolean {
   if (view.holderOf(found) !== undefined) return false;
   const wanted = view.attachmentOf(found);
-  return !wanted || (found.mac !== MAC_NONE && found.mac !== wanted.mac);
+  if (!wanted || found.mac === wanted.mac) return !wanted;
+  return found.mac !== MAC_NONE || found.driver === VFIO;
 }
 
 /**
@@ -146,7 +150,7 @@ function additions(view: View, instance: DesiredInstance, busy: ReadonlySet<stri
   if (guest && (guest.running || guest.bootCount !== instance.bootCount)) {
     return [...mine, ...rebootGuest(instance, guest)];
   }
-  const waits = mine.length > 0 || devicesOf(instance).some(isTaken);
+  const waits = mine.length > 0 || devicesOf(view, instance).some(isTaken);
   const spec = waits ? undefined : view.specOf(instance);
   return spec ? [startGuest(spec)] : mine;
 }
@@ -174,12 +178,13 @@ function prepareDevices(view: View, instance: DesiredInstance) {
     const ready = found !== undefined && isAsDesired(found, attachment);
     return [...(ready ? [] : [{ trace, step: set }]), ...bind(trace, found?.driver)];
   });
-  return [...vfs, ...instance.gpus.flatMap((id) => bind({ deviceId: id }, view.gpu(id)?.driver))];
+  const wholes = view.wholesOf(instance);
+  return [...vfs, ...wholes.flatMap((id) => bind({ deviceId: id }, view.whole(id)?.driver))];
 }
 
-function devicesOf(instance: DesiredInstance): DeviceTrace[] {
+function devicesOf(view: View, instance: DesiredInstance): DeviceTrace[] {
   return [
-    ...instance.gpus.map((deviceId) => ({ deviceId })),
+    ...view.wholesOf(instance).map((deviceId) => ({ deviceId })),
     ...instance.attachments.map(({ nic, vf }) => ({ deviceId: nic, vf })),
   ];
 }

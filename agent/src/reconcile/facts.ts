@@ -2,7 +2,7 @@
 // definition and from the VFs, never from what was asked for. Pure.
 import type { AttachmentFacts, InstanceFacts } from "@railyard/lib/attest";
 import type { Layout, ObservedGuest, ObservedVf } from "../model.js";
-import type { View } from "./diff/view.js";
+import { isolationOf, type View } from "./diff/view.js";
 
 /**
  * The facts of one running guest. A function's position is the one whose compiled guest address it
@@ -22,6 +22,9 @@ export function readBack(
     if (!device) return undefined;
     const { deviceId, vf } = device;
     if (vf === undefined) {
+      // NVSwitches follow from the GPUs; they are no facts, but must be where they belong.
+      if (layout.nvSwitches.some((s) => s.deviceId === deviceId && s.guestAddress === guestAddress))
+        continue;
       const at = layout.gpus.findIndex((g) => g.guestAddress === guestAddress);
       if (at === -1) return undefined;
       gpus.push({ at, deviceId });
@@ -49,7 +52,7 @@ function attachmentFacts(guest: ObservedGuest, vf: ObservedVf, position: number)
     nic: vf.nic,
     vf: vf.vf,
     mac: vf.mac,
-    isolation: { kind: "vlan", id: vf.vlan },
+    isolation: isolationOf(vf),
     rateMbps: vf.rateMbps,
     spoofCheck: vf.spoofCheck,
     address: guest.addresses[vf.mac] ?? "",

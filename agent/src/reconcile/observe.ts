@@ -2,7 +2,15 @@
 // problem, so that nobody takes silence for absence. It decides nothing.
 import { asRailyardError, refuse } from "@railyard/lib/errors";
 import type { Hardware, MachineFacts, PciFunction } from "../hardware/hardware.js";
-import type { Inventory, Nic, Observed, ObservedVf, ObserveProblem } from "../model.js";
+import type {
+  Device,
+  Inventory,
+  Nic,
+  Observed,
+  ObservedDevice,
+  ObservedVf,
+  ObserveProblem,
+} from "../model.js";
 
 export interface Reading {
   readonly inventory: Inventory;
@@ -41,12 +49,14 @@ export async function observe(
     read("", () => hardware.listGuests()),
     ...inventory.nics.map((nic) => read(nic.deviceId, () => readNic(hardware, nic, functions))),
   ]);
-  const gpus = inventory.gpus.map(({ deviceId, pciAddress }) => ({
+  const bound = ({ deviceId, pciAddress }: Device): ObservedDevice => ({
     deviceId,
     pciAddress,
     driver: functions.get(pciAddress)?.driver ?? "",
-  }));
-  return { inventory, observed: { vfs: vfs.flat(), gpus, guests, problems } };
+    iommuGroup: functions.get(pciAddress)?.iommuGroup ?? "",
+  });
+  const [gpus, nvSwitches] = [inventory.gpus.map(bound), inventory.nvSwitches.map(bound)];
+  return { inventory, observed: { vfs: vfs.flat(), gpus, nvSwitches, guests, problems } };
 }
 
 async function readNic(
@@ -60,7 +70,7 @@ async function readNic(
   return addresses.map((pciAddress, vf) => {
     const reading = readings.get(vf);
     if (!reading) throw refuse("unavailable", `${nic.deviceId} did not tell of its vf ${vf}`);
-    const driver = functions.get(pciAddress)?.driver ?? "";
-    return { ...reading, nic: nic.deviceId, pciAddress, driver };
+    const { driver = "", iommuGroup = "" } = functions.get(pciAddress) ?? {};
+    return { ...reading, nic: nic.deviceId, pciAddress, driver, iommuGroup };
   });
 }

@@ -7,7 +7,7 @@ import { refuse } from "@railyard/lib/errors";
 import { silentLog } from "@railyard/lib/log";
 import { seededRng } from "@railyard/lib/rng";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Hardware, MachineFacts, VfReading } from "../hardware/hardware.js";
+import type { GuestConsole, Hardware, MachineFacts, VfReading } from "../hardware/hardware.js";
 import { type Ledger, openLedger } from "../ledger.js";
 import type {
   DesiredInstance,
@@ -43,7 +43,8 @@ class TinyMachine implements Hardware {
       ...(this.vfs.get(`eth${k}`) ?? []).map((v) => this.fn(`vf${k}.${v.vf}`, [])),
     ]);
     const host = { serial: "S1", bootId: "b", cpus: 8, memoryMib: 64, diskGib: 1 };
-    return { ...host, functions, interfaces: [] };
+    const none = { interfaces: [], rdma: [], boardSerials: {}, oddities: [] };
+    return { ...host, ...none, functions, fabricManager: false };
   }
   async setVfCount(pf: string, count: number) {
     this.act(`set-vf-count ${pf} ${count}`, () => {
@@ -82,6 +83,10 @@ class TinyMachine implements Hardware {
     this.act(`reboot ${id}`, () => guest && this.guests.set(id, { ...guest, bootCount }));
   }
 
+  async guestConsole(id: string): Promise<GuestConsole> {
+    throw refuse("unavailable", `guest ${id} has no console`);
+  }
+
   /** What was changed, readings left out. */
   changes(): string[] {
     return this.calls.filter((c) => !/^(read|list)/.test(c));
@@ -101,29 +106,31 @@ class TinyMachine implements Hardware {
 }
 
 const NAMELESS = { vendor: "", device: "", classCode: "", iommuGroup: "" };
-const BARE = { ...NAMELESS, numa: 0, path: [], vfsMax: 16, pf: undefined };
+const PCIE = { linkSpeedGts: 32, linkWidth: 16, linkMax: { speedGts: 32, width: 16 } };
+const REGISTERS = { bars: [], vfBars: [], answers: true };
+const BARE = { ...NAMELESS, ...PCIE, ...REGISTERS, numa: 0, path: [], vfsMax: 16, pf: undefined };
+const LINKED = { numa: 0, path: [], linkSpeedGts: 32, linkWidth: 16, barBytes: 2 ** 24 };
 
 const UNSET = { mac: ZERO, vlan: 0, rateMbps: 0, spoofCheck: false };
 function inventory(): Inventory {
   return {
-    serial: "S1",
-    bootId: "b",
-    numaCount: 1,
-    vcpu: 8,
-    memoryMib: 64,
-    diskGib: 1,
-    gpus: PAIRS.map((k) => ({ deviceId: `gpu-${k}`, pciAddress: `gpu${k}`, pciId: "", numa: 0 })),
+    ...{ serial: "S1", bootId: "b", numaCount: 1, vcpu: 8, memoryMib: 64, diskGib: 1 },
+    gpus: PAIRS.map((k) => {
+      return { ...LINKED, deviceId: `gpu-${k}`, pciAddress: `gpu${k}`, pciId: "" };
+    }),
     nics: PAIRS.map((k) => ({
+      ...LINKED,
       deviceId: `nic-${k}`,
       pciAddress: `nic${k}`,
       pciId: "",
-      numa: 0,
+      ...{ vfBarBytes: 2 ** 20, rdma: "", board: "" },
       pfName: `eth${k}`,
       permanentMac: "",
       speedGbps: 400,
       vfsMax: 16,
       ports: [],
     })),
+    ...{ nvSwitches: [], fabricManager: false },
     pairs: PAIRS.map((k) => ({ gpu: `gpu-${k}`, nic: `nic-${k}` })),
     warnings: [],
   };
@@ -197,6 +204,7 @@ async function restart(): Promise<void> {
       epoch,
       generation,
       vfsPerNic: 2,
+      faults: [],
       instances: bodies.get(body.toString()) ?? [],
     }),
     failpoint: () => undefined,
@@ -227,7 +235,7 @@ async function want(generation: bigint, ...instances: DesiredInstance[]): Promis
     body,
     signature: Buffer.from("s"),
   };
-  await ledger.accept(signed, { epoch: 1n, generation, vfsPerNic: 2, instances });
+  await ledger.accept(signed, { epoch: 1n, generation, vfsPerNic: 2, instances, faults: [] });
   reconciler.nudge();
 }
 

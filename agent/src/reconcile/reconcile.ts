@@ -9,10 +9,18 @@ import type { Rng } from "@railyard/lib/rng";
 import type { Hardware } from "../hardware/hardware.js";
 import { compileLayout } from "../layout/layout.js";
 import type { Ledger } from "../ledger.js";
-import type { Desired, ObserveProblem, PassReport, Step } from "../model.js";
+import type {
+  Desired,
+  Inventory,
+  InventoryWarning,
+  ObserveProblem,
+  PassReport,
+  Step,
+} from "../model.js";
 import { applySteps } from "./apply.js";
 import type { Situation } from "./diff/view.js";
 import { diff } from "./diff.js";
+import { injectFaults } from "./faults.js";
 import { observe, type ReadInventory, type Reading } from "./observe.js";
 import { findings } from "./report.js";
 import { Retries } from "./retries.js";
@@ -113,6 +121,7 @@ export class Reconciler {
     const { ledger, log, onPass, failpoint } = this.options;
     const desired = ledger.desired;
     const mayAct = () => this.acting && !signal.aborted && ledger.desired === desired;
+    const refused = await injectFaults(this.options.hardware, desired);
     const { retries } = this;
     const work = new Work(this.options, desired, { mayAct, signal, retries });
     const { situation, pending, taken } = await work.run();
@@ -130,7 +139,7 @@ export class Reconciler {
       generation: desired?.generation ?? 0n,
       ...findings(situation, pending, failed),
       complete: problems.length === 0,
-      inventory: situation.inventory,
+      inventory: withWarnings(situation.inventory, refused),
     };
     onPass(this.last);
     return left && this.acting;
@@ -150,6 +159,11 @@ export class Reconciler {
     }
     this.problems = text;
   }
+}
+
+function withWarnings(inventory: Inventory, more: readonly InventoryWarning[]): Inventory {
+  if (more.length === 0) return inventory;
+  return { ...inventory, warnings: [...inventory.warnings, ...more] };
 }
 
 /** Progress is for operators: a full disk must not keep a machine from its desired state. */

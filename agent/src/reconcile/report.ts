@@ -1,9 +1,11 @@
 // What one pass found, instance by instance, in words for operators. Pure; it must not know who
 // reads it.
+import { guestView } from "../layout/guest-view.js";
 import type {
   DesiredAttachment,
   DesiredInstance,
   DeviceTrace,
+  GuestView,
   InstanceReport,
   ObservedGuest,
   Step,
@@ -65,11 +67,18 @@ function desiredReport(material: Material, instance: DesiredInstance): InstanceR
     instanceId,
     phase: layout?.ok ? (reason === "" && guest?.running ? "present" : "applying") : "failed",
     facts: guest && layout?.ok ? readBack(view, guest, layout.layout) : undefined,
+    view: reason === "" && guest?.running ? viewOf(material, instance) : undefined,
     reason,
     attachments: instance.attachments.map((a) => attachmentReport(material, guest, a)),
     devices: devicesOf(view, instanceId),
     failures,
   };
+}
+
+function viewOf({ situation, view }: Material, instance: DesiredInstance): GuestView | undefined {
+  const { inventory } = situation;
+  const spec = view.specOf(instance);
+  return spec && guestView({ ...spec, inventory, instance });
 }
 
 /** A guest that is not desired: on its way out, or left alone while nothing was ever accepted. */
@@ -81,6 +90,7 @@ function strangerReport(material: Material, guest: ObservedGuest): InstanceRepor
     instanceId,
     phase: situation.desired ? "removing" : "present",
     facts: undefined,
+    view: undefined,
     reason: failures[0]?.reason ?? "",
     attachments: [],
     devices: devicesOf(view, instanceId),

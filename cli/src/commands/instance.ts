@@ -14,6 +14,7 @@ import type { Run } from "../program.js";
 import type { Session } from "../session.js";
 import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
 import { enumValueOf } from "../words.js";
+import { addInstanceConsole } from "./instance-console.js";
 import { addCreateInstance } from "./instance-create.js";
 import { addInstanceLayout } from "./instance-layout.js";
 import { instanceId, listInstances, readInstance } from "./instance-lookup.js";
@@ -58,6 +59,7 @@ export function addInstance(program: Command, run: Run): void {
     .option("--wait", "wait until it is gone")
     .action(run(remove));
   addInstanceLayout(noun, run);
+  addInstanceConsole(noun, run);
 }
 
 interface List extends WatchFlags {

@@ -3,6 +3,7 @@ import { invalidField } from "@railyard/lib/errors";
 import { NodeServiceService as service } from "@railyard/proto/gen/railyard/admin/v1/node";
 import {
   type GetPlacedLayoutRequest,
+  type PlacedGuest,
   PlacedLayoutRow,
 } from "@railyard/proto/gen/railyard/admin/v1/node_layout";
 import { IsolationKind } from "@railyard/proto/gen/railyard/v1/cluster_network_profile";
@@ -39,9 +40,9 @@ const VIEW: View<PlacedLayoutRow> = {
 export function addPlacedLayout(noun: Command, run: Run): void {
   noun
     .command("layout [node]")
-    .description("show the devices behind the attachments of a node, or of one instance")
+    .description("show the devices behind attachments; -o qemu: how the guests are built")
     .option("--instance <id>", "those of this instance, by id")
-    .action(run(layout));
+    .action(run(layout, "qemu"));
 }
 
 async function layout(
@@ -50,8 +51,17 @@ async function layout(
   [node]: readonly string[],
 ): Promise<void> {
   const subject = await subjectOf(session, node, flags.instance);
-  const { rows } = await session.admin.call(service.getPlacedLayout, { subject });
+  const { rows, guests } = await session.admin.call(service.getPlacedLayout, { subject });
+  if (session.ownFormat) return session.output.lines(guests.flatMap(qemuLines));
   session.output.many(VIEW, rows);
+}
+
+/** A comment with the instance, then one option with its value a line. */
+function qemuLines({ instanceId, qemuArguments }: PlacedGuest): readonly string[] {
+  const options = qemuArguments.flatMap((option, at) =>
+    at % 2 === 0 ? [`${option} ${qemuArguments[at + 1] ?? ""}`] : [],
+  );
+  return [`# ${instanceId}`, ...options];
 }
 
 type Subject = NonNullable<GetPlacedLayoutRequest["subject"]>;

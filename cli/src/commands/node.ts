@@ -19,6 +19,7 @@ import type { Session } from "../session.js";
 import type { Judged } from "../wait.js";
 import { countOf, enumValueOf, timeOf, wordOf } from "../words.js";
 import { addEnroll } from "./node-enroll.js";
+import { addNodeFault } from "./node-fault.js";
 import { addPlacedLayout } from "./node-layout.js";
 import { listNodes, type NodeFilters, nodeId, readNode } from "./node-lookup.js";
 
@@ -114,6 +115,7 @@ export function addNode(program: Command, run: Run): void {
     .option("--request-id <uuid>", "makes repeating safe (made up when absent)")
     .action(run(fence));
   addPlacedLayout(noun, run);
+  addNodeFault(noun, run);
 }
 
 async function list(session: Session, flags: NodeFilters): Promise<void> {

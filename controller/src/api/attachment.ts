@@ -1,8 +1,7 @@
-// gRPC door of an instance's cluster network attachments, and the layout made of them. Only logical
-// and guest-side terms leave here.
-import { formatIpv4 } from "@railyard/lib/address";
+// gRPC door of an instance's cluster network attachments. Only logical and guest-side terms leave
+// here.
 import { bug } from "@railyard/lib/errors";
-import { type InstanceId, parseId } from "@railyard/lib/ids";
+import { parseId } from "@railyard/lib/ids";
 import {
   AttachmentObserved,
   BatchCreateInstanceClusterNetworkAttachmentsResponse,
@@ -13,10 +12,6 @@ import {
   MoveInstanceClusterNetworkAttachmentResponse,
   UpdateInstanceClusterNetworkAttachmentResponse,
 } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
-import type {
-  InstanceLayout,
-  InstanceLayoutRow,
-} from "@railyard/proto/gen/railyard/v1/instance_layout";
 import { ClusterNetworkAttachmentPrototype } from "@railyard/proto/gen/railyard/v1/instance_template";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import { type AttachmentView, getAttachment, listAttachments } from "../service/attachment.js";
@@ -104,21 +99,6 @@ function changes(ctx: ServiceContext): AttachmentHandlers {
   };
 }
 
-/**
- * The layout of one instance as its tenant may see it: where each attachment lies. The texts for
- * the guest are left empty, which means that there are none.
- */
-export function layoutMessage(id: InstanceId, views: readonly AttachmentView[]): InstanceLayout {
-  return {
-    instanceId: id,
-    rows: views.map(layoutRow),
-    ncclTopologyXml: "",
-    ncclEnvironment: "",
-    networkSettings: "",
-    kernelSettings: "",
-  };
-}
-
 function instanceOf({ instanceId }: { readonly instanceId: string }) {
   return parseId("instance", instanceId, "instance_id");
 }
@@ -140,7 +120,8 @@ function answerOne([view]: readonly AttachmentView[]) {
   return answer(view);
 }
 
-function placeOf({ attachment, place }: AttachmentView) {
+/** Where it lies. */
+export function placeOf({ attachment, place }: AttachmentView) {
   return {
     position: attachment.position,
     rail: place?.rail,
@@ -149,17 +130,6 @@ function placeOf({ attachment, place }: AttachmentView) {
     speedGbps: place?.speedGbps,
     guestPciAddress: attachment.guestPciAddress,
     observed: enumOf(AttachmentObserved, "ATTACHMENT_OBSERVED", attachment.observed),
-  };
-}
-
-function layoutRow(view: AttachmentView): InstanceLayoutRow {
-  return {
-    ...placeOf(view),
-    attachmentId: view.attachment.id,
-    name: view.attachment.name,
-    subnet: reference(RESOURCE_TYPE.subnet, view.subnet),
-    address: formatIpv4(view.primaryIp.address),
-    macAddress: view.interface.mac,
   };
 }
 

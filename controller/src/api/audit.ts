@@ -13,6 +13,8 @@ import { ADMIN_SERVICES, rpcsOf, TENANT_SERVICES } from "./services.js";
 
 /** Objects that one record names at most; see the contract's limit. */
 const OBJECTS_MAX = 1_024;
+/** What the store calls the target that is a note. */
+const NOTE = "note";
 
 const PATHS = new Map(
   [...TENANT_SERVICES, ...ADMIN_SERVICES]
@@ -54,6 +56,10 @@ function filterOf(request: ListAuditRecordsRequest): AuditFilter {
 /** Digests are empty: the log is not chained. */
 function toWire(row: AuditPage["rows"][number]): WireRecord {
   const { revision, at, account = "", by, method, requestId = "", targets } = row;
+  const parts = targets.map((target) => {
+    const at = target.indexOf("/");
+    return { kind: target.slice(0, at), id: target.slice(at + 1) };
+  });
   return {
     sequence: revision,
     revision,
@@ -62,10 +68,8 @@ function toWire(row: AuditPage["rows"][number]): WireRecord {
     principal: by,
     rpc: PATHS.get(method) ?? method,
     requestId,
-    objects: targets.slice(0, OBJECTS_MAX).map((target) => {
-      const at = target.indexOf("/");
-      return { kind: target.slice(0, at), id: target.slice(at + 1) };
-    }),
+    objects: parts.filter(({ kind }) => kind !== NOTE).slice(0, OBJECTS_MAX),
+    note: parts.find(({ kind }) => kind === NOTE)?.id ?? "",
     previousDigest: "",
     digest: "",
   };

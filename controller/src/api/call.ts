@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Metadata } from "@grpc/grpc-js";
 import { type Clock, withDeadline } from "@railyard/lib/clock";
-import { asRailyardError, type RailyardError, refuse } from "@railyard/lib/errors";
+import { asRailyardError, RailyardError, refuse } from "@railyard/lib/errors";
 import type { Log } from "@railyard/lib/log";
 import type { Principal, Role } from "../domain/lifecycle.js";
 import type { Mutation } from "../service/context.js";
@@ -11,6 +11,7 @@ import { authorise, rolesFor } from "./access.js";
 import { type Exchange, exchange } from "./exchange.js";
 import { wireName } from "./grpc-status.js";
 import type { AnyHandler, AnyHandlers, MessageType, MutationRequest, Rpc } from "./handler.js";
+import { LateSignal } from "./late-signal.js";
 import type { Limits, RequestCheck } from "./limits.js";
 import type { RpcDefinition } from "./services.js";
 
@@ -18,6 +19,9 @@ import type { RpcDefinition } from "./services.js";
 export const CALL_MS_MAX = 30_000;
 /** The same for a call that answers with a stream; its client then calls again. */
 export const DOWNLOAD_MS_MAX = 30 * 60_000;
+
+/** Why the signal of a call that has ended aborts; nobody is told. */
+const OVER = refuse("unavailable", "the call is over");
 
 /** What every call of a listener needs. */
 export interface Gate {
@@ -43,8 +47,8 @@ export interface Incoming extends Pick<Exchange, "requests" | "write"> {
   readonly metadata: Metadata;
   /** Milliseconds that the client is willing to wait. */
   readonly remainingMs: number;
-  /** Aborts when the client goes away, or a stream to it must end; its reason is an error. */
-  readonly gone: AbortSignal;
+  /** Ends when the client goes away, or a stream to it must end; its reason is an error. */
+  readonly gone: LateSignal;
 }
 
 /** Looks up roles, limits and handler; throws `bug` when the access table lacks the RPC. */
@@ -66,7 +70,7 @@ export function bindRpc(
  * Resolves with the encoded response, empty after a stream of responses. Throws only RailyardError.
  * Writes the one log line.
  */
-export async function runCall(gate: Gate, rpc: BoundRpc, call: Incoming): Promise<Uint8Array> {
+export async function runCall(gate: Gate, rpc: BoundRpc, call: Incoming): Promise<Buffer> {
   const startedAt = gate.clock.monotonic();
   const line: Line = { rpc: nameOf(rpc) };
   let failure: RailyardError | undefined;
@@ -98,7 +102,7 @@ interface Line {
 
 type Walk = Incoming & { readonly line: Line };
 
-async function walk(gate: Gate, rpc: BoundRpc, call: Walk): Promise<Uint8Array> {
+async function walk(gate: Gate, rpc: BoundRpc, call: Walk): Promise<Buffer> {
   const principal = await gate.authenticate(bearerOf(call.metadata));
   call.line.principal = principal.id;
   authorise(principal, rpc.roles);
@@ -106,20 +110,19 @@ async function walk(gate: Gate, rpc: BoundRpc, call: Walk): Promise<Uint8Array> 
   const { method } = definition;
   if (!handler) throw refuse("unimplemented", `${method} is not built`);
   const ms = Math.max(0, Math.min(longestMs(rpc), call.remainingMs));
-  const over = new AbortController();
-  const signal = AbortSignal.any([call.gone, over.signal]);
+  const over = new LateSignal(() => [call.gone.signal]);
   const taken = (request: MutationRequest) => {
     if (request.requestId) call.line.requestId = request.requestId;
     check(request);
   };
-  const by = rpcOf(gate, rpc, { principal, signal });
+  const by = rpcOf(gate, rpc, { principal, over });
   const { requests, write } = call;
   const { definition: codec } = definition;
   const made = exchange(gate.clock, { handler, codec, by, taken, requests, write });
   try {
     return await withDeadline(gate.clock, { ms, what: method }, made);
   } finally {
-    over.abort();
+    over.end(OVER);
   }
 }
 
@@ -138,14 +141,16 @@ function bearerOf(metadata: Metadata): string {
 function rpcOf(
   gate: Gate,
   rpc: BoundRpc,
-  by: { readonly principal: Principal; readonly signal: AbortSignal },
+  by: { readonly principal: Principal; readonly over: LateSignal },
 ): Rpc {
-  const { principal, signal } = by;
+  const { principal, over } = by;
   const { method, definition } = rpc.definition;
   return {
     principal,
     method,
-    signal,
+    get signal() {
+      return over.signal;
+    },
     signPage: gate.signPage,
     tenant() {
       if (!principal.account) throw refuse("forbidden", "the credentials belong to no account");
@@ -156,12 +161,12 @@ function rpcOf(
       response: MessageType<Response>,
       answer: (value: Value) => Response,
     ): Mutation<Value, Response> {
-      const body = { ...request, requestId: "", validateOnly: false };
       return {
         principal,
         method,
         requestId: request.requestId?.toLowerCase() || undefined,
-        requestHash: sha256(definition.requestSerialize(body)),
+        // Only repeats are compared, and only a request with an id can be repeated.
+        requestHash: request.requestId ? hashOf(definition, request) : "",
         validateOnly: request.validateOnly ?? false,
         answer,
         encode: (made) => response.encode(made).finish(),
@@ -171,7 +176,8 @@ function rpcOf(
   };
 }
 
-function sha256(bytes: Uint8Array): string {
+function hashOf({ requestSerialize }: RpcDefinition["definition"], request: object): string {
+  const bytes = requestSerialize({ ...request, requestId: "", validateOnly: false });
   return createHash("sha256").update(bytes).digest("hex");
 }
 
@@ -184,6 +190,8 @@ function logLine(
     return;
   }
   line.reason = failure.reason;
-  if (failure.code === "bug") log.error({ ...line, err: failure }, "rpc");
+  const { cause } = failure.parts;
+  const isBug = failure.code === "bug" || (cause instanceof RailyardError && cause.code === "bug");
+  if (isBug) log.error({ ...line, err: failure }, "rpc");
   else log.info({ ...line, ...(failure.parts.detail && { detail: failure.parts.detail }) }, "rpc");
 }

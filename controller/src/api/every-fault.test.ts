@@ -29,3 +29,10 @@ test("whatever else the use case meets does not hide the malformed fields", asyn
   expect(await fieldsWith(bug("broken"))).toEqual(["template"]);
   expect(await fieldsWith(refuse("exhausted", "no room"))).toEqual(["template"]);
 });
+
+test("a bug that the use case meets is kept for the log", async () => {
+  const met = bug("broken");
+  const error = await everyFault(malformed, () => Promise.reject(met));
+  expect([error.code, error.parts.cause]).toEqual(["invalid", met]);
+  expect((await everyFault(malformed, async () => ({}))).parts.cause).toBeUndefined();
+});

@@ -1,13 +1,14 @@
 // Joins what is wrong with the form of a request and what its use case finds wrong with the rest,
 // so that one refusal names every bad field. Knows no noun.
-import { asRailyardError, type ErrorCode, invalid, type RailyardError } from "@railyard/lib/errors";
+import { asRailyardError, type ErrorCode, invalid, RailyardError } from "@railyard/lib/errors";
 
 /** Refusals that are about the request, not about the state of the service. */
 const ABOUT_FIELDS: readonly ErrorCode[] = ["invalid", "notFound", "exists", "precondition"];
 
 /**
  * The refusal of a malformed mutation. `dryRun` is the use case, told to write nothing: of what it
- * refuses, fields at or below one that is malformed already are left out.
+ * refuses, fields at or below one that is malformed already are left out. A bug that it meets is
+ * kept as the refusal's cause, for the log.
  */
 export async function everyFault(
   malformed: RailyardError,
@@ -20,8 +21,13 @@ export async function everyFault(
     await dryRun();
     return malformed;
   } catch (thrown) {
-    const { code, parts } = asRailyardError(thrown);
-    const found = ABOUT_FIELDS.includes(code) ? (parts.fields ?? []) : [];
+    const met = asRailyardError(thrown);
+    const { code } = met;
+    if (code === "bug") {
+      const parts = { ...malformed.parts, cause: met };
+      return new RailyardError(malformed.code, malformed.message, parts);
+    }
+    const found = ABOUT_FIELDS.includes(code) ? (met.parts.fields ?? []) : [];
     const more = found.filter(({ field }) => !known(field));
     return more.length > 0 ? invalid([...fields, ...more]) : malformed;
   }

@@ -2,11 +2,12 @@
 // them out, all bounded. Knows neither sockets nor who calls.
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { type Clock, withDeadline } from "@railyard/lib/clock";
-import { asRailyardError, bug, refuse } from "@railyard/lib/errors";
+import { asRailyardError, bug, type RailyardError, refuse } from "@railyard/lib/errors";
 import { everyFault } from "./every-fault.js";
 import type {
   AnyHandler,
   DownloadHandler,
+  DuplexHandler,
   MutationRequest,
   Rpc,
   UnaryHandler,
@@ -14,6 +15,8 @@ import type {
 } from "./handler.js";
 import { unlessAborted } from "./stream.js";
 
+/** Largest request in bytes. */
+export const RECEIVE_BYTES_MAX = 256 * 1024;
 /** Most bytes of one stream of requests: a document of 16 MiB and what frames its pieces. */
 export const UPLOAD_BYTES_MAX = 17 * 1024 * 1024;
 /** Most messages of one stream of requests. */
@@ -29,28 +32,36 @@ export interface Exchange {
   /** Told of each decoded request; throws `invalid` for a bad one. */
   readonly taken: (request: object & MutationRequest) => void;
   /** Encoded requests; one unless the RPC takes a stream. */
-  readonly requests: AsyncIterable<Buffer>;
-  /** Writes one response of a stream; resolves when the next can be taken, or `signal` aborts. */
-  readonly write: (bytes: Uint8Array, signal: AbortSignal) => Promise<void>;
+  readonly requests: AsyncIterable<Buffer> | readonly [Buffer];
+  /**
+   * Writes one response of a stream; undefined when the next can be taken, else resolves when it
+   * can, or `signal` aborts.
+   */
+  readonly write: (bytes: Uint8Array, signal: AbortSignal) => Promise<void> | undefined;
 }
 
 /** Runs the handler; resolves with its encoded response, empty after a stream of responses. */
-export async function exchange(clock: Clock, call: Exchange): Promise<Uint8Array> {
+export async function exchange(clock: Clock, call: Exchange): Promise<Buffer> {
   const { handler, codec, by } = call;
+  const send = (response: object) => sendTo(clock, call, response);
+  if (codec.requestStream && codec.responseStream) {
+    await unlessAborted(by.signal, (handler as Duplex)(each(call), by, send));
+    return Buffer.alloc(0);
+  }
   if (codec.requestStream) {
     return codec.responseSerialize(await (handler as Upload)(uploaded(call), by));
   }
-  if (!codec.responseStream) return codec.responseSerialize(await answered(call));
+  if (!codec.responseStream) return encoded(codec, await answered(call));
   const request = decoded(call, await only(call));
-  const send = (response: object) => sendTo(clock, call, response);
   // A handler that waits for news must not outlive its reader.
   await unlessAborted(by.signal, (handler as Download)(request, by, send));
-  return new Uint8Array();
+  return Buffer.alloc(0);
 }
 
 type Unary = UnaryHandler<object, object>;
 type Upload = UploadHandler<object, object>;
 type Download = DownloadHandler<object, object>;
+type Duplex = DuplexHandler<object, object>;
 
 async function answered(call: Exchange): Promise<object> {
   const { codec, taken, by } = call;
@@ -67,8 +78,13 @@ async function answered(call: Exchange): Promise<object> {
 }
 
 async function only({ requests }: Exchange): Promise<Buffer> {
+  if (Array.isArray(requests)) return requests[0];
   for await (const bytes of requests) return bytes;
   throw bug("a call without its request");
+}
+
+async function* each(call: Exchange): AsyncGenerator<object> {
+  for await (const bytes of call.requests) yield decoded(call, bytes);
 }
 
 async function* uploaded(call: Exchange): AsyncGenerator<object> {
@@ -77,12 +93,16 @@ async function* uploaded(call: Exchange): AsyncGenerator<object> {
   for await (const bytes of call.requests) {
     left -= bytes.length;
     count += 1;
-    if (left < 0) throw refuse("exhausted", `more than ${UPLOAD_BYTES_MAX} bytes in one call`);
+    if (left < 0) throw tooLarge(`more than ${UPLOAD_BYTES_MAX} bytes in one call`);
     if (count > UPLOAD_MESSAGES_MAX) {
-      throw refuse("exhausted", `more than ${UPLOAD_MESSAGES_MAX} messages in one call`);
+      throw tooLarge(`more than ${UPLOAD_MESSAGES_MAX} messages in one call`);
     }
     yield decoded(call, bytes);
   }
+}
+
+function tooLarge(text: string): RailyardError {
+  return refuse("exhausted", text, { reason: "MESSAGE_TOO_LARGE" });
 }
 
 function decoded({ codec, taken }: Exchange, bytes: Buffer): object {
@@ -92,6 +112,7 @@ function decoded({ codec, taken }: Exchange, bytes: Buffer): object {
 }
 
 function decode(codec: Exchange["codec"], bytes: Buffer): object {
+  if (bytes.length > RECEIVE_BYTES_MAX) throw tooLarge(`more than ${RECEIVE_BYTES_MAX} bytes`);
   try {
     return codec.requestDeserialize(bytes);
   } catch (cause) {
@@ -100,13 +121,17 @@ function decode(codec: Exchange["codec"], bytes: Buffer): object {
   }
 }
 
-async function sendTo(clock: Clock, { codec, by, write }: Exchange, response: object) {
+function sendTo(clock: Clock, { codec, by, write }: Exchange, response: object) {
   by.signal.throwIfAborted();
+  const bytes = response instanceof Uint8Array ? response : codec.responseSerialize(response);
+  const taking = write(bytes, by.signal);
+  if (!taking) return undefined;
   const limit = { ms: READER_MS_MAX, what: "the reader" };
-  const bytes =
-    response instanceof Uint8Array ? asBuffer(response) : codec.responseSerialize(response);
-  await withDeadline(clock, limit, write(bytes, by.signal));
-  by.signal.throwIfAborted();
+  return withDeadline(clock, limit, taking).then(() => by.signal.throwIfAborted());
+}
+
+function encoded({ responseSerialize }: Exchange["codec"], response: object): Buffer {
+  return response instanceof Uint8Array ? asBuffer(response) : responseSerialize(response);
 }
 
 /** The same bytes as the transport wants them. */

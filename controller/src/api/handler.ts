@@ -1,6 +1,7 @@
 // What one RPC handler is: decoded requests in, response messages out. The server around it has
 // already authenticated the caller, checked the limits and set the deadline. No rules, no SQL here.
 import type {
+  handleBidiStreamingCall,
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
@@ -39,7 +40,11 @@ export interface Rpc {
   ): Mutation<Value, Response>;
 }
 
-export type UnaryHandler<Request, Response> = (request: Request, rpc: Rpc) => Promise<Response>;
+/** Answers with a response, or with one that is encoded already. */
+export type UnaryHandler<Request, Response> = (
+  request: Request,
+  rpc: Rpc,
+) => Promise<Response | Uint8Array>;
 
 /**
  * Takes a stream of messages: each is checked as it is read, and their sum is bounded. A stream
@@ -51,21 +56,33 @@ export type UploadHandler<Request, Response> = (
 ) => Promise<Response>;
 
 /**
- * Answers with a stream of messages, which ends when it resolves. `send` resolves when the reader
- * can take the next one; it throws once the reader is gone, or has not read for too long. Bytes are
+ * Answers with a stream of messages, which ends when it resolves. `send` answers
+ * undefined when the reader can take the next one, else it resolves when it can; it throws once the
+ * reader is gone, or has not read for too long. Bytes are
  * a response encoded before.
  */
 export type DownloadHandler<Request, Response> = (
   request: Request,
   rpc: Rpc,
-  send: (response: Response | Uint8Array) => Promise<void>,
+  send: (response: Response | Uint8Array) => Promise<void> | undefined,
+) => Promise<void>;
+
+/**
+ * Takes a stream of messages, each checked as it is read but their sum not bounded, and answers
+ * with one: reads no faster than it can use, and sends as a `DownloadHandler` does.
+ */
+export type DuplexHandler<Request, Response> = (
+  requests: AsyncIterable<Request>,
+  rpc: Rpc,
+  send: (response: Response | Uint8Array) => Promise<void> | undefined,
 ) => Promise<void>;
 
 /** A handler of some RPC; the RPC's definition says which. */
 export type AnyHandler =
   | UnaryHandler<never, object>
   | UploadHandler<never, object>
-  | DownloadHandler<never, object>;
+  | DownloadHandler<never, object>
+  | DuplexHandler<never, object>;
 
 /** Handlers of any services, by RPC name in lower camel case, which is unique per listener. */
 export type AnyHandlers = Readonly<Record<string, AnyHandler | undefined>>;
@@ -85,4 +102,6 @@ type HandlerOf<Call> =
       ? UploadHandler<Request, Response>
       : Call extends handleServerStreamingCall<infer Request, infer Response>
         ? DownloadHandler<Request, Response>
-        : never;
+        : Call extends handleBidiStreamingCall<infer Request, infer Response>
+          ? DuplexHandler<Request, Response>
+          : never;

@@ -1,14 +1,17 @@
 // Which handlers each listener has. A noun with RPCs is added here, and nowhere else in this room.
+import type { ConsoleLines } from "../service/console.js";
 import type { ServiceContext } from "../service/context.js";
 import type { WatchHub } from "../service/watch/hub.js";
 import { attachmentHandlers } from "./attachment.js";
 import { auditHandlers } from "./audit.js";
 import { clusterNetworkHandlers } from "./cluster-network.js";
+import { consoleHandlers } from "./console.js";
 import type { AnyHandlers } from "./handler.js";
 import { instanceHandlers } from "./instance.js";
 import { interfaceHandlers } from "./interface.js";
 import { mzoneHandlers } from "./mzone.js";
 import { nodeHandlers } from "./node.js";
+import { nodeFaultHandlers } from "./node-fault.js";
 import { physicalClusterHandlers } from "./physical-cluster.js";
 import { clusterNetworkProfileHandlers, instanceProfileHandlers } from "./profile.js";
 import { quotaHandlers } from "./quota.js";
@@ -18,7 +21,12 @@ import { subnetHandlers } from "./subnet.js";
 import { tokenHandlers } from "./token.js";
 import { watchHandlers } from "./watch.js";
 
-export function tenantHandlers(ctx: ServiceContext, hub: WatchHub): AnyHandlers {
+export interface TenantParts {
+  readonly hub: WatchHub;
+  readonly consoles: ConsoleLines;
+}
+
+export function tenantHandlers(ctx: ServiceContext, { hub, consoles }: TenantParts): AnyHandlers {
   return {
     ...clusterNetworkProfileHandlers(ctx),
     ...clusterNetworkHandlers(ctx),
@@ -27,6 +35,7 @@ export function tenantHandlers(ctx: ServiceContext, hub: WatchHub): AnyHandlers 
     ...interfaceHandlers(ctx),
     ...instanceProfileHandlers(ctx),
     ...instanceHandlers(ctx),
+    ...consoleHandlers(ctx, consoles),
     ...attachmentHandlers(ctx),
     ...watchHandlers(hub),
   };
@@ -44,6 +53,7 @@ export function adminHandlers(ctx: ServiceContext, { signing, sealer }: AdminKey
     ...mzoneHandlers(ctx),
     ...physicalClusterHandlers(ctx),
     ...nodeHandlers(ctx, signing),
+    ...nodeFaultHandlers(ctx),
     ...tokenHandlers(ctx, sealer),
     ...quotaHandlers(ctx),
     ...auditHandlers(ctx),

@@ -5,6 +5,7 @@ import {
   DeleteInstanceResponse,
   type InstanceServiceServer,
   type ListInstancesRequest,
+  ListInstancesResponse,
   RebootInstanceResponse,
   StartInstanceResponse,
   StopInstanceResponse,
@@ -18,17 +19,20 @@ import {
   getInstance,
   type InstanceView,
   listInstances,
+  listShownInstances,
+  shownInstance,
   stopInstance,
   updateInstance,
 } from "../service/instance.js";
 import { createInstance } from "../service/instance-create.js";
 import { rebootInstance } from "../service/instance-reboot.js";
 import { startInstance } from "../service/instance-start.js";
-import { layoutMessage } from "./attachment.js";
-import type { Handlers } from "./handler.js";
+import { inField } from "./encoded-field.js";
+import type { Handlers, Rpc } from "./handler.js";
+import { layoutMessage } from "./instance-layout.js";
 import { instanceMessage } from "./instance-message.js";
 import { hostFailureOf, metadataServiceOf, templateWish } from "./instance-template.js";
-import { pageToken, readPage } from "./paging.js";
+import { type PageKey, pageToken, readPage } from "./paging.js";
 import { boundOf, filled, wordOf } from "./resource.js";
 
 export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceServer> {
@@ -37,18 +41,26 @@ export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceS
       const call = rpc.mutation(request, CreateInstanceResponse, answer);
       return createInstance(ctx, call, { name: request.name, ...templateWish(request.template) });
     },
-    getInstance: async (request, rpc) =>
-      answer(await getInstance(ctx, rpc.tenant(), idOf(request))),
+    getInstance: async (request, rpc) => {
+      const [tenant, id] = [rpc.tenant(), idOf(request)];
+      const shown = await shownInstance(ctx, tenant, id);
+      return shown ? inField(1, [shown]) : answer(await getInstance(ctx, tenant, id));
+    },
     listInstances: async (request, rpc) => {
       const filter = filterOf(request);
       const bound = boundOf(filter);
       const query = { filter, ...readPage(rpc, request, bound) };
+      const shown = await listShownInstances(ctx, rpc.tenant(), query);
+      if (shown) {
+        const objects = inField(
+          1,
+          shown.rows.map(({ object }) => object),
+        );
+        return Buffer.concat([objects, encodedEnd(rpc, bound, shown)]);
+      }
       const page = await listInstances(ctx, rpc.tenant(), query);
-      return {
-        instances: page.rows.map(instanceMessage),
-        nextPageToken: pageToken(rpc, bound, { ...page, rows: page.rows.map((v) => v.instance) }),
-        totalSize: BigInt(page.total),
-      };
+      const keys = { ...page, rows: page.rows.map((v) => v.instance) };
+      return { instances: page.rows.map(instanceMessage), ...endOf(rpc, bound, keys) };
     },
     updateInstance: (request, rpc) => {
       const { etag, updateMask: mask = [], instance } = request;
@@ -82,6 +94,22 @@ export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceS
       return { layout: layoutMessage(id, await getLayout(ctx, rpc.tenant(), id)) };
     },
   };
+}
+
+interface KeysOfPage {
+  readonly rows: readonly PageKey[];
+  readonly total: number;
+  readonly more: boolean;
+}
+
+/** What stands in a page beside its rows. */
+function endOf(rpc: Rpc, bound: string, page: KeysOfPage) {
+  return { nextPageToken: pageToken(rpc, bound, page), totalSize: BigInt(page.total) };
+}
+
+function encodedEnd(rpc: Rpc, bound: string, page: KeysOfPage): Uint8Array {
+  const end = { instances: [], ...endOf(rpc, bound, page) };
+  return ListInstancesResponse.encode(end).finish();
 }
 
 function idOf({ id }: { readonly id: string }) {

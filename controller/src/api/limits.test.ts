@@ -150,3 +150,11 @@ test("what is required inside a missing message is named with it", () => {
     "template.primary_network_attachment.subnet_id",
   ]);
 });
+
+test("a list that is too long is named, and each bad item in it as well", () => {
+  const keyIds = ["", ...Array<string>(64).fill("key-1"), "Not An Id"];
+  const request = CreateInstanceRequest.fromPartial({ template: { keyIds } });
+  const bad = faults(INSTANCES, "CreateInstance", request);
+  expect(bad["template.key_ids"]).toMatch(/at most/);
+  expect(Object.keys(bad)).toContain("template.key_ids[65]");
+});

@@ -40,6 +40,8 @@ const EXPLICIT_PRESENCE = 1;
 const TIMESTAMP = "google.protobuf.Timestamp";
 /** Longest map key that is repeated in a field path. */
 const SHOWN_KEY_MAX = 64;
+/** Most items of one list that are looked at. */
+const CHECKED_MAX = 4_096;
 
 /** The limits of every message of one descriptor image. */
 export class Limits {
@@ -203,9 +205,9 @@ function listCheck(limits: FieldLimits, item: ValueCheck): ValueCheck {
     const items = value as readonly unknown[];
     if (tooMany(limits, items.length)) {
       bad.add(path, `must have at most ${limits.maxItems} items`);
-      return;
     }
-    for (const [i, one] of items.entries()) item(one, `${path}[${i}]`, bad);
+    // Those beyond are named too: whoever shortens the list must know which of them to keep.
+    for (const [i, one] of items.slice(0, CHECKED_MAX).entries()) item(one, `${path}[${i}]`, bad);
   };
 }
 
@@ -215,9 +217,8 @@ function mapCheck(limits: FieldLimits, item: ValueCheck): ValueCheck {
     const entries = [...(value as ReadonlyMap<unknown, unknown>)];
     if (tooMany(limits, entries.length)) {
       bad.add(path, `must have at most ${limits.maxItems} entries`);
-      return;
     }
-    for (const [name, one] of entries) {
+    for (const [name, one] of entries.slice(0, CHECKED_MAX)) {
       const at = `${path}[${String(name).slice(0, SHOWN_KEY_MAX)}]`;
       key(name, at, bad);
       item(one, at, bad);

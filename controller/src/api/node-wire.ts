@@ -41,6 +41,7 @@ const MISMATCHES: Readonly<Record<Mismatch["kind"], NodeMismatchKind>> = {
   "wiring-swapped": NodeMismatchKind.NODE_MISMATCH_KIND_WIRING,
   "wiring-unknown": NodeMismatchKind.NODE_MISMATCH_KIND_WIRING,
   "wiring-missing": NodeMismatchKind.NODE_MISMATCH_KIND_LINK_DOWN,
+  iommu: NodeMismatchKind.NODE_MISMATCH_KIND_IOMMU,
   memory: NodeMismatchKind.NODE_MISMATCH_KIND_MEMORY,
   vcpu: NodeMismatchKind.NODE_MISMATCH_KIND_VCPU,
   disk: NodeMismatchKind.NODE_MISMATCH_KIND_DISK,
@@ -54,6 +55,7 @@ const FLAGS: Readonly<Record<Node["flags"][number]["code"], NodeFlagKind>> = {
   "signature-invalid": NodeFlagKind.NODE_FLAG_KIND_SIGNATURE_INVALID,
   "unknown-instance": NodeFlagKind.NODE_FLAG_KIND_UNKNOWN_INSTANCE,
   "apply-failed": NodeFlagKind.NODE_FLAG_KIND_APPLY_FAILED,
+  "inventory-withheld": NodeFlagKind.NODE_FLAG_KIND_INVENTORY_WITHHELD,
 };
 
 const ISOLATION = {

@@ -23,7 +23,7 @@ import {
   uncordonNode,
 } from "../service/node.js";
 import { type FenceNode, fenceNode } from "../service/node-fence.js";
-import { type LayoutSubject, placedLayout } from "../service/placed-layout.js";
+import { type LayoutSubject, type PlacedLayout, placedLayout } from "../service/placed-layout.js";
 import type { Handlers } from "./handler.js";
 import { toState, toWireNode, toWireRow } from "./node-wire.js";
 import { pageToken, readPage } from "./paging.js";
@@ -84,14 +84,20 @@ export function nodeHandlers(
     },
 
     async getPlacedLayout({ subject }) {
-      const rows = await placedLayout(ctx, subjectOf(subject));
-      return { rows: rows.map(toWireRow) };
+      return toWireLayout(await placedLayout(ctx, subjectOf(subject)));
     },
   };
 }
 
 function methodFrom(wire: FenceMethod): FenceNode["method"] {
   return wire === FenceMethod.FENCE_METHOD_OPERATOR_WORD ? "operator-word" : "other";
+}
+
+function toWireLayout({ rows, guests }: PlacedLayout) {
+  return {
+    rows: rows.map(toWireRow),
+    guests: guests.map((guest) => ({ ...guest, qemuArguments: [...guest.qemuArguments] })),
+  };
 }
 
 function changed(view: NodeView) {

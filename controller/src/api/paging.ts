@@ -10,7 +10,7 @@ export const PAGE_SIZE_DEFAULT = 50;
 /** Most rows of one page; larger sizes mean this. */
 export const PAGE_SIZE_MAX = 100;
 
-type PageKey = NonNullable<Listing["after"]>;
+export type PageKey = NonNullable<Listing["after"]>;
 
 export interface PageRequest {
   readonly pageSize: number;

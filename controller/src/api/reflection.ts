@@ -63,9 +63,8 @@ function converse(
     call.pause();
     const { host: validHost } = originalRequest;
     const messageResponse = answer(originalRequest);
-    void send(call, { validHost, originalRequest, messageResponse }, signal).then(() =>
-      call.resume(),
-    );
+    const taking = send(call, { validHost, originalRequest, messageResponse }, signal);
+    void Promise.resolve(taking).then(() => call.resume());
   });
   call.on("end", end).on("cancelled", leave).on("close", leave).on("error", leave);
 }

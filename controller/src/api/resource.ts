@@ -21,8 +21,24 @@ export function enumOf<Table extends Record<string, string | number>>(
   prefix: string,
   word: string,
 ): Table[keyof Table] {
+  const words = wordsOf(table);
+  const known = words.get(word);
+  if (known !== undefined) return known as Table[keyof Table];
   const key = `${prefix}_${word.replaceAll("-", "_").toUpperCase()}`;
-  return (table[key] ?? 0) as Table[keyof Table];
+  const value = table[key] ?? 0;
+  words.set(word, value);
+  return value as Table[keyof Table];
+}
+
+/** Values of each table by the words that were asked for: a handful, all of them the domain's. */
+const valuesByWord = new WeakMap<object, Map<string, string | number>>();
+
+function wordsOf(table: object): Map<string, string | number> {
+  const known = valuesByWord.get(table);
+  if (known) return known;
+  const made = new Map<string, string | number>();
+  valuesByWord.set(table, made);
+  return made;
 }
 
 /** The word of an enum value, such as `running`; undefined for 0 and for values not known here. */

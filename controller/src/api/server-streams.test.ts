@@ -257,8 +257,10 @@ test("a stream of responses ends at the client's deadline", async () => {
 test("streams of responses end when the listener stops, and readers may come again", async () => {
   const at = await listen({
     // One that waits for news, and does not listen to its signal.
-    exportMzone: (_request, _rpc, send) =>
-      send({ documentChunk: CHUNK }).then(() => new Promise(() => undefined)),
+    exportMzone: async (_request, _rpc, send) => {
+      await send({ documentChunk: CHUNK });
+      await new Promise(() => undefined);
+    },
   });
   const stream = at.client.exportMzone({ mzoneName: "" }, bearer());
   const end = ended(stream);

@@ -237,22 +237,22 @@ test("the request hash ignores request_id and validate_only, and nothing else", 
   const address = await listen({ handlers });
   const base = { profile: "hopper-1", zone: "us-east-3", vpcId: "vpc-1" };
   const requestId = "0d0a2f5e-43a6-4f0c-9d7f-0123456789AB";
-  for (const over of [{}, { requestId }, { validateOnly: true }, { name: "other" }]) {
-    const request = { ...base, ...over };
+  const another = "0d0a2f5e-43a6-4f0c-9d7f-0123456789ac";
+  const changes = [{}, { requestId: another }, { validateOnly: true }, { name: "other" }];
+  for (const over of [...changes, { requestId: "" }]) {
+    const request = { ...base, requestId, ...over };
     expect(await call(address, rpc("CreateClusterNetwork"), { request })).toMatchObject({
       code: 0,
     });
   }
-  const [plain, again, dry, other] = seen.map((m) => m.requestHash);
+  const [plain, again, dry, other, once] = seen.map((m) => m.requestHash);
+  // What cannot be repeated is compared with nothing.
+  expect(once).toBe("");
   expect([again, dry]).toEqual([plain, plain]);
   expect(other).not.toBe(plain);
-  expect(seen.map((m) => m.requestId)).toEqual([
-    undefined,
-    requestId.toLowerCase(),
-    undefined,
-    undefined,
-  ]);
-  expect(seen.map((m) => m.validateOnly)).toEqual([false, false, true, false]);
+  const id = requestId.toLowerCase();
+  expect(seen.map((m) => m.requestId)).toEqual([id, another, id, id, undefined]);
+  expect(seen.map((m) => m.validateOnly)).toEqual([false, false, true, false, false]);
 });
 
 function reflect(address: string, version: typeof v1 | typeof v1alpha) {

@@ -6,21 +6,24 @@ import { withDeadline } from "@railyard/lib/clock";
 import { bug, refuse } from "@railyard/lib/errors";
 import { HealthService } from "@railyard/proto/gen/grpc/health/v1/health";
 import { type BoundRpc, bindRpc, CALL_MS_MAX, type Gate, type Incoming, runCall } from "./call.js";
+import { RECEIVE_BYTES_MAX } from "./exchange.js";
+import { writerTo } from "./frames.js";
 import { toServiceError } from "./grpc-status.js";
 import type { AnyHandlers } from "./handler.js";
 import { type HealthSource, healthHandlers } from "./health.js";
+import { LateSignal } from "./late-signal.js";
 import { REFLECTION_SERVICES, reflectionHandler } from "./reflection.js";
 import { rpcsOf, serviceName } from "./services.js";
-import { received, send } from "./stream.js";
+import { received } from "./stream.js";
 
-/** Largest request in bytes. */
-export const RECEIVE_BYTES_MAX = 256 * 1024;
+/** Largest message that is taken in at all; one above RECEIVE_BYTES_MAX is told why not. */
+const TRANSPORT_BYTES_MAX = 4 * RECEIVE_BYTES_MAX;
 /** How long calls under way may take to end once the listener stops. */
 export const DRAIN_MS = 2_000;
 
 /** Limits that grpc-js leaves open by itself. Session memory is in megabytes. */
 const TRANSPORT: grpc.ServerOptions = {
-  "grpc.max_receive_message_length": RECEIVE_BYTES_MAX,
+  "grpc.max_receive_message_length": TRANSPORT_BYTES_MAX,
   "grpc.max_concurrent_streams": 256,
   "grpc-node.max_session_memory": 32,
   "grpc.keepalive_time_ms": 60_000,
@@ -92,12 +95,8 @@ export class ApiServer {
   }
 
   private receiver(rpc: BoundRpc): grpc.UntypedHandleCall {
-    const { requestStream, responseStream } = rpc.definition.definition;
-    if (requestStream && responseStream && rpc.handler) {
-      throw bug(`${rpc.definition.method} streams both ways`);
-    }
-    if (responseStream) {
-      return (call: grpc.ServerWritableStream<Buffer, Buffer>) => {
+    if (rpc.definition.definition.responseStream) {
+      return (call: ManyAnswers) => {
         runCall(this.options, rpc, this.download(call)).then(
           () => call.end(),
           (error) => call.emit("error", toServiceError(error)),
@@ -106,33 +105,33 @@ export class ApiServer {
     }
     return (call: OneAnswer, answer: grpc.sendUnaryData<Buffer>) => {
       runCall(this.options, rpc, this.incoming(call)).then(
-        (bytes) => answer(null, Buffer.from(bytes)),
+        (bytes) => answer(null, bytes),
         (error) => answer(toServiceError(error)),
       );
     };
   }
 
-  private incoming(call: OneAnswer | grpc.ServerWritableStream<Buffer, Buffer>): Incoming {
-    const gone = new AbortController();
+  private incoming(call: OneAnswer | ManyAnswers): Incoming {
+    const gone = new LateSignal();
     (call as EventEmitter).on("cancelled", () =>
-      gone.abort(refuse("unavailable", "the client went away")),
+      gone.end(refuse("unavailable", "the client went away")),
     );
     return {
       metadata: call.metadata,
-      requests: "request" in call ? one(call.request) : received(call, gone.signal),
+      requests: "request" in call ? [call.request] : received(call, gone.signal),
       write: () => Promise.reject(bug("this call answers once")),
       remainingMs: Number(call.getDeadline()) - this.options.clock.now(),
-      gone: gone.signal,
+      gone,
     };
   }
 
   /** A stream of responses ends when the listener stops; it may have no other end. */
-  private download(call: grpc.ServerWritableStream<Buffer, Buffer>): Incoming {
+  private download(call: ManyAnswers): Incoming {
     const incoming = this.incoming(call);
     return {
       ...incoming,
-      write: (bytes, signal) => send(call, bytes, signal),
-      gone: AbortSignal.any([incoming.gone, this.stopping.signal]),
+      write: writerTo(call),
+      gone: new LateSignal(() => [incoming.gone.signal, this.stopping.signal]),
     };
   }
 
@@ -159,8 +158,7 @@ const AS_BYTES = {
   responseDeserialize: (bytes: Buffer) => bytes,
 };
 
+type ManyAnswers =
+  | grpc.ServerWritableStream<Buffer, Buffer>
+  | grpc.ServerDuplexStream<Buffer, Buffer>;
 type OneAnswer = grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerReadableStream<Buffer, Buffer>;
-
-async function* one(request: Buffer): AsyncGenerator<Buffer> {
-  yield request;
-}

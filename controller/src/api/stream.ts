@@ -9,12 +9,17 @@ interface Writable {
 }
 
 /**
- * Sends one message, and resolves when the stream can take the next. Stops waiting when `signal`
- * aborts: a reader that went away never drains.
+ * Sends one message. Undefined when the stream can take the next at once, as it mostly can; else
+ * resolves when it can, or when `signal` aborts: a reader that went away never drains.
  */
-export async function send(stream: Writable, message: unknown, signal: AbortSignal): Promise<void> {
-  if (signal.aborted || stream.write(message)) return;
-  await once(stream as never, "drain", { signal }).catch(() => undefined);
+export function send(
+  stream: Writable,
+  message: unknown,
+  signal: AbortSignal,
+): Promise<void> | undefined {
+  if (signal.aborted || stream.write(message)) return undefined;
+  const ended = () => undefined;
+  return once(stream as never, "drain", { signal }).then(ended, ended);
 }
 
 /**

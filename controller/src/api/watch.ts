@@ -44,8 +44,10 @@ export function watchHandlers(hub: WatchHub): Handlers<WatchServiceServer> {
     watchObjects: async ({ kinds, fromRevision }, rpc, send) => {
       const call = { ...rpc.tenant(), signal: rpc.signal };
       const wish: WatchObjects = { kinds: kindsOf(kinds), from: fromRevision };
-      const deliver = (message: WatchMessage, closed: AbortSignal) =>
-        unlessAborted(closed, send(bytesOf(message)));
+      const deliver = (message: WatchMessage, closed: AbortSignal) => {
+        const taking = send(bytesOf(message));
+        return taking && unlessAborted(closed, taking);
+      };
       await watchObjects(hub, call, { wish, deliver });
     },
   };

@@ -10,7 +10,7 @@ export interface Catalog {
    * implementation that does not read from the store ignores it.
    */
   get<K extends CatalogKind>(
-    tx: ReadTx,
+    tx: Pick<ReadTx, "catalog">,
     account: AccountId,
     item: { readonly kind: K; readonly id: string },
   ): Promise<Extract<CatalogItem, { kind: K }> | undefined>;

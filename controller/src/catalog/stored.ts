@@ -10,7 +10,7 @@ export function storedCatalog(): Catalog {
 }
 
 async function getStored<K extends CatalogKind>(
-  tx: ReadTx,
+  tx: Pick<ReadTx, "catalog">,
   account: AccountId,
   { kind, id }: { readonly kind: K; readonly id: string },
 ): Promise<Extract<CatalogItem, { kind: K }> | undefined> {

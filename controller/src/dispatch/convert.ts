@@ -6,16 +6,22 @@ import {
   AttachmentObservation,
   DesiredState,
   type Hello,
+  type InjectedFault,
+  InjectedFaultKind,
   InstancePhase,
   type Inventory,
   IsolationKind,
   type Report,
+  type GuestLayout as WireLayout,
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
 import type { DesiredAttachment, DesiredInstance, DesiredNode } from "../domain/desired.js";
+import { GUEST_NODE_KINDS, type GuestLayout, type GuestNode } from "../domain/guest-layout.js";
 import type { NodeInventory } from "../domain/node.js";
+import type { FaultKind } from "../domain/node-fault.js";
 import type { DeviceTrace, InstanceObservation } from "../domain/observation.js";
 import type { HelloInput } from "../service/hello.js";
 import type { ReportInput } from "../service/status.js";
+import { partitionsFrom, wirePartition } from "./partitions.js";
 
 const TEXT_MAX = 256;
 const REASON_MAX = 1_024;
@@ -24,6 +30,16 @@ const PORTS_MAX = 16;
 const INSTANCES_MAX = 1_024;
 const TRACES_MAX = 4_096;
 const ATTACHMENTS_MAX = 256;
+const ARGUMENT_MAX = 512;
+/** As the API answers with them (`instance_layout.proto`, `node_layout.proto`). */
+const LAYOUT_MAX = {
+  tree: 1_024,
+  ncclTopologyXml: 65_536,
+  ncclEnvironment: 8_192,
+  networkSettings: 32_768,
+  kernelSettings: 8_192,
+  qemuArguments: 2_048,
+} as const;
 
 const ISOLATION = {
   vlan: IsolationKind.ISOLATION_KIND_VLAN,
@@ -31,9 +47,33 @@ const ISOLATION = {
   pkey: IsolationKind.ISOLATION_KIND_PKEY,
 } as const;
 
+const FAULTS: Readonly<Record<FaultKind, InjectedFaultKind>> = {
+  "vf-dropped": InjectedFaultKind.INJECTED_FAULT_KIND_VF_DROPPED,
+  "vf-swapped": InjectedFaultKind.INJECTED_FAULT_KIND_VF_SWAPPED,
+  "link-down": InjectedFaultKind.INJECTED_FAULT_KIND_LINK_DOWN,
+  "link-slow": InjectedFaultKind.INJECTED_FAULT_KIND_LINK_SLOW,
+  "gpu-lost": InjectedFaultKind.INJECTED_FAULT_KIND_GPU_LOST,
+  "apply-fails": InjectedFaultKind.INJECTED_FAULT_KIND_APPLY_FAILS,
+  "apply-hangs": InjectedFaultKind.INJECTED_FAULT_KIND_APPLY_HANGS,
+  "machine-hangs": InjectedFaultKind.INJECTED_FAULT_KIND_MACHINE_HANGS,
+  "machine-reboots": InjectedFaultKind.INJECTED_FAULT_KIND_MACHINE_REBOOTS,
+  "wrong-neighbour": InjectedFaultKind.INJECTED_FAULT_KIND_WRONG_NEIGHBOUR,
+  "guest-crashes": InjectedFaultKind.INJECTED_FAULT_KIND_GUEST_CRASHES,
+};
+
 /** The body of a desired state: the same content gives the same bytes. */
-export function encodeDesired({ vfsPerNic, instances }: DesiredNode): Uint8Array {
-  return DesiredState.encode({ vfsPerNic, instances: instances.map(wireInstance) }).finish();
+export function encodeDesired(desired: DesiredNode): Uint8Array {
+  const { vfsPerNic, instances, faults, partitions = [] } = desired;
+  const state = {
+    partitions: partitions.map(wirePartition),
+    instances: instances.map(wireInstance),
+    faults: faults.map(wireFault),
+  };
+  return DesiredState.encode({ vfsPerNic, ...state }).finish();
+}
+
+function wireFault({ kind, times = 0, ...rest }: DesiredNode["faults"][number]): InjectedFault {
+  return { ...rest, kind: FAULTS[kind], times };
 }
 
 function wireInstance(instance: DesiredInstance): DesiredState["instances"][number] {
@@ -105,6 +145,7 @@ export function reportFrom(nodeId: NodeId, report: Report): ReportInput {
   if (report.inventory) faults.inventory(report.inventory);
   faults.throwIfAny();
   const { session, epoch, generation, instances, residues, complete, inventory } = report;
+  const partitions = partitionsFrom(report.partitions);
   return {
     nodeId,
     session,
@@ -112,6 +153,7 @@ export function reportFrom(nodeId: NodeId, report: Report): ReportInput {
     generation,
     instances: instances.map(observationFrom),
     residues: residues.map(traceFrom),
+    partitions,
     complete,
     inventory: inventory && inventoryFrom(inventory),
   };
@@ -143,11 +185,29 @@ function observationFrom(report: Report["instances"][number]): InstanceObservati
       observed: OBSERVED[observation] ?? "pending",
     })),
     devices: report.devices.map(traceFrom),
+    layout: report.layout && layoutFrom(report.layout),
     failedSteps: report.failedSteps.map(({ step, reason }) => ({
       step: step.slice(0, TEXT_MAX),
       reason: reason.slice(0, REASON_MAX),
     })),
   };
+}
+
+/** It is only shown: one that is too large, or of which a part is not known here, is left out. */
+function layoutFrom(wire: WireLayout): GuestLayout | undefined {
+  const tree = wire.tree.flatMap(({ kind, ...rest }): GuestNode[] => {
+    const known = GUEST_NODE_KINDS.find((one) => one === kind);
+    return known ? [{ ...rest, kind: known }] : [];
+  });
+  const { ncclTopologyXml, ncclEnvironment, networkSettings, kernelSettings } = wire;
+  const texts = { ncclTopologyXml, ncclEnvironment, networkSettings, kernelSettings };
+  const layout = { tree, ...texts, qemuArguments: wire.qemuArguments };
+  const tooLong = Object.entries(LAYOUT_MAX).some(([name, max]) => {
+    return layout[name as keyof typeof LAYOUT_MAX].length > max;
+  });
+  const isWhole = tree.length === wire.tree.length && tree.every((n) => n.address.length <= 16);
+  const isShort = wire.qemuArguments.every((one) => one.length <= ARGUMENT_MAX);
+  return isWhole && isShort && !tooLong ? layout : undefined;
 }
 
 function traceFrom({ deviceId, vf }: Report["residues"][number]): DeviceTrace {
@@ -157,6 +217,7 @@ function traceFrom({ deviceId, vf }: Report["residues"][number]): DeviceTrace {
 function inventoryFrom(inventory: Inventory | undefined): NodeInventory {
   if (!inventory) throw invalid([{ field: "inventory", description: "is missing" }]);
   const { numaCount, vcpu, memoryMib, diskGib, gpus, nics, pairs, warnings } = inventory;
+  const { nvSwitches, fabricManager } = inventory;
   return {
     numaCount,
     vcpu,
@@ -180,6 +241,8 @@ function inventoryFrom(inventory: Inventory | undefined): NodeInventory {
     warnings: warnings.map(({ kind, deviceId, message }) => {
       return { kind, deviceId, message: message.slice(0, REASON_MAX) };
     }),
+    nvSwitches,
+    fabricManager,
   };
 }
 

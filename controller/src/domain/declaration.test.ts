@@ -133,3 +133,16 @@ test("a wrong device, too few VFs, another speed and a lone NIC spoil one rail e
   ]);
   expect(healthyRails(of)).toEqual(["0 bad", "1 bad", "2 bad"]);
 });
+
+test("a device that shares its IOMMU group spoils its rail, unless groups may be shared", () => {
+  const sound = seen();
+  const message = "0000:21:00.0 shares IOMMU group 7 with 0000:20:00.0";
+  const warnings = [{ kind: "iommu-group-shared", deviceId: "gpu-2", message }];
+  const shared = { ...sound, inventory: { ...sound.inventory, warnings } };
+  expect(judge(DECLARED, shared).mismatches).toEqual([
+    { kind: "iommu", rail: 2, expected: "a group for each function", seen: message },
+  ]);
+  expect(healthyRails(shared)).toEqual([0, 1, "2 bad", 3]);
+  const hardware = { ...DECLARED.hardware, iommu: "shared" as const, lab: true };
+  expect(judge({ ...DECLARED, hardware }, shared).mismatches).toEqual([]);
+});

@@ -24,6 +24,9 @@ export interface Judgement {
 
 type Nic = NodeInventory["nics"][number];
 
+/** The agents' word for a function that is not alone in its IOMMU group. */
+const SHARED_GROUP = "iommu-group-shared";
+
 /** A NIC with the rail its cables say and what is wrong with it. */
 interface RailNic {
   readonly nic: Nic;
@@ -44,7 +47,9 @@ export function judge(declared: Declaration, seen: Seen): Judgement {
     const pair = inventory.pairs.find((p) => p.nic === nic.deviceId);
     if (!pair) return [];
     const twice = nics.some((other) => other.nic !== nic && other.rail === rail);
-    const healthy = mismatches.length === 0 && !twice && rightGpu(declared, inventory, pair.gpu);
+    const fits = rightGpu(declared, inventory, pair.gpu);
+    const apart = sharedGroups(declared, inventory, pair).length === 0;
+    const healthy = mismatches.length === 0 && !twice && fits && apart;
     return [{ rail, gpu: pair.gpu, nic: nic.deviceId, healthy }];
   });
   pairs.sort((a, b) => a.rail - b.rail || compare(a.nic, b.nic));
@@ -53,8 +58,23 @@ export function judge(declared: Declaration, seen: Seen): Judgement {
     ...nics.flatMap((nic) => nic.mismatches),
     ...gpuMismatches(declared, inventory, pairs),
     ...unpaired(nics, inventory),
+    ...pairs.flatMap((pair) => groupMismatches(declared, inventory, pair)),
   ];
   return { mismatches, pairs };
+}
+
+/** Of a machine that runs no instances: only which machine it is matters. */
+export function judgeSerial(
+  { serial }: Pick<Declaration, "serial">,
+  seen: Pick<Seen, "serial">,
+): Judgement {
+  const mismatch = {
+    kind: "serial",
+    rail: undefined,
+    expected: serial,
+    seen: seen.serial,
+  } as const;
+  return { mismatches: seen.serial === serial ? [] : [mismatch], pairs: [] };
 }
 
 /** Whether a mismatch spoils the whole node and not just one rail. */
@@ -142,6 +162,28 @@ function gpuMismatches(
       const rail = pairs.find(({ gpu }) => gpu === deviceId)?.rail;
       return { kind: "gpu-device", rail, expected: hardware.gpus.pci, seen: pciId };
     });
+}
+
+/** What the machine says of IOMMU groups that are not a device's own, where each must be. */
+function sharedGroups(
+  { hardware }: Declaration,
+  { warnings }: NodeInventory,
+  { gpu, nic }: Pick<RailPair, "gpu" | "nic">,
+): readonly string[] {
+  if (hardware.iommu === "shared") return [];
+  return warnings
+    .filter(({ kind, deviceId }) => kind === SHARED_GROUP && [gpu, nic].includes(deviceId))
+    .map(({ message }) => message);
+}
+
+function groupMismatches(
+  declared: Declaration,
+  inventory: NodeInventory,
+  pair: RailPair,
+): readonly Mismatch[] {
+  return sharedGroups(declared, inventory, pair).map((seen) => {
+    return { kind: "iommu", rail: pair.rail, expected: "a group for each function", seen };
+  });
 }
 
 function unpaired(nics: readonly RailNic[], inventory: NodeInventory): readonly Mismatch[] {

@@ -1,7 +1,9 @@
 // The whole desired state of one node as the controller means it. dispatch/ turns it into wire
 // bytes; the intended digest of each instance is computed from it here.
 import type { InstanceFacts } from "@railyard/lib/attest";
-import type { InstanceId, NodeId } from "@railyard/lib/ids";
+import type { FaultId, InstanceId, NodeId } from "@railyard/lib/ids";
+import type { DesiredPartition } from "./fabric.js";
+import type { FaultSpec } from "./node-fault.js";
 import type { IsolationKind } from "./profile.js";
 
 export interface DesiredAttachment {
@@ -58,6 +60,10 @@ export interface DesiredNode {
   readonly vfsPerNic: number;
   /** Ordered by instance id. */
   readonly instances: readonly DesiredInstance[];
+  /** Of the whole fabric, by key; for a fabric node only. */
+  readonly partitions?: readonly DesiredPartition[];
+  /** What a made-up machine is to do wrong, by id; nothing of it is attested. */
+  readonly faults: readonly (FaultSpec & { readonly id: FaultId })[];
 }
 
 /** The facts that must be read back before the instance counts as running. */

@@ -76,6 +76,8 @@ export interface InstancePlacement {
    */
   readonly phase: "present" | "leaving";
   readonly sinceGeneration: bigint;
+  /** Leaving: of the fabric node that was told the same, decimal; absent where there is none. */
+  readonly fabricGeneration?: string;
 }
 
 export interface Instance extends Owned {
@@ -110,6 +112,7 @@ export const ACTION_STATUSES = {
   start: ["stopped", "failed"],
   stop: ["running", "starting", "restarting", "pending", "failed"],
   reboot: ["running"],
+  "attaching to its console": ["running", "starting", "restarting"],
   "changing its attachments": ["stopped", "stopping", "failed"],
   "changing its profile": ["stopped", "failed"],
 } as const satisfies Readonly<Record<string, readonly InstanceStatus[]>>;

@@ -196,3 +196,38 @@ test("a changed leaf, a removed server and a raised mtu are three steps, removal
     "update hopper-1",
   ]);
 });
+
+const FABRIC = { name: "sm-1", serial: "SM1", role: "fabric", cluster: "wdc07-ib" };
+
+/** The example with an InfiniBand cluster and these servers more. */
+function withFabric(d: any, ...servers: object[]): void {
+  const { physicalClusters } = d.zones[0];
+  const isolation = { kind: "pkey", range: [1, 9] };
+  const rails = [{ rail: 0, leaves: ["ib-leaf"] }];
+  const leafGroups = [{ name: "g", rails }];
+  physicalClusters.push({ name: "wdc07-ib", type: "ib", isolation, leafGroups });
+  d.zones[0].servers.push(...servers);
+}
+
+test("a cluster isolated by partition keys has exactly one fabric server, others none", () => {
+  expect(faultsOf((d) => withFabric(d, FABRIC))).toEqual([]);
+  const kind = [expect.stringMatching(/physicalClusters\[\d+\]\.isolation\.kind$/)];
+  expect(faultsOf((d) => withFabric(d))).toEqual(kind);
+  const second = { ...FABRIC, name: "sm-2", serial: "SM2" };
+  expect(faultsOf((d) => withFabric(d, FABRIC, second))).toEqual(kind);
+  const astray = { ...FABRIC, cluster: "wdc07-hopper-a" };
+  expect(faultsOf((d) => d.zones[0].servers.push(astray))).toEqual(kind);
+});
+
+test("a fabric server has no leaf group and no hardware, every other one has both", () => {
+  const extra = { ...FABRIC, leafGroup: "g", hardware: "hgx-h100" };
+  expect(faultsOf((d) => withFabric(d, extra))).toEqual([
+    expect.stringMatching(/leafGroup$/),
+    expect.stringMatching(/hardware$/),
+  ]);
+  const bare = { ...FABRIC, name: "x", serial: "X1", role: "hypervisor" };
+  expect(faultsOf((d) => withFabric(d, FABRIC, bare))).toEqual([
+    expect.stringMatching(/leafGroup$/),
+    expect.stringMatching(/hardware$/),
+  ]);
+});

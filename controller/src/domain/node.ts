@@ -37,6 +37,10 @@ export interface NodeInventory {
     readonly deviceId: string;
     readonly message: string;
   }[];
+  /** How many NVSwitches; absent in an inventory kept from before agents told it. */
+  readonly nvSwitches?: number;
+  /** Whether a host Fabric Manager divides them; absent likewise. */
+  readonly fabricManager?: boolean;
 }
 
 /** One way in which a machine differs from its declaration. */
@@ -53,6 +57,7 @@ export interface Mismatch {
     | "wiring-swapped"
     | "wiring-missing"
     | "wiring-unknown"
+    | "iommu"
     | "memory"
     | "vcpu"
     | "disk";
@@ -71,7 +76,8 @@ export interface NodeFlag {
     | "contradictory-desired"
     | "signature-invalid"
     | "unknown-instance"
-    | "apply-failed";
+    | "apply-failed"
+    | "inventory-withheld";
   readonly message: string;
   readonly at: number;
 }
@@ -108,13 +114,25 @@ export interface NodeFence {
   readonly sinceGeneration: string;
 }
 
+/** What a machine told that is not believed, as too many differ from what they were at once. */
+export interface WithheldInventory {
+  /** When it was held back first, milliseconds. */
+  readonly since: number;
+  readonly serial: string;
+  readonly inventory: NodeInventory;
+}
+
 export interface Node {
   readonly id: NodeId;
   readonly name: string;
   readonly serial: string;
+  /** `fabric`: it drives the subnet manager of its cluster. Absent: it runs instances. */
+  readonly role?: "fabric" | undefined;
   readonly zone: string;
   readonly physicalClusterId: PhysicalClusterId;
+  /** Empty for a fabric node. */
   readonly leafGroup: string;
+  /** Empty for a fabric node. */
   readonly hardware: string;
   /** Cabling exceptions: leaf expected per NIC rail and port, where it is not the standard one. */
   readonly cabling: readonly {
@@ -139,6 +157,10 @@ export interface Node {
   readonly mismatches: readonly Mismatch[];
   /** Usable pairs in rail order, from inventory and wiring. */
   readonly pairs: readonly RailPair[];
+  /** When its machine turned out unfit for work; absent while it is fit, or never was. */
+  readonly unfitSince?: number | undefined;
+  /** Newer than `inventory`, `mismatches` and `pairs`, and without effect on them yet. */
+  readonly withheld?: WithheldInventory | undefined;
   readonly flags: readonly NodeFlag[];
   /** Generation of the node's desired state; rises with every change of it. */
   readonly generation: bigint;

@@ -4,7 +4,7 @@ import { type Attachment, UNSEEN } from "./attachment.js";
 import type { Instance } from "./instance.js";
 import { type InstanceObservation, observe, observeAttachment } from "./observation.js";
 
-const INTENT = { digest: "d1", newest: true };
+const INTENT = { digest: "d1", newest: true, isolated: true };
 
 function instance(change: Partial<Instance> = {}): Instance {
   const base = { status: "starting", lifecycleState: "stable", lifecycleReasons: [] };
@@ -44,6 +44,18 @@ test.each([
   ["no report at all", undefined],
 ])("a starting instance does not run with %s", (_, observation) => {
   expect(observe(instance(), observation, INTENT).status).toBe("starting");
+});
+
+test("an instance whose isolation was not read back does not run, and says so", () => {
+  const apart = { ...INTENT, isolated: false };
+  const after = observe(instance(), seen(), apart);
+  expect(after).toMatchObject({
+    status: "starting",
+    lifecycleReasons: [{ code: "awaiting_apply" }],
+  });
+  const running = observe(after, seen(), INTENT);
+  expect(running).toMatchObject({ status: "running", lifecycleReasons: [] });
+  expect(observe(running, seen(), apart)).toMatchObject({ healthState: "degraded" });
 });
 
 test("an attested running instance is left as it is by the same report", () => {

@@ -1,8 +1,10 @@
 // What an agent's report of one instance means: attested, not yet, or not as intended. Pure;
 // whatever an owner gets to read here names positions only, never a device or a machine.
 import type { Attachment } from "./attachment.js";
+import type { GuestLayout } from "./guest-layout.js";
 import { isOnSilentHost, unjudged } from "./host-failure.js";
 import { type Instance, toRunning } from "./instance.js";
+import type { LifecycleReason } from "./lifecycle.js";
 
 /** A device that carries a trace of use; without `vf` the whole device. */
 export interface DeviceTrace {
@@ -25,14 +27,23 @@ export interface InstanceObservation {
     readonly observed: Attachment["observed"];
   }[];
   readonly devices: readonly DeviceTrace[];
+  /** When it or the digest is new. */
+  readonly layout?: GuestLayout | undefined;
   readonly failedSteps: readonly { readonly step: string; readonly reason: string }[];
 }
+
+const NOT_ISOLATED: LifecycleReason = {
+  code: "awaiting_apply",
+  message: "the isolation of its cluster network has not been read back yet",
+};
 
 export interface Intent {
   /** Digest that the newest intent must be read back with. */
   readonly digest: string;
   /** Whether the report's pass worked towards that intent. */
   readonly newest: boolean;
+  /** Whether its membership on the fabric, where there is one, was read back. */
+  readonly isolated: boolean;
 }
 
 /**
@@ -46,15 +57,18 @@ export function observe(
 ): Instance {
   const { status } = instance;
   if (status !== "starting" && status !== "restarting" && status !== "running") return instance;
-  if (seen?.phase === "present" && seen.digest === intent.digest) {
-    return changed(instance, running(instance, seen));
-  }
+  const stands = seen?.phase === "present" && seen.digest === intent.digest;
+  if (stands && intent.isolated) return changed(instance, running(instance, seen));
   if (!intent.newest || (status === "running" && instance.lifecycleState === "updating")) {
     return instance;
   }
   if (status === "running") return changed(instance, notAsIntended(instance, seen));
   const struggles = seen?.phase === "failed" || (seen?.failedSteps.length ?? 0) > 0;
-  const lifecycleReasons = struggles ? [unapplied("apply_failed", seen)] : [];
+  const lifecycleReasons = struggles
+    ? [unapplied("apply_failed", seen)]
+    : stands
+      ? [NOT_ISOLATED]
+      : [];
   // Its host speaks again.
   const heard = isOnSilentHost(instance) ? unjudged(instance) : instance;
   return changed(instance, { ...heard, lifecycleReasons });

@@ -40,6 +40,10 @@ export interface HardwareKind {
     readonly speedGbps: number;
     readonly vfs: number;
   };
+  /** Whether the GPUs are joined by NVSwitches; absent in what was declared before: they are. */
+  readonly nvSwitch?: boolean;
+  /** Whether the host runs a Fabric Manager, so that a part of the GPUs may be given away. */
+  readonly fabricManager?: boolean;
   readonly pairing: "pcie-switch";
   readonly iommu: "strict" | "shared";
   readonly lab: boolean;

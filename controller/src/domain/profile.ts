@@ -1,5 +1,6 @@
 // Cluster network profiles and instance profiles: what may be asked for. Which attachment counts an
 // instance profile permits is decided here. Knows nothing of where profiles come from.
+import { legalSizes } from "./bundle.js";
 import type { HardwareKind } from "./physical-cluster.js";
 
 export type RailAlignment = "required" | "preferred" | "none";
@@ -86,12 +87,14 @@ export function takesWholeNode(
 }
 
 /**
- * Whether a server of the kind, empty, has room for one instance of the profile. GPUs are given by
- * the whole server only.
+ * Whether a server of the kind, empty, has room for one instance of the profile: its GPUs are of
+ * the model, and that many of them may be given away together.
  */
 export function hardwareFits(hardware: HardwareKind, profile: InstanceProfile): boolean {
   const { gpu } = profile;
-  if (gpu && (hardware.gpus.model !== gpu.model || hardware.gpus.count !== gpu.count)) return false;
+  if (gpu && (hardware.gpus.model !== gpu.model || !legalSizes(hardware).includes(gpu.count))) {
+    return false;
+  }
   return (
     hardware.vcpu >= profile.vcpu &&
     hardware.memoryGib >= profile.memoryGib &&

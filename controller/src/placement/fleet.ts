@@ -1,10 +1,12 @@
-// What placement sees: a snapshot of the fleet, a request, and either a plan or a refusal. Plain
-// data; no clock, no store, no promise.
+// What placement is told and what it answers: nodes, a request, and either a choice or a refusal.
+// Plain data; no clock, no store, no promise.
 import type { InstanceId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 
 /** One (GPU, NIC) pair of a node, in rail order within the node. */
 export interface FleetPair {
   readonly rail: number;
+  /** Number of the GPU's module on its board, from 0; legal sets are made of these. */
+  readonly module: number;
   readonly gpu: string;
   readonly nic: string;
   readonly healthy: boolean;
@@ -12,18 +14,20 @@ export interface FleetPair {
   readonly free: boolean;
 }
 
+/** A node as it is looked at closely: by those who put it into the index, and by the judge. */
 export interface FleetNode {
   readonly nodeId: NodeId;
   readonly zone: string;
   readonly physicalClusterId: PhysicalClusterId;
   readonly leafGroup: string;
+  /** Name of the kind of hardware that it is declared with. */
+  readonly hardware: string;
   /** What instance profiles ask for, e.g. `H100`; declared with the hardware. */
   readonly gpuModel: string;
-  /**
-   * GPUs that the hardware declares. Without a host Fabric Manager only all of them are a legal
-   * bundle.
-   */
+  /** GPUs that the hardware declares. */
   readonly gpuCount: number;
+  /** Sets of modules that may be given away together, as bit masks, largest first. */
+  readonly legalSets: readonly number[];
   readonly eligible: boolean;
   readonly leaseFresh: boolean;
   readonly inventoryMatches: boolean;
@@ -31,10 +35,6 @@ export interface FleetNode {
   readonly vfsPerNic: number;
   readonly nicSpeedGbps: number;
   readonly free: { readonly vcpu: number; readonly memoryMib: number; readonly diskGib: number };
-}
-
-export interface Fleet {
-  readonly nodes: readonly FleetNode[];
 }
 
 export interface PlacementRequest {
@@ -45,24 +45,41 @@ export interface PlacementRequest {
   /** Absent for instances without GPUs. */
   readonly gpuModel: string | undefined;
   readonly gpuCount: number;
-  /** Rails that the instance's pairs must cover, 0 … rails - 1; 0 without attachments. */
-  readonly rails: number;
+  /** The set of rails that the instance's pairs must be on, bit r for rail r; absent: any. */
+  readonly rails: number | undefined;
   readonly attachmentCount: number;
   readonly vcpu: number;
   readonly memoryMib: number;
   readonly diskGib: number;
   readonly previousNodeId: NodeId | undefined;
-  /** Leaf group of the previous node; the second best place to go back to. */
-  readonly previousLeafGroup: string | undefined;
+  /** Of the previous node; the second best place to go back to. */
+  readonly previousLeafGroup: LeafGroupKey | undefined;
   /** Nodes lost to other writers in this call's earlier tries. */
   readonly exclude: readonly NodeId[];
-  /** Ties break by a hash of (seed, node id). */
+  /** Ties break by a hash of it, with the leaf group and then with the node id. */
   readonly seed: string;
 }
 
-export interface Plan {
+export interface LeafGroupKey {
+  readonly physicalClusterId: PhysicalClusterId;
+  readonly leafGroup: string;
+}
+
+/** How far from where the instance was before. */
+export type Nearness = "previous-host" | "previous-leaf-group" | "elsewhere";
+
+/** The best place: a node and some of its pairs. */
+export interface Choice {
   readonly fits: true;
   readonly nodeId: NodeId;
+  /** The chosen pairs: bit p is the node's pair p, in rail order. */
+  readonly bundle: number;
+  /** Absent for what was nowhere before. */
+  readonly near: Nearness | undefined;
+}
+
+/** A choice with the devices by name. */
+export interface Plan extends Omit<Choice, "bundle"> {
   /** In rail order. */
   readonly pairs: readonly { readonly rail: number; readonly gpu: string; readonly nic: string }[];
 }
@@ -91,4 +108,10 @@ export interface Refusal {
   readonly considered: number;
   /** How many nodes each rule removed; a node counts under the first rule it fails. */
   readonly removed: Readonly<Partial<Record<Rule, number>>>;
+}
+
+/** The choice on its node, with the devices by name. */
+export function planOf({ bundle, ...choice }: Choice, node: Pick<FleetNode, "pairs">): Plan {
+  const chosen = node.pairs.filter((_, p) => (bundle & (1 << p)) !== 0);
+  return { ...choice, pairs: chosen.map(({ rail, gpu, nic }) => ({ rail, gpu, nic })) };
 }

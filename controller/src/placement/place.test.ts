@@ -1,12 +1,16 @@
-// Placement: every rule by name, the preferences, and the judge over random fleets.
+// Placement: every rule by name, the preferences, and what the judge says of forged plans.
 import type { InstanceId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
-import fc from "fast-check";
 import { expect, test } from "vitest";
+import { legalSets } from "../domain/bundle.js";
 import { check } from "./check.js";
-import type { Fleet, FleetNode, PlacementRequest } from "./fleet.js";
+import { type FleetNode, type PlacementRequest, planOf } from "./fleet.js";
+import { FleetIndex } from "./fleet-index.js";
 import { place } from "./place.js";
 
 const CLUSTER = "pc-a" as PhysicalClusterId;
+const GPUS = { count: 8, pci: "10de:2330", model: "H100" };
+const WHOLE = legalSets({ gpus: GPUS });
+const SHARED = legalSets({ gpus: GPUS, fabricManager: true });
 
 function node(name: string, change: Partial<FleetNode> = {}, taken: number[] = []): FleetNode {
   return {
@@ -14,13 +18,16 @@ function node(name: string, change: Partial<FleetNode> = {}, taken: number[] = [
     zone: "z1",
     physicalClusterId: CLUSTER,
     leafGroup: "su1",
+    hardware: "hgx",
     gpuModel: "H100",
     gpuCount: 8,
+    legalSets: WHOLE,
     eligible: true,
     leaseFresh: true,
     inventoryMatches: true,
     pairs: Array.from({ length: 8 }, (_, rail) => ({
       rail,
+      module: rail,
       gpu: `gpu-${rail}`,
       nic: `nic-${rail}`,
       healthy: true,
@@ -40,7 +47,7 @@ function request(change: Partial<PlacementRequest> = {}): PlacementRequest {
     physicalClusterId: CLUSTER,
     gpuModel: "H100",
     gpuCount: 8,
-    rails: 8,
+    rails: 0xff,
     attachmentCount: 8,
     vcpu: 152,
     memoryMib: 1536 * 1024,
@@ -54,13 +61,35 @@ function request(change: Partial<PlacementRequest> = {}): PlacementRequest {
 }
 
 const ALL = [0, 1, 2, 3, 4, 5, 6, 7];
+const SEEDS = ["1", "2", "3", "4", "5", "6"];
 
-function placed(fleet: Fleet, wanted: PlacementRequest): string {
-  const plan = place(fleet, wanted);
-  if (!plan.fits) return JSON.stringify(plan.removed);
-  expect(check(fleet, wanted, plan)).toEqual([]);
-  return plan.nodeId;
+function fleet(...nodes: readonly FleetNode[]): FleetIndex {
+  const index = new FleetIndex();
+  for (const one of nodes) index.put(one);
+  return index;
 }
+
+/** Where it goes and on which rails; the judge agrees. */
+function placed(nodes: readonly FleetNode[], wanted: PlacementRequest) {
+  const choice = place(fleet(...nodes), wanted);
+  if (!choice.fits) throw new Error(JSON.stringify(choice.removed));
+  const on = nodes.find(({ nodeId }) => nodeId === choice.nodeId)!;
+  const plan = planOf(choice, on);
+  expect(check(on, wanted, plan)).toEqual([]);
+  return { on: String(plan.nodeId), rails: plan.pairs.map(({ rail }) => rail), near: plan.near };
+}
+
+const small = (gpuCount: number, change: Partial<PlacementRequest> = {}) =>
+  request({
+    gpuCount,
+    attachmentCount: gpuCount,
+    rails: undefined,
+    vcpu: 8,
+    memoryMib: 8,
+    ...change,
+  });
+const bare = (change: Partial<PlacementRequest> = {}) =>
+  small(0, { gpuModel: undefined, physicalClusterId: undefined, ...change });
 
 test.each<[string, FleetNode]>([
   ["zone", node("n", { zone: "z2" })],
@@ -69,7 +98,7 @@ test.each<[string, FleetNode]>([
   ["leaseFresh", node("n", { leaseFresh: false })],
   ["inventoryMatches", node("n", { inventoryMatches: false })],
   ["profileFits", node("n", { gpuModel: "H200" })],
-  ["profileFits", node("n", { gpuCount: 4 })],
+  ["profileFits", node("n", { gpuCount: 4, legalSets: [15] })],
   [
     "railsHealthy",
     node("n", { pairs: node("m").pairs.map((p) => ({ ...p, healthy: p.rail !== 3 })) }),
@@ -78,107 +107,97 @@ test.each<[string, FleetNode]>([
     "railSet",
     node("n", { pairs: node("m").pairs.map((p) => ({ ...p, rail: Math.min(p.rail, 6) })) }),
   ],
+  ["railsHealthy", node("n", { pairs: node("m").pairs.slice(1) })],
   ["bundleFree", node("n", {}, [2])],
   ["vfsFree", node("n", { vfsPerNic: 0 })],
   ["vcpuFree", node("n", { free: { vcpu: 8, memoryMib: 1_900_000, diskGib: 0 } })],
   ["memoryFree", node("n", { free: { vcpu: 176, memoryMib: 8, diskGib: 0 } })],
 ])("a node that breaks %s is removed and counted under that name", (rule, bad) => {
-  const refusal = place({ nodes: [bad] }, request());
+  const refusal = place(fleet(bad), request());
   expect(refusal).toEqual({ fits: false, considered: 1, removed: { [rule]: 1 } });
 });
 
 test("nodes lost to other writers are counted as such", () => {
-  const wanted = request({ exclude: ["n" as NodeId], diskGib: 1 });
-  expect(place({ nodes: [node("n")] }, wanted)).toMatchObject({ removed: { lostRace: 1 } });
+  const wanted = request({ exclude: ["n" as NodeId] });
+  expect(place(fleet(node("n")), wanted)).toMatchObject({ removed: { lostRace: 1 } });
+  expect(placed([node("n"), node("m")], wanted).on).toBe("m");
 });
 
-test("pairs come in rail order whatever the order of discovery", () => {
-  const shuffled = node("n", { pairs: [...node("m").pairs].reverse() });
-  const plan = place({ nodes: [shuffled] }, request());
-  expect(plan.fits && plan.pairs.map(({ rail }) => rail)).toEqual(ALL);
+test("a node that was left out once may be chosen by the next request", () => {
+  const index = fleet(node("n"));
+  expect(place(index, request({ exclude: ["n" as NodeId] })).fits).toBe(false);
+  expect(place(index, request()).fits).toBe(true);
 });
 
-test("the previous host wins, then its leaf group", () => {
+test("the previous host wins, then its leaf group, and the answer says which", () => {
   const nodes = ["a", "b", "c"].map((n) => node(n, { leafGroup: n === "a" ? "su1" : "su2" }));
-  expect(placed({ nodes }, request({ previousNodeId: "b" as NodeId }))).toBe("b");
-  const wanted = request({ previousLeafGroup: "su1", previousNodeId: "gone" as NodeId });
-  expect(placed({ nodes }, wanted)).toBe("a");
+  const was = (leafGroup: string) => ({ physicalClusterId: CLUSTER, leafGroup });
+  const gone = { previousNodeId: "gone" as NodeId };
+  const here = request({ previousNodeId: "b" as NodeId, previousLeafGroup: was("su2") });
+  expect(placed(nodes, here)).toMatchObject({ on: "b", near: "previous-host" });
+  const beside = placed(nodes, request({ ...gone, previousLeafGroup: was("su1") }));
+  expect(beside).toMatchObject({ on: "a", near: "previous-leaf-group" });
+  const away = placed(nodes, request({ ...gone, previousLeafGroup: was("su9") }));
+  expect(away.near).toBe("elsewhere");
+  expect(placed(nodes, request()).near).toBeUndefined();
 });
 
-test("started leaf groups fill up first", () => {
+test("started leaf groups fill up first, the fullest before the others", () => {
   const nodes = [node("a", { leafGroup: "su2" }), node("b"), node("c", {}, ALL)];
-  for (const seed of ["1", "2", "3", "4"]) expect(placed({ nodes }, request({ seed }))).toBe("b");
+  for (const seed of SEEDS) expect(placed(nodes, request({ seed })).on).toBe("b");
+  const fuller = [...nodes, node("d"), node("e", { leafGroup: "su2" }, ALL)];
+  for (const seed of SEEDS) expect(placed(fuller, request({ seed })).on).toBe("a");
 });
 
 test("what needs no GPU goes beside taken GPUs, so that whole nodes stay whole", () => {
   const nodes = [node("a"), node("b"), node("c", {}, ALL), node("d")];
-  const small = request({
-    gpuModel: undefined,
-    gpuCount: 0,
-    rails: 0,
-    attachmentCount: 0,
-    vcpu: 8,
+  for (const seed of SEEDS) expect(placed(nodes, bare({ seed })).on).toBe("c");
+});
+
+test("a part of a node is one of the board's partitions, and breaks up the smallest block", () => {
+  const shared = { legalSets: SHARED };
+  expect(placed([node("a", shared, [0])], small(4)).rails).toEqual([4, 5, 6, 7]);
+  expect(placed([node("a", shared, [0, 4, 5, 6])], small(2)).rails).toEqual([1, 3]);
+  expect(placed([node("a", shared, [0])], small(1)).rails).toEqual([2]);
+  expect(place(fleet(node("a", shared, [1, 4])), small(4)).fits).toBe(false);
+  for (const seed of SEEDS) {
+    const nodes = [node("whole", shared), node("half", shared, [0, 1, 2, 3])];
+    expect(placed(nodes, small(4, { seed })).on).toBe("half");
+  }
+});
+
+test("without a Fabric Manager on the host only whole nodes are given", () => {
+  expect(place(fleet(node("a")), small(4))).toMatchObject({ removed: { profileFits: 1 } });
+});
+
+test("a part of a node keeps to the rails that are asked for", () => {
+  const nodes = [node("a", { legalSets: SHARED }), node("b", { legalSets: SHARED }, [0, 1, 2, 3])];
+  for (const seed of SEEDS) {
+    expect(placed(nodes, small(4, { rails: 0x0f, seed }))).toMatchObject({ on: "a" });
+  }
+  const full = place(fleet(nodes[1]!), small(4, { rails: 0x0f }));
+  expect(full).toMatchObject({ removed: { bundleFree: 1 } });
+  expect(place(fleet(nodes[1]!), small(4, { rails: 0x33 }))).toMatchObject({
+    removed: { railSet: 1 },
   });
-  expect(placed({ nodes }, { ...small, physicalClusterId: undefined })).toBe("c");
+});
+
+test("without attachments a sick rail does not matter", () => {
+  const sick = node("a", { pairs: node("m").pairs.map((p) => ({ ...p, healthy: false })) });
+  expect(placed([sick], request({ attachmentCount: 0, rails: undefined })).on).toBe("a");
 });
 
 test("the judge names what is wrong with a forged plan", () => {
-  const nodes = [node("a", {}, [3])];
-  const pairs = nodes[0]!.pairs.map(({ rail, gpu, nic }) => ({ rail, gpu, nic }));
-  const forged = { fits: true as const, nodeId: "a" as NodeId, pairs: [...pairs].reverse() };
-  expect(check({ nodes }, request(), forged)).toEqual(
+  const on = node("a", {}, [3]);
+  const pairs = on.pairs.map(({ rail, gpu, nic }) => ({ rail, gpu, nic }));
+  const nodeId = "a" as NodeId;
+  const forged = { fits: true as const, nodeId, near: undefined, pairs: [...pairs].reverse() };
+  expect(check(on, request(), forged)).toEqual(
     expect.arrayContaining(["pair 4 is taken", "pair 1 is out of rail order"]),
   );
+  const part = { ...forged, pairs: pairs.slice(4) };
+  expect(check(on, small(4), part)).toEqual(["the pairs are no legal bundle"]);
   const elsewhere = { ...forged, nodeId: "z" as NodeId };
-  expect(check({ nodes }, request(), elsewhere)).toEqual(["the node is not in the fleet"]);
-});
-
-const anyNode = fc.record({
-  name: fc.uuid(),
-  zone: fc.constantFrom("z1", "z1", "z2"),
-  eligible: fc.boolean(),
-  leaseFresh: fc.boolean(),
-  gpuModel: fc.constantFrom("H100", "H100", "H200"),
-  leafGroup: fc.constantFrom("su1", "su2"),
-  vfsPerNic: fc.constantFrom(0, 2, 16),
-  taken: fc.constantFrom<number[]>([], [], [1], ALL),
-  sick: fc.constantFrom(-1, -1, 2),
-  vcpu: fc.constantFrom(8, 176),
-});
-
-const anyFleet = fc.uniqueArray(anyNode, { selector: ({ name }) => name }).map(
-  (rows): Fleet => ({
-    nodes: rows.map(({ name, taken, sick, vcpu, ...rest }) => {
-      const made = node(name, rest, taken);
-      const pairs = made.pairs.map((p) => ({ ...p, healthy: p.rail !== sick }));
-      return { ...made, pairs, free: { ...made.free, vcpu } };
-    }),
-  }),
-);
-
-const anyRequest = fc
-  .record({
-    shape: fc.constantFrom(
-      { gpuModel: "H100", gpuCount: 8, rails: 8, attachmentCount: 32 },
-      { gpuModel: "H100", gpuCount: 8, rails: 0, attachmentCount: 0 },
-      { gpuModel: undefined, gpuCount: 0, rails: 0, attachmentCount: 0 },
-    ),
-    vcpu: fc.constantFrom(4, 152),
-    seed: fc.string(),
-  })
-  .map(({ shape, ...rest }) => request({ ...shape, ...rest }));
-
-test("plans pass the judge, refusals add up, the same question has one answer", () => {
-  fc.assert(
-    fc.property(anyFleet, anyRequest, (fleet, wanted) => {
-      const answer = place(fleet, wanted);
-      expect(place({ nodes: [...fleet.nodes].reverse() }, wanted)).toEqual(answer);
-      if (answer.fits) {
-        expect(check(fleet, wanted, answer)).toEqual([]);
-        return;
-      }
-      const counted = Object.values(answer.removed).reduce((a, b) => a + b, 0);
-      expect(counted).toBe(answer.considered);
-    }),
-  );
+  expect(check(on, request(), elsewhere)).toEqual(["the node is not in the fleet"]);
+  expect(check(undefined, request(), forged)).toEqual(["the node is not in the fleet"]);
 });

@@ -1,27 +1,103 @@
-// Where an instance goes: hard rules first, preferences second, over a snapshot. Pure: the same
-// snapshot and request give the same plan or the same refusal.
-import type { Fleet, FleetNode, PlacementRequest, Plan, Refusal, Rule } from "./fleet.js";
-import { best } from "./rank.js";
+// Where an instance goes: hard rules first, preferences second, then by lot. Pure: the same nodes
+// and request give the same choice or the same refusal, however the index came about.
+import type { NodeId } from "@railyard/lib/ids";
+import type { Choice, Nearness, PlacementRequest, Refusal, Rule } from "./fleet.js";
+import type { FleetIndex } from "./fleet-index.js";
+import type { LeafGroup } from "./leaf-group.js";
+import { type Fitting, fitting, lot } from "./preferences.js";
+import { bestOf } from "./ranking.js";
 import { firstFailed } from "./rules.js";
 
-/** A plan for the best node that fits, or how many nodes each rule removed. */
-export function place(fleet: Fleet, request: PlacementRequest): Plan | Refusal {
-  const removed: Partial<Record<Rule, number>> = {};
-  const candidates: FleetNode[] = [];
-  for (const node of fleet.nodes) {
-    const rule = firstFailed(node, request);
-    if (rule === undefined) candidates.push(node);
-    else removed[rule] = (removed[rule] ?? 0) + 1;
-  }
-  const node = best(fleet, candidates, request);
-  if (!node) return { fits: false, considered: fleet.nodes.length, removed };
-  return { fits: true, nodeId: node.nodeId, pairs: bundleOf(node, request.gpuCount) };
+/** The best place, or how many nodes each rule removed. */
+export function place(fleet: FleetIndex, request: PlacementRequest): Choice | Refusal {
+  return choose(fleet, request) ?? refusal(fleet, request);
 }
 
-function bundleOf(node: FleetNode, gpuCount: number): Plan["pairs"] {
-  if (gpuCount === 0) return [];
-  return node.pairs
-    .filter(({ free }) => free)
-    .map(({ rail, gpu, nic }) => ({ rail, gpu, nic }))
-    .sort((a, b) => a.rail - b.rail);
+/** The best place, or undefined; its cost does not grow with the fleet. */
+export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
+  const { previousNodeId, previousLeafGroup } = request;
+  const host = onHost(fleet, request);
+  if (host) return host;
+  const start = lot(request.seed);
+  const wasIn = previousLeafGroup && fleet.group({ ...previousLeafGroup, zone: request.zone });
+  const beside = wasIn && inGroup(fleet, request, { group: wasIn, start });
+  if (beside) return choice(fleet, beside, "previous-leaf-group");
+  const group = bestGroup(fleet, request, start);
+  const found = group && inGroup(fleet, request, { group, start });
+  return found && choice(fleet, found, previousNodeId && "elsewhere");
+}
+
+/** How many nodes each rule removes; it looks at every node. */
+export function refusal(fleet: FleetIndex, request: PlacementRequest): Refusal {
+  const removed: Partial<Record<Rule, number>> = {};
+  for (const node of fleet.nodes()) {
+    const rule = firstFailed(node, request);
+    if (rule) removed[rule] = (removed[rule] ?? 0) + 1;
+  }
+  return { fits: false, considered: fleet.size, removed };
+}
+
+type Found = Fitting & { readonly row: number };
+
+function onHost(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
+  const row = request.previousNodeId && fleet.rowOf(request.previousNodeId);
+  if (row === undefined) return undefined;
+  fleet.cursor.row = row as number;
+  const fits = fitting(fleet.cursor, request);
+  return fits && choice(fleet, { ...fits, row: row as number }, "previous-host");
+}
+
+interface In {
+  readonly group: LeafGroup;
+  readonly start: number;
+}
+
+function inGroup(
+  fleet: FleetIndex,
+  request: PlacementRequest,
+  { group, start }: In,
+): Found | undefined {
+  const { zone, physicalClusterId: cluster } = request;
+  if (group.zone !== zone || (cluster && cluster !== group.physicalClusterId)) return undefined;
+  return bestOf(group, fleet.cursor, { request, start });
+}
+
+/** The best leaf group; among those alike the nearest behind `start` on the ring of lots. */
+function bestGroup(
+  fleet: FleetIndex,
+  request: PlacementRequest,
+  start: number,
+): LeafGroup | undefined {
+  const groups = fleet.groups();
+  const ranking = fleet.rankingFor(request);
+  if (request.exclude.length > 0) {
+    const blurred = new Set(request.exclude.flatMap((id) => groupOf(fleet, id)));
+    for (const group of blurred) ranking.blur(group, fleet.cursor, request.exclude);
+  }
+  const best = ranking.best(firstBehind(fleet.lots(), start));
+  return best === undefined ? undefined : groups[best];
+}
+
+function groupOf(fleet: FleetIndex, id: NodeId): readonly LeafGroup[] {
+  const row = fleet.rowOf(id);
+  if (row === undefined) return [];
+  fleet.cursor.row = row;
+  return [fleet.cursor.group];
+}
+
+/** Position of the first lot at or behind `start`; the first of all if none. */
+function firstBehind(lots: Uint32Array, start: number): number {
+  let low = 0;
+  let high = lots.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((lots[middle] as number) < start) low = middle + 1;
+    else high = middle;
+  }
+  return low === lots.length ? 0 : low;
+}
+
+function choice(fleet: FleetIndex, { row, pairs }: Found, near: Nearness | undefined): Choice {
+  fleet.cursor.row = row;
+  return { fits: true, nodeId: fleet.cursor.nodeId, bundle: pairs, near };
 }

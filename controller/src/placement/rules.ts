@@ -1,8 +1,10 @@
 // The hard rules, each with a name under which it counts the nodes it removes. A rule looks at one
 // node and one request; which of the nodes that remain is best is not decided here.
-import { type FleetNode, type PlacementRequest, RULES, type Rule } from "./fleet.js";
+import type { NodeFacts } from "./facts.js";
+import { type PlacementRequest, RULES, type Rule } from "./fleet.js";
+import type { Bundle } from "./make.js";
 
-type Holds = (node: FleetNode, request: PlacementRequest) => boolean;
+type Holds = (node: NodeFacts, request: PlacementRequest) => boolean;
 
 const HOLDS: Readonly<Record<Rule, Holds>> = {
   zone: (node, { zone }) => node.zone === zone,
@@ -11,27 +13,72 @@ const HOLDS: Readonly<Record<Rule, Holds>> = {
   eligible: (node) => node.eligible,
   leaseFresh: (node) => node.leaseFresh,
   inventoryMatches: (node) => node.inventoryMatches,
-  // Fewer GPUs than a machine has need a host Fabric Manager's partitions: only whole nodes are
-  // legal.
-  profileFits: (node, { gpuCount, gpuModel }) =>
-    gpuCount === 0 || (node.gpuCount === gpuCount && node.gpuModel === gpuModel),
-  railsHealthy: (node, { rails }) =>
-    rails === 0 || (node.pairs.length >= rails && node.pairs.every(({ healthy }) => healthy)),
-  railSet: (node, { rails }) => {
-    const have = new Set(node.pairs.map(({ rail }) => rail));
-    return Array.from({ length: rails }, (_, rail) => rail).every((rail) => have.has(rail));
-  },
-  bundleFree: (node, { gpuCount }) =>
-    gpuCount === 0 || node.pairs.filter(({ free }) => free).length === gpuCount,
-  vfsFree: (node, { gpuCount, attachmentCount }) =>
-    attachmentCount <= node.vfsPerNic * Math.max(gpuCount, 0),
-  vcpuFree: (node, { vcpu }) => node.free.vcpu >= vcpu,
-  memoryFree: (node, { memoryMib }) => node.free.memoryMib >= memoryMib,
-  diskFree: (node, { diskGib }) => node.free.diskGib >= diskGib,
-  lostRace: (node, { exclude }) => !exclude.includes(node.nodeId),
+  profileFits: ({ make }, { gpuCount, gpuModel }) =>
+    gpuCount === 0 || (make.gpuModel === gpuModel && make.sizes.has(gpuCount)),
+  railsHealthy: (node, request) => some(node, request, isWell),
+  railSet: (node, request) => some(node, request, isOnItsRails),
+  bundleFree: (node, request) => some(node, request, suits),
+  vfsFree: ({ make }, { gpuCount, attachmentCount }) =>
+    attachmentCount <= make.vfsPerNic * gpuCount,
+  vcpuFree: (node, { vcpu }) => node.vcpu >= vcpu,
+  memoryFree: (node, { memoryMib }) => node.memoryMib >= memoryMib,
+  diskFree: (node, { diskGib }) => node.diskGib >= diskGib,
+  lostRace: (node, { exclude }) => exclude.length === 0 || !exclude.includes(node.nodeId),
 };
 
+const IN_ORDER = RULES.map((rule) => HOLDS[rule]);
+
 /** The first hard rule that the node fails, in the order of RULES; undefined when it fits. */
-export function firstFailed(node: FleetNode, request: PlacementRequest): Rule | undefined {
-  return RULES.find((rule) => !HOLDS[rule](node, request));
+export function firstFailed(node: NodeFacts, request: PlacementRequest): Rule | undefined {
+  const failed = IN_ORDER.findIndex((holds) => !holds(node, request));
+  return RULES[failed];
+}
+
+/**
+ * Whether the node passes every rule but those on bundles, which whoever then looks for a bundle
+ * that `suits` applies anyhow. What rules most nodes out comes first.
+ */
+export function fitsApart(node: NodeFacts, request: PlacementRequest): boolean {
+  return (
+    node.eligible &&
+    node.leaseFresh &&
+    node.inventoryMatches &&
+    (request.gpuCount === 0 || node.free !== 0) &&
+    HOLDS.vcpuFree(node, request) &&
+    HOLDS.memoryFree(node, request) &&
+    HOLDS.diskFree(node, request) &&
+    HOLDS.physicalCluster(node, request) &&
+    HOLDS.zone(node, request) &&
+    HOLDS.profileFits(node, request) &&
+    HOLDS.vfsFree(node, request) &&
+    HOLDS.lostRace(node, request)
+  );
+}
+
+/** Whether the bundle may be given: free, and on well rails of its own where rails matter. */
+export function suits(node: NodeFacts, bundle: Bundle, request: PlacementRequest): boolean {
+  return (bundle.pairs & ~node.free) === 0 && isOnItsRails(node, bundle, request);
+}
+
+function isOnItsRails(node: NodeFacts, bundle: Bundle, request: PlacementRequest): boolean {
+  if (request.attachmentCount === 0) return true;
+  if (!isWell(node, bundle, request) || !bundle.apart) return false;
+  return request.rails === undefined || request.rails === bundle.rails;
+}
+
+function isWell(
+  node: NodeFacts,
+  { pairs }: Bundle,
+  { attachmentCount }: PlacementRequest,
+): boolean {
+  return attachmentCount === 0 || (pairs & ~node.healthy) === 0;
+}
+
+function some(node: NodeFacts, request: PlacementRequest, holds: typeof suits): boolean {
+  const { gpuCount } = request;
+  if (gpuCount === 0) return true;
+  for (const bundle of node.make.bySize.get(gpuCount) ?? []) {
+    if (holds(node, bundle, request)) return true;
+  }
+  return false;
 }

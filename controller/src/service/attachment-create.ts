@@ -27,7 +27,7 @@ import {
   planAttachments,
 } from "./instance-attachments.js";
 import { remapEmptyNetwork } from "./mapping.js";
-import { mutate } from "./mutate.js";
+import { mutateMine } from "./tenant.js";
 
 export interface CreateAttachments {
   readonly instanceId: InstanceId;
@@ -45,7 +45,7 @@ export function createAttachments<A>(
   input: CreateAttachments,
 ): Promise<A> {
   const { instanceId } = input;
-  return mutate(ctx, call, async (tx, given) => {
+  return mutateMine(ctx, call, async (tx, given) => {
     const edit = await openEdit(tx, given, { principal: call.principal, instanceId });
     const { mine, instance, profile, views } = edit;
     const { home, plans, slot, reasons } = await planCreate(edit, input);
@@ -79,8 +79,8 @@ async function planCreate(edit: Edit, input: CreateAttachments): Promise<CreateP
   const plans = await planAttachments(mine, faults, { wishes, paths, taken, rng: given.rng });
   const staying = views.filter(({ attachment }) => !isLeaving(attachment));
   checkRoom(faults, paths.all, { count: staying.length + wishes.length, profile });
-  const { clusterNetworkId: resident, account, zone, vpcId } = instance;
-  const about = { account, zone, vpcId, profile, resident };
+  const { clusterNetworkId: resident, zone, vpcId } = instance;
+  const about = { zone, vpcId, profile, resident };
   const home = await checkHome(tx, faults, { ...about, plans, paths });
   const ids = views.map(({ attachment }) => attachment);
   const slot = slotOf(ids, before);

@@ -10,22 +10,23 @@ import { allows, type Instance } from "../domain/instance.js";
 import { AWAITING_ABSENCE, type LifecycleReason, type Principal } from "../domain/lifecycle.js";
 import type { ClusterNetworkProfile, InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { AccountRows, WriteTx } from "../store/contract.js";
+import type { AccountRows } from "../store/contract.js";
 import { type AttachmentView, layoutOf } from "./attachment.js";
 import { detach, writeOrder } from "./attachment-write.js";
 import { checkEtag, checkMask, lastState, touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
-import { type AttachmentPath, accountOf, findAttachment, findInstance } from "./find.js";
+import { type AttachmentPath, findAttachment, findInstance } from "./find.js";
 import { refuseStatus } from "./instance.js";
 import { alignRails } from "./instance-attachments.js";
-import { type Given, mutate } from "./mutate.js";
+import type { Given } from "./mutate.js";
 import { checkNewName } from "./naming.js";
+import { mutateMine, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.attachment;
 
 /** One change of an instance's attachments under way. */
 export interface Edit {
-  readonly tx: WriteTx;
+  readonly tx: TenantTx;
   readonly given: Given;
   readonly mine: AccountRows;
   readonly instance: Instance;
@@ -36,11 +37,11 @@ export interface Edit {
 
 /** Throws `notFound`, or `precondition` INSTANCE_STATUS_CONFLICT unless changes are allowed now. */
 export async function openEdit(
-  tx: WriteTx,
+  tx: TenantTx,
   given: Given,
   of: { readonly principal: Principal; readonly instanceId: InstanceId },
 ): Promise<Edit> {
-  const mine = tx.account(accountOf(of.principal));
+  const { mine } = tx;
   const instance = await findInstance(mine, of.instanceId);
   if (!allows(instance, "changing its attachments")) {
     throw refuseStatus(instance, "changing its attachments");
@@ -112,7 +113,7 @@ export function moveAttachment<A>(
   input: MoveAttachment,
 ): Promise<A> {
   const { id, instanceId, before } = input;
-  return mutate(ctx, call, async (tx, given) => {
+  return mutateMine(ctx, call, async (tx, given) => {
     const edit = await openEdit(tx, given, { principal: call.principal, instanceId });
     const attachment = await findAttachment(edit.mine, input);
     checkEtag(attachment, input.etag, TYPE);
@@ -140,7 +141,7 @@ export function deleteAttachment<A>(
   input: AttachmentPath & { readonly etag: string },
 ): Promise<A> {
   const { id, instanceId } = input;
-  return mutate(ctx, call, async (tx, given) => {
+  return mutateMine(ctx, call, async (tx, given) => {
     const edit = await openEdit(tx, given, { principal: call.principal, instanceId });
     const row = await findAttachment(edit.mine, input);
     checkEtag(row, input.etag, TYPE);
@@ -176,8 +177,8 @@ export function updateAttachment<A>(
   call: Mutation<AttachmentView, A>,
   input: UpdateAttachment,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const before = await findAttachment(mine, input);
     const instance = await findInstance(mine, input.instanceId);
     const faults = new Faults();
@@ -228,7 +229,7 @@ async function reasonsAfter(
 }
 
 /** Whether the instance's host holds something for the attachment. */
-async function isHeld(tx: WriteTx, { id, instanceId }: Attachment): Promise<boolean> {
+async function isHeld(tx: TenantTx, { id, instanceId }: Attachment): Promise<boolean> {
   const claim = await tx.claims.ofInstance(instanceId);
   return claim?.vfs.some(({ attachmentId }) => attachmentId === id) ?? false;
 }

@@ -76,9 +76,9 @@ export async function attachAll(
       position: behind + i,
       ...UNSEEN,
     };
-    await mine.attachments.insert(attachment);
     made.push(attachment);
   }
+  await mine.attachments.insertAll(made);
   return made;
 }
 

@@ -8,14 +8,16 @@ import {
   type LogicalPlace,
   logicalPlaces,
 } from "../domain/attachment.js";
+import type { GuestLayout } from "../domain/guest-layout.js";
 import type { Instance } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import type { Subnet } from "../domain/subnet.js";
-import type { Page, ReadTx } from "../store/contract.js";
+import type { Page } from "../store/contract.js";
 import type { ServiceContext, TenantCall } from "./context.js";
 import { type AttachmentPath, findAttachment, findInstance } from "./find.js";
 import type { Listing } from "./listing.js";
+import { readMine, type TenantReads } from "./tenant.js";
 
 export interface AttachmentView {
   readonly attachment: Attachment;
@@ -33,8 +35,8 @@ export function getAttachment(
   call: TenantCall,
   path: AttachmentPath,
 ): Promise<AttachmentView> {
-  return ctx.store.read(async (tx) => {
-    const mine = tx.account(call.account);
+  return readMine(ctx, call, async (tx) => {
+    const { mine } = tx;
     const { position } = await findAttachment(mine, path);
     const view = (await layoutOf(tx, await findInstance(mine, path.instanceId)))[position];
     if (!view) throw bug("an attachment outside its instance's order");
@@ -48,8 +50,8 @@ export function listAttachments(
   call: TenantCall,
   wish: Listing & { readonly instanceId: InstanceId },
 ): Promise<Page<AttachmentView>> {
-  return ctx.store.read(async (tx) => {
-    const instance = await findInstance(tx.account(call.account), wish.instanceId);
+  return readMine(ctx, call, async (tx) => {
+    const instance = await findInstance(tx.mine, wish.instanceId);
     const all = await layoutOf(tx, instance);
     const from = all.findIndex((view) => view.attachment.id === wish.after?.id) + 1;
     const rows = all.slice(from, from + wish.limit);
@@ -57,20 +59,31 @@ export function listAttachments(
   });
 }
 
-/** The instance's whole layout, in order of position. */
+export interface LayoutView {
+  /** In order of position. */
+  readonly attachments: readonly AttachmentView[];
+  /** Undefined until it was seen running on its present host. */
+  readonly guest: GuestLayout | undefined;
+}
+
+/** The instance's whole layout. */
 export function getLayout(
   ctx: ServiceContext,
   call: TenantCall,
   id: InstanceId,
-): Promise<readonly AttachmentView[]> {
-  return ctx.store.read(async (tx) =>
-    layoutOf(tx, await findInstance(tx.account(call.account), id)),
-  );
+): Promise<LayoutView> {
+  return readMine(ctx, call, async (tx) => {
+    const attachments = await layoutOf(tx, await findInstance(tx.mine, id));
+    return { attachments, guest: await tx.mine.guestLayouts.get(id) };
+  });
 }
 
 /** Every attachment of the instance as its owner sees it, in order of position. */
-export async function layoutOf(tx: ReadTx, instance: Instance): Promise<readonly AttachmentView[]> {
-  const mine = tx.account(instance.account);
+export async function layoutOf(
+  tx: TenantReads,
+  instance: Instance,
+): Promise<readonly AttachmentView[]> {
+  const { mine } = tx;
   const attachments = await mine.attachments.ofInstance(instance.id);
   // Those that leave alone no longer count; with their instance all leave as they were.
   const counted =
@@ -91,13 +104,13 @@ export async function layoutOf(tx: ReadTx, instance: Instance): Promise<readonly
 }
 
 async function placesOf(
-  tx: ReadTx,
+  tx: TenantReads,
   instance: Instance,
   count: number,
 ): Promise<readonly LogicalPlace[]> {
-  const { account, clusterNetworkId, placement } = instance;
+  const { clusterNetworkId, placement } = instance;
   if (!clusterNetworkId) return [];
-  const home = await tx.account(account).clusterNetworks.get(clusterNetworkId);
+  const home = await tx.mine.clusterNetworks.get(clusterNetworkId);
   const network = home && (await tx.profiles.clusterNetwork(home.profile));
   const profile = await tx.profiles.instance(instance.profile);
   if (!network || !profile) return [];

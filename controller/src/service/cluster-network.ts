@@ -18,18 +18,17 @@ import type {
   ListQuery,
   NetworkFilter,
   Page,
-  ReadTx,
-  WriteTx,
 } from "../store/contract.js";
 import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { accountOf, findNetwork, HOLDERS_MAX } from "./find.js";
 import { dropInterface } from "./interface-life.js";
 import { mapNetwork } from "./mapping.js";
-import { type Given, mutate } from "./mutate.js";
+import type { Given } from "./mutate.js";
 import { checkNewName, chooseName, hasAny } from "./naming.js";
 import { type NamedRef, References } from "./references.js";
 import { dropSubnet } from "./subnet.js";
+import { mutateMine, readMine, type TenantReads, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.clusterNetwork;
 
@@ -57,8 +56,8 @@ export function createNetwork<A>(
   input: CreateNetwork,
 ): Promise<A> {
   const account = accountOf(call.principal);
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(account);
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const faults = new Faults();
     const profile = await checkProfile(tx, faults, input);
     const vpc = await ctx.catalog.get(tx, account, { kind: "vpc", id: input.vpcId });
@@ -89,9 +88,7 @@ export function getNetwork(
   call: TenantCall,
   id: ClusterNetworkId,
 ): Promise<NetworkView> {
-  return ctx.store.read(async (tx) =>
-    networkView(ctx, tx, await findNetwork(tx.account(call.account), id)),
-  );
+  return readMine(ctx, call, async (tx) => networkView(ctx, tx, await findNetwork(tx.mine, id)));
 }
 
 export function listNetworks(
@@ -99,8 +96,8 @@ export function listNetworks(
   call: TenantCall,
   query: ListQuery<NetworkFilter>,
 ): Promise<Page<NetworkView>> {
-  return ctx.store.read(async (tx) => {
-    const page = await tx.account(call.account).clusterNetworks.list(query);
+  return readMine(ctx, call, async (tx) => {
+    const page = await tx.mine.clusterNetworks.list(query);
     const rows: NetworkView[] = [];
     for (const row of page.rows) rows.push(await networkView(ctx, tx, row));
     return { ...page, rows };
@@ -120,8 +117,8 @@ export function updateNetwork<A>(
   call: Mutation<NetworkView, A>,
   input: UpdateNetwork,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const before = await findNetwork(mine, input.id);
     const faults = new Faults();
     checkMask(faults, input.mask, ["name"]);
@@ -150,8 +147,8 @@ export function deleteNetwork<A>(
   call: Mutation<NetworkView, A>,
   input: DeleteNetwork,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const network = await findNetwork(mine, input.id);
     checkEtag(network, input.etag, TYPE);
     await refuseResidents(mine, network);
@@ -177,7 +174,7 @@ export function deleteNetwork<A>(
 }
 
 async function checkProfile(
-  tx: WriteTx,
+  tx: TenantTx,
   faults: Faults,
   { profile: name, zone }: CreateNetwork,
 ): Promise<ClusterNetworkProfile | undefined> {
@@ -212,7 +209,7 @@ function nameTaken(mine: AccountReads) {
 /** The network with what its references show. */
 export async function networkView(
   ctx: Pick<ServiceContext, "catalog">,
-  tx: ReadTx,
+  tx: TenantReads,
   network: ClusterNetwork,
 ): Promise<NetworkView> {
   const vpc = await new References(ctx, tx, network.account).get("vpc", network.vpcId);

@@ -44,7 +44,7 @@ export interface Mutation<Value, Answer> {
   readonly method: string;
   /** UUID given by the caller; undefined = not idempotent. */
   readonly requestId: string | undefined;
-  /** SHA-256 of the canonical request without request_id and validate_only. */
+  /** SHA-256 of the canonical request without request_id and validate_only; empty without an id. */
   readonly requestHash: string;
   readonly validateOnly: boolean;
   answer(value: Value): Answer;

@@ -1,19 +1,16 @@
 // A node against its declaration: gathers what was declared from the store and applies the
 // judgement to the node's row. What a difference means is decided in domain/declaration.ts.
 import { bug } from "@railyard/lib/errors";
-import { type Declaration, judge } from "../domain/declaration.js";
-import type { Node, NodeInventory } from "../domain/node.js";
+import { type Declaration, judge, judgeSerial, type Seen } from "../domain/declaration.js";
+import type { Node } from "../domain/node.js";
 import type { ReadTx } from "../store/contract.js";
 
 /**
  * The node with this inventory, its mismatches and its pairs. `serial` is the one the machine told.
  */
-export async function withInventory(
-  tx: ReadTx,
-  node: Node,
-  seen: { readonly serial: string; readonly inventory: NodeInventory },
-): Promise<Node> {
-  const { mismatches, pairs } = judge(await declarationOf(tx, node), seen);
+export async function withInventory(tx: ReadTx, node: Node, seen: Seen): Promise<Node> {
+  const { mismatches, pairs } =
+    node.role === "fabric" ? judgeSerial(node, seen) : judge(await declarationOf(tx, node), seen);
   return { ...node, inventory: seen.inventory, mismatches, pairs };
 }
 

@@ -1,7 +1,7 @@
 // The whole desired state of one node, built from stored rows alone: the same generation always
 // gives the same content. What an instance must be read back as follows from it.
 import { formatIpv4 } from "@railyard/lib/address";
-import { factsDigest, nodeDigest } from "@railyard/lib/attest";
+import { factsDigest, nodeDigest, partitionDigest, partitionKey } from "@railyard/lib/attest";
 import { bug } from "@railyard/lib/errors";
 import type { NodeId } from "@railyard/lib/ids";
 import type { Catalog } from "../catalog/contract.js";
@@ -17,10 +17,14 @@ import type { Instance, InstancePlacement } from "../domain/instance.js";
 import type { Node } from "../domain/node.js";
 import type { HardwareKind } from "../domain/physical-cluster.js";
 import type { Claim, ReadTx } from "../store/contract.js";
+import type { ServiceContext } from "./context.js";
 import { epochOf } from "./epoch.js";
+import { fabricPartitions } from "./fabric.js";
+import { boundsOf } from "./message-bounds.js";
 
 /** What the node should have now. Throws `bug` when rows that must exist are missing. */
 export async function desiredNode(tx: ReadTx, catalog: Catalog, node: Node): Promise<DesiredNode> {
+  if (node.role === "fabric") return desiredFabric(tx, node);
   const hardware = present(await tx.hardware.get(node.hardware), "hardware", node.hardware);
   const instances: DesiredInstance[] = [];
   for (const instance of await tx.instancesOnNode(node.id)) {
@@ -35,7 +39,15 @@ export async function desiredNode(tx: ReadTx, catalog: Catalog, node: Node): Pro
     generation: node.generation,
     vfsPerNic: hardware.nics.vfs,
     instances,
+    faults: (await tx.nodeFaults.ofNode(node.id)).map(({ id, spec }) => ({ ...spec, id })),
   };
+}
+
+async function desiredFabric(tx: ReadTx, node: Node): Promise<DesiredNode> {
+  const { id: nodeId, generation } = node;
+  const partitions = await fabricPartitions(tx, node);
+  const none = { vfsPerNic: 0, instances: [], faults: [] };
+  return { nodeId, epoch: await epochOf(tx), generation, ...none, partitions };
 }
 
 /** Largest desired state of a node, in bytes: with its envelope it stays below the bus's limit. */
@@ -45,9 +57,17 @@ const DESIRED_BYTES_MAX = 960 * 1024;
  * Whether the node's desired state fits into one message. As JSON it is never smaller than on the
  * wire. One instance alone always fits.
  */
-export async function fitsMessage(tx: ReadTx, catalog: Catalog, id: NodeId): Promise<boolean> {
+export async function fitsMessage(
+  tx: ReadTx,
+  { store, catalog }: Pick<ServiceContext, "store" | "catalog">,
+  id: NodeId,
+): Promise<boolean> {
+  const placed = await tx.instanceIdsOnNode(id);
+  if (placed.length <= 1) return true;
+  let most = 0;
+  for (const instance of placed) most += await boundsOf(store).of(tx, instance);
+  if (most <= DESIRED_BYTES_MAX) return true;
   const node = present(await tx.nodes.get(id), "node", id);
-  if ((await tx.instancesOnNode(id)).length <= 1) return true;
   const { instances } = await desiredNode(tx, catalog, node);
   return Buffer.byteLength(JSON.stringify(instances)) <= DESIRED_BYTES_MAX;
 }
@@ -64,7 +84,11 @@ export function intendedDigests(desired: DesiredNode): ReadonlyMap<string, strin
 
 /** Digest that the whole node must be read back with. */
 export function intendedNodeDigest(desired: DesiredNode): string {
-  return nodeDigest(intendedDigests(desired));
+  const partitions = (desired.partitions ?? []).map(({ pkey, members }): [string, string] => [
+    partitionKey(pkey),
+    partitionDigest({ pkey, members, others: [] }),
+  ]);
+  return nodeDigest(new Map([...intendedDigests(desired), ...partitions]));
 }
 
 interface Placed {
@@ -149,7 +173,10 @@ async function desiredAttachments(
 async function networkSide(
   tx: ReadTx,
   row: Attachment,
-): Promise<Pick<DesiredAttachment, "mac" | "address" | "isolation" | "mtu" | "spoofCheck">> {
+): Promise<
+  Pick<DesiredAttachment, "mac" | "address" | "isolation" | "mtu" | "spoofCheck"> &
+    Partial<Pick<DesiredAttachment, "rateMbps">>
+> {
   const { interfaces, reservedIps, subnets, clusterNetworks } = tx.everyone;
   const iface = present(await interfaces.get(row.interfaceId), "interface", row.interfaceId);
   const ip = present(await reservedIps.get(iface.primaryIpId), "reserved IP", iface.primaryIpId);
@@ -157,12 +184,15 @@ async function networkSide(
   const networkId = row.clusterNetworkId;
   const network = present(await clusterNetworks.get(networkId), "cluster network", networkId);
   const profile = await tx.profiles.clusterNetwork(network.profile);
+  const onFabric = network.isolation.kind === "pkey";
   return {
     mac: iface.mac,
     address: `${formatIpv4(ip.address)}/${subnet.cidr.prefix}`,
     isolation: network.isolation,
     mtu: present(profile, "cluster network profile", network.profile).mtu,
-    spoofCheck: !iface.allowIpSpoofing,
+    // The hardware fills in a port's own address, and its speed is the fabric's to limit.
+    spoofCheck: onFabric || !iface.allowIpSpoofing,
+    ...(onFabric && { rateMbps: 0 }),
   };
 }
 

@@ -1,47 +1,29 @@
-// The fleet as placement sees it: nodes, their pairs and what is free, read in one transaction.
-// Decides nothing; which node is best is placement's.
+// Which nodes may take work, and how much of the fleet is wholly free. Decides nothing; which node
+// is best is placement's.
 import type { PhysicalClusterId } from "@railyard/lib/ids";
-import { spoilsNode } from "../domain/declaration.js";
 import type { Node } from "../domain/node.js";
-import type { HardwareKind } from "../domain/physical-cluster.js";
-import type { Fleet, FleetNode } from "../placement/fleet.js";
-import type { NodeClaims, ReadTx } from "../store/contract.js";
+import type { FleetIndex } from "../placement/fleet-index.js";
 import type { ServiceContext } from "./context.js";
+import { fleetViewOf } from "./fleet-view.js";
+import type { FleetReads } from "./tenant.js";
 
-/** A snapshot of all declared nodes. */
-export async function fleetOf(tx: ReadTx, ctx: ServiceContext): Promise<Fleet> {
-  const nodes = (await tx.nodes.all()).filter(({ retired }) => !retired);
-  const claims = new Map((await tx.claims.all()).map((claim) => [claim.nodeId, claim]));
-  const kinds = new Map<string, HardwareKind>();
-  for (const name of new Set(nodes.map(({ hardware }) => hardware))) {
-    const kind = await tx.hardware.get(name);
-    if (kind) kinds.set(name, kind);
-  }
-  return {
-    nodes: nodes.flatMap((node) => {
-      const kind = kinds.get(node.hardware);
-      if (!kind) return [];
-      const leaseFresh = ctx.leases.fresh(node.id);
-      return [fleetNode(node, { kind, claims: claims.get(node.id), leaseFresh })];
-    }),
-  };
+/** All declared nodes, as `tx` sees them; good for use until `tx` changes something. */
+export function fleetOf(tx: FleetReads, ctx: ServiceContext): Promise<FleetIndex> {
+  return fleetViewOf(ctx).upToDate(tx);
 }
 
-/** How many nodes of the cluster could take a whole-node instance now. */
-export async function freeWholeNodes(
-  tx: ReadTx,
-  ctx: ServiceContext,
+/** How many nodes of the cluster, or of one leaf group in it, are wholly free now. */
+export function freeWholeNodes(
+  fleet: FleetIndex,
   cluster: PhysicalClusterId,
-): Promise<number> {
-  const { nodes } = await fleetOf(tx, ctx);
-  return nodes.filter((node) => node.physicalClusterId === cluster && isWhollyFree(node)).length;
-}
-
-/** Whether the node is well, alive, and none of its pairs is taken or sick. */
-export function isWhollyFree(node: FleetNode): boolean {
-  const { eligible, leaseFresh, inventoryMatches, pairs, gpuCount } = node;
-  if (!eligible || !leaseFresh || !inventoryMatches) return false;
-  return pairs.length === gpuCount && pairs.every(({ free, healthy }) => free && healthy);
+  leafGroup?: string,
+): number {
+  let free = 0;
+  for (const group of fleet.groups()) {
+    if (group.physicalClusterId !== cluster) continue;
+    if (leafGroup === undefined || group.leafGroup === leafGroup) free += group.wholeFree;
+  }
+  return free;
 }
 
 /** Whether the node may take work at all, apart from being alive and as declared. */
@@ -53,37 +35,4 @@ export function isEligible(node: Node): boolean {
 /** Whether the node's reports contradict the store, so that it must not be used. */
 export function isQuarantined(node: Pick<Node, "flags">): boolean {
   return node.flags.some(({ code }) => code === "generation-unknown");
-}
-
-interface Around {
-  readonly kind: HardwareKind;
-  readonly claims: NodeClaims | undefined;
-  readonly leaseFresh: boolean;
-}
-
-function fleetNode(node: Node, { kind, claims, leaseFresh }: Around): FleetNode {
-  const gpus = new Set(claims?.gpus.map(({ deviceId }) => deviceId));
-  const nics = new Set(claims?.vfs.map(({ nic }) => nic));
-  return {
-    nodeId: node.id,
-    zone: node.zone,
-    physicalClusterId: node.physicalClusterId,
-    leafGroup: node.leafGroup,
-    gpuModel: kind.gpus.model,
-    gpuCount: kind.gpus.count,
-    eligible: isEligible(node),
-    leaseFresh,
-    inventoryMatches: node.inventory !== undefined && !node.mismatches.some(spoilsNode),
-    pairs: node.pairs.map((pair) => ({
-      ...pair,
-      free: !gpus.has(pair.gpu) && !nics.has(pair.nic),
-    })),
-    vfsPerNic: kind.nics.vfs,
-    nicSpeedGbps: kind.nics.speedGbps,
-    free: {
-      vcpu: kind.vcpu - (claims?.vcpu ?? 0),
-      memoryMib: kind.memoryGib * 1024 - (claims?.memoryMib ?? 0),
-      diskGib: kind.diskGib - (claims?.diskGib ?? 0),
-    },
-  };
 }

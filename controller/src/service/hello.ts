@@ -5,8 +5,8 @@ import type { NodeId, SessionId } from "@railyard/lib/ids";
 import { type Node, type NodeInventory, SUPERSEDED_MAX } from "../domain/node.js";
 import type { ReadTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
-import { withInventory } from "./declared.js";
 import { epochOf } from "./epoch.js";
+import { judged } from "./inventory-breaker.js";
 import { flagNode } from "./node-flag.js";
 import { goReadOnly } from "./read-only.js";
 
@@ -137,7 +137,7 @@ async function welcome(ctx: ServiceContext, before: Node, input: HelloInput): Pr
     if (!node || node.session !== before.session || node.incarnation !== before.incarnation) {
       return undefined;
     }
-    const made = await introduced(tx, node, { input, at });
+    const made = await introduced(tx, ctx, { node, input, at });
     await tx.nodes.update(made);
     return made;
   });
@@ -150,23 +150,20 @@ async function welcome(ctx: ServiceContext, before: Node, input: HelloInput): Pr
 
 async function introduced(
   tx: ReadTx,
-  node: Node,
-  { input, at }: { readonly input: HelloInput; readonly at: number },
+  ctx: ServiceContext,
+  { node, input, at }: { readonly node: Node; readonly input: HelloInput; readonly at: number },
 ): Promise<Node> {
   const { session, bootId, agentVersion, fake, serial, inventory } = input;
   const isNew = node.session !== session;
   const gone = isNew && node.session !== undefined ? [node.session] : [];
-  return withInventory(
-    tx,
-    {
-      ...node,
-      session,
-      superseded: [...gone, ...node.superseded].slice(0, SUPERSEDED_MAX),
-      bootId,
-      agentVersion,
-      fake,
-      registeredAt: isNew ? at : (node.registeredAt ?? at),
-    },
-    { serial, inventory },
-  );
+  const met = {
+    ...node,
+    session,
+    superseded: [...gone, ...node.superseded].slice(0, SUPERSEDED_MAX),
+    bootId,
+    agentVersion,
+    fake,
+    registeredAt: isNew ? at : (node.registeredAt ?? at),
+  };
+  return judged(tx, ctx, { node: met, seen: { serial, inventory } });
 }

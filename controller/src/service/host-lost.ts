@@ -2,10 +2,10 @@
 import { refuse } from "@railyard/lib/errors";
 import type { Instance } from "../domain/instance.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { ReadTx } from "../store/contract.js";
+import type { FleetReads } from "./tenant.js";
 
 /** Throws `precondition` INSTANCE_HOST_LOST while the instance's host is suspect or lost. */
-export async function refuseHostLost(tx: ReadTx, { id, placement }: Instance): Promise<void> {
+export async function refuseHostLost(tx: FleetReads, { id, placement }: Instance): Promise<void> {
   const host = placement && (await tx.nodes.get(placement.nodeId));
   if (!host?.silence) return;
   throw refuse("precondition", `the host of instance ${id} does not answer; nothing may move yet`, {

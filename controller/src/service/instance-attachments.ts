@@ -1,7 +1,7 @@
 // Checks cluster network attachments that an instance is to get, before anything is written: which
 // interface each is bound to, one network for all, the count, the rails.
 import { bug } from "@railyard/lib/errors";
-import type { AccountId, ClusterNetworkId, InterfaceId } from "@railyard/lib/ids";
+import type { ClusterNetworkId, InterfaceId } from "@railyard/lib/ids";
 import type { Rng } from "@railyard/lib/rng";
 import { railMismatches } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
@@ -16,9 +16,10 @@ import {
 } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
-import type { AccountReads, ReadTx } from "../store/contract.js";
+import type { AccountReads } from "../store/contract.js";
 import { type InterfacePlan, InterfacePlanner, type InterfaceWish } from "./interface-plan.js";
 import { chooseName } from "./naming.js";
+import type { TenantReads } from "./tenant.js";
 
 /** Where a request names what is wrong with the attachments that it asks for. */
 export interface AttachmentPaths {
@@ -158,10 +159,9 @@ export function countText(count: number, profile: InstanceProfile): string {
  * was not found is compared with nothing.
  */
 export async function checkHome(
-  tx: ReadTx,
+  tx: TenantReads,
   faults: Faults,
   wanted: {
-    readonly account: AccountId;
     readonly plans: readonly (AttachmentPlan | undefined)[];
     readonly paths: AttachmentPaths;
     /** The network that the instance is in already. */
@@ -171,10 +171,10 @@ export async function checkHome(
     readonly profile: InstanceProfile | undefined;
   },
 ): Promise<Home | undefined> {
-  const { account, plans, paths, resident, zone, vpcId, profile } = wanted;
+  const { plans, paths, resident, zone, vpcId, profile } = wanted;
   const first = plans.find((plan) => plan !== undefined)?.subnet.clusterNetworkId;
   const id = resident ?? first;
-  const network = id && (await tx.account(account).clusterNetworks.get(id));
+  const network = id && (await tx.mine.clusterNetworks.get(id));
   if (!network) return undefined;
   for (const [i, plan] of plans.entries()) {
     if (!plan || plan.subnet.clusterNetworkId === id) continue;
@@ -194,7 +194,7 @@ export async function checkHome(
 
 /** The network with its profile; a fault when the instance profile cannot attach to it. */
 export async function homeOf(
-  tx: ReadTx,
+  tx: TenantReads,
   faults: Faults,
   wanted: {
     readonly network: ClusterNetwork;

@@ -24,9 +24,11 @@ import { failPending, type Unplaced } from "./instance-pending.js";
 import { tryPlace, withoutRoom } from "./instance-start.js";
 import { resolveTemplate, type TemplateWish } from "./instance-template.js";
 import { remapEmptyNetwork } from "./mapping.js";
-import { type Given, mutate } from "./mutate.js";
+import type { Given } from "./mutate.js";
 import { chooseName } from "./naming.js";
 import type { TemplateCheck } from "./template-check.js";
+import { mutateMine } from "./tenant.js";
+import { claimVolumes } from "./volume.js";
 
 export interface CreateInstance extends TemplateWish {
   readonly name: string;
@@ -61,9 +63,9 @@ export async function createInstance<A>(
 ): Promise<A> {
   const account = accountOf(call.principal);
   let unplaced: Unplaced | undefined;
-  const answer = await mutate(ctx, call, async (tx, given) => {
+  const answer = await mutateMine(ctx, call, async (tx, given) => {
     unplaced = undefined;
-    const mine = tx.account(account);
+    const { mine } = tx;
     const check = { tx, ctx, account, faults: new Faults(), rng: given.rng, wish: input };
     const plan = await planInstance(check, input);
     await mine.quotas.take("instances", 1);
@@ -72,12 +74,13 @@ export async function createInstance<A>(
       home && (await remapEmptyNetwork(tx, ctx, { network: home.network, wanted: profile, given }));
     const instance = draft(given, plan, { ...input, account });
     await mine.instances.insert(instance);
+    await claimVolumes(tx, instance);
     const { attachments: plans, reasons } = plan;
     const wanted = { instanceId: instance.id, account, plans, reasons, behind: 0 };
     const attachments = await attachAll(mine, given, wanted);
     const launch = { given, instance, profile, network, attachments };
     const started = await tryPlace(tx, ctx, launch);
-    const outcome = started ?? (await withoutRoom(tx, launch));
+    const outcome = started ?? (await withoutRoom(tx, ctx, launch));
     if (!started) unplaced = { pending: instance, failed: outcome };
     tellInstance(given, outcome);
     return instanceView(ctx, tx, outcome);
@@ -87,8 +90,8 @@ export async function createInstance<A>(
 }
 
 async function planInstance(check: TemplateCheck, input: CreateInstance): Promise<InstancePlan> {
-  const { tx, account, faults, rng } = check;
-  const mine = tx.account(account);
+  const { tx, faults, rng } = check;
+  const { mine } = tx;
   const taken = instanceNameTaken(mine);
   const name = await chooseName(faults, { field: "name", name: input.name, rng, taken });
   const template = await resolveTemplate(check);
@@ -97,7 +100,7 @@ async function planInstance(check: TemplateCheck, input: CreateInstance): Promis
   const plans = await planAttachments(mine, faults, { ...asked, wishes });
   const { profile, vpcId, spec } = template;
   if (profile) checkCount(faults, PATHS.all, { count: wishes.length, profile });
-  const home = await checkHome(tx, faults, { ...asked, account, plans, ...template });
+  const home = await checkHome(tx, faults, { ...asked, plans, ...template });
   const order = plans.map((plan, i) => ({ rail: plan?.subnet.rail, field: PATHS.at(i) }));
   const shape = home && profile && { profile, network: home.profile };
   const reasons = shape ? alignRails(faults, order, shape) : [];

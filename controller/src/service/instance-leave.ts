@@ -10,10 +10,12 @@ import {
   toStopped,
 } from "../domain/instance.js";
 import { AWAITING_ABSENCE } from "../domain/lifecycle.js";
-import type { AccountRows, WriteTx } from "../store/contract.js";
+import type { AccountRows } from "../store/contract.js";
 import { detach } from "./attachment-write.js";
 import { touched } from "./change.js";
+import { raiseFabric } from "./fabric.js";
 import type { Given } from "./mutate.js";
+import type { FleetTx, TenantTx } from "./tenant.js";
 
 export interface LeaveGiven extends Given {
   /** How long MACs of deleted interfaces rest, milliseconds. */
@@ -25,13 +27,16 @@ export interface LeaveGiven extends Given {
  * placement from then on; undefined when it has none. The caller writes the instance.
  */
 export async function leaveHost(
-  tx: WriteTx,
+  tx: FleetTx,
   instance: Instance,
 ): Promise<InstancePlacement | undefined> {
   const { placement } = instance;
   if (placement?.phase !== "present") return placement;
-  const sinceGeneration = await tx.outbox.raise(placement.nodeId);
-  return { ...placement, phase: "leaving", sinceGeneration };
+  const { nodeId } = placement;
+  const sinceGeneration = await tx.outbox.raise(nodeId);
+  const fabric = instance.clusterNetworkId && (await raiseFabric(tx, nodeId));
+  const told = fabric ? { fabricGeneration: String(fabric) } : {};
+  return { ...placement, phase: "leaving", sinceGeneration, ...told };
 }
 
 /**
@@ -40,7 +45,7 @@ export async function leaveHost(
  * the instance as it then is, for which actions may wait (`runQueued`); undefined: it is gone.
  */
 export async function finishLeaving(
-  tx: WriteTx,
+  tx: TenantTx,
   given: LeaveGiven,
   instance: Instance,
 ): Promise<Instance | undefined> {
@@ -55,25 +60,26 @@ export async function finishLeaving(
   const free = await releaseHost(tx, given, instance);
   const after = status === "stopping" ? toStopped(free) : offHost(free);
   const written = touched(after, given.rng);
-  await tx.account(instance.account).instances.update(written);
+  await tx.mine.instances.update(written);
   return written;
 }
 
 /** Removes the instance and everything that goes with it; what it held is free again. */
-async function finishDelete(tx: WriteTx, given: LeaveGiven, instance: Instance): Promise<void> {
-  const mine = tx.account(instance.account);
+async function finishDelete(tx: TenantTx, given: LeaveGiven, instance: Instance): Promise<void> {
+  const { mine } = tx;
   await tx.claims.release(instance.id);
   const rest = { given, until: given.at + given.quarantineMs };
   for (const attachment of await mine.attachments.ofInstance(instance.id)) {
     await detach(mine, attachment, rest);
   }
+  await tx.volumes.release(instance.id);
   await mine.instances.delete(instance.id);
   await mine.quotas.giveBack("instances", 1);
 }
 
 /** Marks the instance as being deleted; finishes at once when it holds no host. */
 export async function beginDelete(
-  tx: WriteTx,
+  tx: TenantTx,
   given: LeaveGiven,
   instance: Instance,
 ): Promise<Instance> {
@@ -82,7 +88,7 @@ export async function beginDelete(
     await finishDelete(tx, given, instance);
     return deleting;
   }
-  const mine = tx.account(instance.account);
+  const { mine } = tx;
   await mine.instances.update(deleting);
   await markLeaving(mine, given, instance);
   return deleting;
@@ -93,11 +99,11 @@ export async function beginDelete(
  * removed meanwhile go. Answers with the instance, which the caller writes.
  */
 export async function releaseHost(
-  tx: WriteTx,
+  tx: TenantTx,
   given: LeaveGiven,
   instance: Instance,
 ): Promise<Instance> {
-  const mine = tx.account(instance.account);
+  const { mine } = tx;
   await tx.claims.release(instance.id);
   const all = await mine.attachments.ofInstance(instance.id);
   const rest = { given, until: given.at + given.quarantineMs };

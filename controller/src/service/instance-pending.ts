@@ -1,12 +1,12 @@
 // Ends what a create without room began: its own write shows the instance as pending, this one as
 // failed. An instance that a crash left pending is ended the same way.
 import { bug } from "@railyard/lib/errors";
-import { seededRng } from "@railyard/lib/rng";
 import type { Instance } from "../domain/instance.js";
 import type { ReadTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import { withoutRoom } from "./instance-start.js";
-import { type Given, streamOf } from "./mutate.js";
+import { chanceOf, type Given } from "./mutate.js";
+import { tenantReads } from "./tenant.js";
 
 /** A created instance for which there was no room, as written and as it is to be. */
 export interface Unplaced {
@@ -31,18 +31,17 @@ export async function failPending(
 /** How long a create may take from its first write to its second, milliseconds. */
 const CREATE_MS_MAX = 60_000;
 const SWEPT_MAX = 100;
-const SEED_BYTES = 32;
 
 /** Fails instances whose create never came to its second write; how many. */
 export async function sweepPending(ctx: ServiceContext): Promise<number> {
   const at = ctx.clock.now();
-  const given = { at, rng: seededRng(streamOf(ctx.rng, "pending").bytes(SEED_BYTES)) };
   const left = await ctx.store.read(async (tx) => {
     const query = { filter: { status: "pending" }, limit: SWEPT_MAX, order: "created_at" } as const;
     const { rows } = await tx.everyone.instances.list(query);
     const found: Unplaced[] = [];
     for (const pending of rows.filter(({ createdAt }) => createdAt <= at - CREATE_MS_MAX)) {
-      found.push({ pending, failed: await unplaced(tx, given, pending) });
+      const given = { at, rng: chanceOf(pending) };
+      found.push({ pending, failed: await unplaced(tx, ctx, { given, instance: pending }) });
     }
     return found;
   });
@@ -50,12 +49,22 @@ export async function sweepPending(ctx: ServiceContext): Promise<number> {
   return left.length;
 }
 
-async function unplaced(tx: ReadTx, given: Given, instance: Instance): Promise<Instance> {
+async function unplaced(
+  tx: ReadTx,
+  ctx: ServiceContext,
+  { given, instance }: { readonly given: Given; readonly instance: Instance },
+): Promise<Instance> {
   const mine = tx.account(instance.account);
   const { clusterNetworkId } = instance;
   const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
   const profile = await tx.profiles.instance(instance.profile);
   if (!profile) throw bug("an instance without its profile");
   const attachments = await mine.attachments.ofInstance(instance.id);
-  return withoutRoom(tx, { given, instance, profile, network, attachments });
+  return withoutRoom(tenantReads(tx, instance.account), ctx, {
+    given,
+    instance,
+    profile,
+    network,
+    attachments,
+  });
 }

@@ -5,16 +5,16 @@ import type { Faults } from "../domain/faults.js";
 import type { Instance } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { ReadTx } from "../store/contract.js";
 import { layoutOf } from "./attachment.js";
 import type { Ordered } from "./attachment-write.js";
 import { alignRails, checkRoom, homeOf } from "./instance-attachments.js";
+import type { TenantReads } from "./tenant.js";
 
 const FIELD = "instance.profile";
 
 /** The attachments before and after the change to the profile of `after`; faults if impossible. */
 export async function planProfile(
-  tx: ReadTx,
+  tx: TenantReads,
   faults: Faults,
   after: Instance,
 ): Promise<{ readonly before: readonly Attachment[]; readonly after: readonly Ordered[] }> {
@@ -33,12 +33,12 @@ export async function planProfile(
 }
 
 async function networkProfileOf(
-  tx: ReadTx,
+  tx: TenantReads,
   faults: Faults,
   of: { readonly instance: Instance; readonly profile: InstanceProfile },
 ) {
-  const { account, clusterNetworkId: id } = of.instance;
-  const network = id && (await tx.account(account).clusterNetworks.get(id));
+  const { clusterNetworkId: id } = of.instance;
+  const network = id && (await tx.mine.clusterNetworks.get(id));
   if (!network) return undefined;
   return (await homeOf(tx, faults, { network, profile: of.profile, field: FIELD }))?.profile;
 }

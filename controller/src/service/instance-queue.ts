@@ -3,19 +3,19 @@
 import { bug } from "@railyard/lib/errors";
 import { type Instance, takeQueued, toFailed, toRestarting } from "../domain/instance.js";
 import { permittedCounts } from "../domain/profile.js";
-import type { WriteTx } from "../store/contract.js";
 import { touched } from "./change.js";
 import type { ServiceContext } from "./context.js";
 import { countText } from "./instance-attachments.js";
 import { launch } from "./instance-start.js";
 import type { Given } from "./mutate.js";
+import type { FleetTx, TenantTx } from "./tenant.js";
 
 /**
  * Carries out what waits for the stored instance's present status; those that it does not allow are
  * dropped. Answers with the instance as it then is.
  */
 export async function runQueued(
-  tx: WriteTx,
+  tx: TenantTx,
   ctx: ServiceContext,
   { given, instance }: { readonly given: Given; readonly instance: Instance },
 ): Promise<Instance> {
@@ -24,23 +24,23 @@ export async function runQueued(
   if (action === "start") return startQueued(tx, ctx, { given, instance: rest });
   const after = action === "reboot" ? await rebooted(tx, rest) : rest;
   const written = touched(after, given.rng);
-  await tx.account(instance.account).instances.update(written);
+  await tx.mine.instances.update(written);
   return written;
 }
 
 /** The running instance, boots once more; its node is told. The caller writes it. */
-export async function rebooted(tx: WriteTx, instance: Instance): Promise<Instance> {
+export async function rebooted(tx: FleetTx, instance: Instance): Promise<Instance> {
   if (!instance.placement) throw bug("a running instance without a host");
   await tx.outbox.raise(instance.placement.nodeId);
   return toRestarting(instance);
 }
 
 async function startQueued(
-  tx: WriteTx,
+  tx: TenantTx,
   ctx: ServiceContext,
   { given, instance }: { readonly given: Given; readonly instance: Instance },
 ): Promise<Instance> {
-  const mine = tx.account(instance.account);
+  const { mine } = tx;
   const { clusterNetworkId } = instance;
   const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
   const attachments = await mine.attachments.ofInstance(instance.id);

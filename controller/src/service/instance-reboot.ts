@@ -5,7 +5,7 @@ import { allows, queues } from "../domain/instance.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import { checkEtag, touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
-import { accountOf, findInstance } from "./find.js";
+import { findInstance } from "./find.js";
 import {
   enqueue,
   type InstanceView,
@@ -14,7 +14,7 @@ import {
   tellInstance,
 } from "./instance.js";
 import { rebooted } from "./instance-queue.js";
-import { mutate } from "./mutate.js";
+import { mutateMine } from "./tenant.js";
 
 export interface RebootInstance {
   readonly id: InstanceId;
@@ -29,8 +29,8 @@ export function rebootInstance<A>(
   call: Mutation<InstanceView, A>,
   { id, etag, force }: RebootInstance,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const found = await findInstance(mine, id);
     checkEtag(found, etag, RESOURCE_TYPE.instance);
     const waits = queues(found, "reboot");

@@ -14,11 +14,9 @@ import {
 } from "../domain/instance.js";
 import { type InstanceProfile, permittedCounts } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { ReadTx, WriteTx } from "../store/contract.js";
 import { checkEtag, touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
-import { fitsMessage } from "./desired.js";
-import { accountOf, findInstance } from "./find.js";
+import { findInstance } from "./find.js";
 import { refuseHostLost } from "./host-lost.js";
 import {
   enqueue,
@@ -29,8 +27,9 @@ import {
 } from "./instance.js";
 import { countText } from "./instance-attachments.js";
 import { hasHardware } from "./mapping.js";
-import { type Given, mutate } from "./mutate.js";
+import type { Given } from "./mutate.js";
 import { PLACE_TRIES_MAX, placeInstance } from "./placing.js";
+import { mutateMine, type TenantReads, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.instance;
 
@@ -40,8 +39,8 @@ export function startInstance<A>(
   call: Mutation<InstanceView, A>,
   input: { readonly id: InstanceId; readonly etag: string },
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const instance = await findInstance(mine, input.id);
     checkEtag(instance, input.etag, TYPE);
     await refuseHostLost(tx, instance);
@@ -74,17 +73,21 @@ export interface Launch {
 }
 
 /** Places a stored instance that holds no host: written as starting, or as failed for capacity. */
-export async function launch(tx: WriteTx, ctx: ServiceContext, launch: Launch): Promise<Instance> {
+export async function launch(tx: TenantTx, ctx: ServiceContext, launch: Launch): Promise<Instance> {
   const started = await tryPlace(tx, ctx, launch);
   if (started) return started;
-  const failed = await withoutRoom(tx, launch);
-  await tx.account(failed.account).instances.update(failed);
+  const failed = await withoutRoom(tx, ctx, launch);
+  await tx.mine.instances.update(failed);
   return failed;
 }
 
 /** The instance as it is when nothing fits; the caller writes it. */
-export async function withoutRoom(tx: ReadTx, launch: Launch): Promise<Instance> {
-  return touched(toFailed(launch.instance, await noRoom(tx, launch)), launch.given.rng);
+export async function withoutRoom(
+  tx: TenantReads,
+  ctx: ServiceContext,
+  launch: Launch,
+): Promise<Instance> {
+  return touched(toFailed(launch.instance, await noRoom(tx, ctx, launch)), launch.given.rng);
 }
 
 /**
@@ -92,12 +95,12 @@ export async function withoutRoom(tx: ReadTx, launch: Launch): Promise<Instance>
  * fits. A node whose desired state would grow too large is left out.
  */
 export async function tryPlace(
-  tx: WriteTx,
+  tx: TenantTx,
   ctx: ServiceContext,
   launch: Launch,
 ): Promise<Instance | undefined> {
   const { given, instance, ...rest } = launch;
-  const { instances } = tx.account(instance.account);
+  const { instances } = tx.mine;
   const seed = `${instance.id}/${instance.bootCount}`;
   const exclude: NodeId[] = [];
   while (exclude.length < PLACE_TRIES_MAX) {
@@ -106,7 +109,7 @@ export async function tryPlace(
     const started = touched(toStarting(instance, outcome.placed), given.rng);
     await instances.update(started);
     const { nodeId } = outcome.placed;
-    if (await fitsMessage(tx, ctx.catalog, nodeId)) return started;
+    if (await tx.fitsMessage(ctx, nodeId)) return started;
     await tx.claims.release(instance.id);
     await instances.update(instance);
     exclude.push(nodeId);
@@ -116,11 +119,12 @@ export async function tryPlace(
 
 /** What is short, without a word about machines. */
 async function noRoom(
-  tx: ReadTx,
+  tx: TenantReads,
+  ctx: ServiceContext,
   { instance: { zone }, network, profile, attachments }: Launch,
 ): Promise<InstanceStatusReason> {
-  const where = { zone, cluster: network?.physicalClusterId };
-  const waitingHelps = await hasHardware(tx, where, profile);
+  const where = { zone, cluster: network?.physicalClusterId, wanted: profile };
+  const waitingHelps = await hasHardware(tx, ctx, where);
   const gpus = profile.gpu ? `, ${profile.gpu.count} ${profile.gpu.model} GPUs` : "";
   return {
     code: "cannot_start_capacity",

@@ -10,6 +10,7 @@ import {
   allows,
   type Instance,
   type InstanceAction,
+  type InstancePlacement,
   type InstanceSpec,
   QUEUED_ACTIONS_MAX,
   type QueuedAction,
@@ -19,16 +20,17 @@ import {
 } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { AccountReads, InstanceFilter, ListQuery, Page, ReadTx } from "../store/contract.js";
+import type { AccountReads, InstanceFilter, ListQuery, Page, ShownRow } from "../store/contract.js";
 import { writeOrder } from "./attachment-write.js";
 import { checkEtag, checkMask, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
-import { accountOf, findInstance } from "./find.js";
+import { findInstance } from "./find.js";
 import { beginDelete, leaveHost } from "./instance-leave.js";
 import { planProfile } from "./instance-profile.js";
-import { type MutationGiven, mutate } from "./mutate.js";
+import type { MutationGiven } from "./mutate.js";
 import { checkNewName, hasAny } from "./naming.js";
 import { type NamedRef, References } from "./references.js";
+import { mutateMine, readMine, type TenantReads, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.instance;
 const SETTINGS = ["metadata_service", "availability_policy"];
@@ -55,9 +57,28 @@ export function getInstance(
   call: TenantCall,
   id: InstanceId,
 ): Promise<InstanceView> {
-  return ctx.store.read(async (tx) =>
-    instanceView(ctx, tx, await findInstance(tx.account(call.account), id)),
-  );
+  return readMine(ctx, call, async (tx) => instanceView(ctx, tx, await findInstance(tx.mine, id)));
+}
+
+/**
+ * The instance as its owner sees it, encoded, from beside its row; undefined when it is not there,
+ * and when bytes are not kept.
+ */
+export function shownInstance(
+  ctx: ServiceContext,
+  call: TenantCall,
+  id: InstanceId,
+): Promise<Uint8Array | undefined> {
+  return readMine(ctx, call, (tx) => tx.mine.instances.shown(id));
+}
+
+/** A page of the same; undefined when bytes are not kept. */
+export function listShownInstances(
+  ctx: ServiceContext,
+  call: TenantCall,
+  query: ListQuery<InstanceFilter>,
+): Promise<Page<ShownRow> | undefined> {
+  return readMine(ctx, call, (tx) => tx.mine.instances.listShown(query));
 }
 
 export function listInstances(
@@ -65,8 +86,8 @@ export function listInstances(
   call: TenantCall,
   query: ListQuery<InstanceFilter>,
 ): Promise<Page<InstanceView>> {
-  return ctx.store.read(async (tx) => {
-    const page = await tx.account(call.account).instances.list(query);
+  return readMine(ctx, call, async (tx) => {
+    const page = await tx.mine.instances.list(query);
     const rows: InstanceView[] = [];
     for (const row of page.rows) rows.push(await instanceView(ctx, tx, row));
     return { ...page, rows };
@@ -93,8 +114,8 @@ export function updateInstance<A>(
   call: Mutation<InstanceView, A>,
   input: UpdateInstance,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const before = await findInstance(mine, input.id);
     const faults = new Faults();
     checkMask(faults, input.mask, ["name", "profile", ...SETTINGS]);
@@ -116,6 +137,7 @@ export function updateInstance<A>(
     }
     const written = touched(after, given.rng);
     await mine.instances.update(written);
+    if (placement?.phase === "present") await refuseTooLarge(ctx, tx, { id: before.id, placement });
     return instanceView(ctx, tx, written);
   });
 }
@@ -126,8 +148,8 @@ export function stopInstance<A>(
   call: Mutation<InstanceView, A>,
   input: { readonly id: InstanceId; readonly etag: string; readonly force?: boolean },
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const found = await findInstance(mine, input.id);
     checkEtag(found, input.etag, TYPE);
     if (!allows(found, "stop")) throw refuseStatus(found, "stop");
@@ -147,8 +169,8 @@ export function deleteInstance<A>(
   call: Mutation<InstanceView, A>,
   input: { readonly id: InstanceId; readonly etag: string },
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const instance = await findInstance(tx.account(accountOf(call.principal)), input.id);
+  return mutateMine(ctx, call, async (tx, given) => {
+    const instance = await findInstance(tx.mine, input.id);
     checkEtag(instance, input.etag, TYPE);
     const view = await instanceView(ctx, tx, instance);
     if (instance.status === "deleting") return view;
@@ -156,6 +178,19 @@ export function deleteInstance<A>(
     const deleting = await beginDelete(tx, { ...given, quarantineMs }, instance);
     tellInstance(given, deleting);
     return { ...view, instance: deleting };
+  });
+}
+
+/** A placed instance may not outgrow the message that carries its node's desired state. */
+async function refuseTooLarge(
+  ctx: ServiceContext,
+  tx: TenantTx,
+  { id, placement }: { readonly id: InstanceId; readonly placement: InstancePlacement },
+): Promise<void> {
+  if (await tx.fitsMessage(ctx, placement.nodeId)) return;
+  throw refuse("precondition", `there is no room for this change of ${TYPE} ${id} where it runs`, {
+    reason: "INSTANCE_DESIRED_STATE_TOO_LARGE",
+    resource: { type: TYPE, id },
   });
 }
 
@@ -201,18 +236,18 @@ export function instanceNameTaken(mine: AccountReads) {
 /** The instance with everything that its references show. */
 export async function instanceView(
   ctx: Pick<ServiceContext, "catalog">,
-  tx: ReadTx,
+  tx: TenantReads,
   instance: Instance,
 ): Promise<InstanceView> {
   const { account, spec, clusterNetworkId } = instance;
-  const mine = tx.account(account);
+  const { mine } = tx;
   const refs = new References(ctx, tx, account);
   const nics = [spec.primaryNetworkAttachment, ...spec.networkAttachments];
   return {
     instance,
     profile: await tx.profiles.instance(instance.profile),
     network: clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId)),
-    attachments: await mine.attachments.ofInstance(instance.id),
+    attachments: clusterNetworkId ? await mine.attachments.ofInstance(instance.id) : [],
     vpc: await refs.get("vpc", instance.vpcId),
     image: await refs.get("image", spec.imageId),
     bootVolume: spec.bootVolume && (await refs.get("volume", spec.bootVolume.id)),

@@ -1,15 +1,21 @@
 // Makes planned interfaces and takes them away again, with their addresses and MACs. Used by
 // interfaces' own calls and by instances, which make and drop them together.
 import { newMac } from "@railyard/lib/address";
-import { bug, RailyardError, refuse } from "@railyard/lib/errors";
-import { type AttachmentId, newId } from "@railyard/lib/ids";
+import { bug, refuse } from "@railyard/lib/errors";
+import { type AttachmentId, type InterfaceId, newId } from "@railyard/lib/ids";
 import type { Interface } from "../domain/interface.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import type { AccountRows } from "../store/contract.js";
 import { newborn, touched } from "./change.js";
 import type { InterfacePlan } from "./interface-plan.js";
 import type { Given } from "./mutate.js";
-import { dropReservedIp, insertReservedIp, takeAddress } from "./reserved-ip.js";
+import {
+  dropReservedIp,
+  insertReservedIps,
+  newReservedIp,
+  noAddressLeft,
+  takeAddress,
+} from "./reserved-ip.js";
 
 const MAC_DRAWS_MAX = 16;
 
@@ -28,20 +34,17 @@ export async function makeInterfaces(
   given: Given,
   makings: readonly Making[],
 ): Promise<readonly Interface[]> {
-  const addresses = new Map<Making, number>();
-  const named = makings.filter(
-    ({ plan }) => plan.ip.kind === "new" && plan.ip.address !== undefined,
-  );
-  for (const making of new Set([...named, ...makings])) {
-    const { ip, subnet, path } = making.plan;
-    if (ip.kind === "existing") continue;
-    const field = ip.address === undefined ? `${path}subnet_id` : `${path}primary_ip.reserved_ip`;
-    addresses.set(making, await takeAddress(mine, subnet, { address: ip.address, field }));
-  }
+  const addresses = await takeAddresses(mine, makings);
+  const ips: ReservedIp[] = [];
   const made: Interface[] = [];
   for (const making of makings) {
-    made.push(await makeInterface(mine, given, { ...making, address: addresses.get(making) }));
+    const id = newId("interface", given.rng);
+    const ip = await primaryIp(mine, given, { ...making, id, address: addresses.get(making) });
+    if (making.plan.ip.kind === "new") ips.push(ip);
+    made.push(await interfaceOf(mine, given, { ...making, id, ip, before: made }));
   }
+  await insertReservedIps(mine, ips);
+  await mine.interfaces.insertAll(made);
   return made;
 }
 
@@ -80,52 +83,79 @@ export async function unbindInterface(
   await mine.interfaces.update(touched({ ...row, targetId: undefined }, rest.given.rng));
 }
 
-async function makeInterface(
+async function takeAddresses(
+  mine: AccountRows,
+  makings: readonly Making[],
+): Promise<ReadonlyMap<Making, number>> {
+  const addresses = new Map<Making, number>();
+  const any: Making[] = [];
+  for (const making of makings) {
+    const { ip, subnet, path } = making.plan;
+    if (ip.kind === "existing") continue;
+    if (ip.address === undefined) {
+      any.push(making);
+      continue;
+    }
+    const named = { address: ip.address, field: `${path}primary_ip.reserved_ip` };
+    addresses.set(making, await takeAddress(mine, subnet, named));
+  }
+  for (const subnet of new Set(any.map(({ plan }) => plan.subnet.id))) {
+    const wanting = any.filter(({ plan }) => plan.subnet.id === subnet);
+    const got = await mine.addresses.takeLowest(subnet, wanting.length);
+    for (const [i, making] of wanting.entries()) {
+      const address = got[i];
+      const { plan } = making;
+      if (address === undefined) throw noAddressLeft(plan.subnet, `${plan.path}subnet_id`);
+      addresses.set(making, address);
+    }
+  }
+  return addresses;
+}
+
+/** The interface's address: the one that is there, bound to it, or a row to be written. */
+async function primaryIp(
   mine: AccountRows,
   given: Given,
-  making: Making & { readonly address: number | undefined },
-): Promise<Interface> {
-  const { plan, targetId, address } = making;
-  const id = newId("interface", given.rng);
-  let ip: ReservedIp;
+  making: Making & { readonly id: InterfaceId; readonly address: number | undefined },
+): Promise<ReservedIp> {
+  const { plan, id, address } = making;
   if (plan.ip.kind === "existing") {
-    ip = touched({ ...plan.ip.row, targetId: id }, given.rng);
-    await mine.reservedIps.update(ip);
-  } else {
-    if (address === undefined) throw bug("a planned interface got no address");
-    const { name, autoDelete } = plan.ip;
-    const bound = { subnet: plan.subnet, name, address, autoDelete, targetId: id };
-    ip = await insertReservedIp(mine, given, bound);
+    const bound = touched({ ...plan.ip.row, targetId: id }, given.rng);
+    await mine.reservedIps.update(bound);
+    return bound;
   }
-  return insertWithMac(mine, given, {
-    ...newborn(given, plan.subnet.account),
+  if (address === undefined) throw bug("a planned interface got no address");
+  const { name, autoDelete } = plan.ip;
+  return newReservedIp(given, { subnet: plan.subnet, name, address, autoDelete, targetId: id });
+}
+
+/** The row to be written, with a MAC that is free in the store and among those `before`. */
+async function interfaceOf(
+  mine: AccountRows,
+  given: Given,
+  making: Making & {
+    readonly id: InterfaceId;
+    readonly ip: ReservedIp;
+    readonly before: readonly Interface[];
+  },
+): Promise<Interface> {
+  const { plan, targetId, id, ip, before } = making;
+  const { clusterNetworkId, account } = plan.subnet;
+  const row = {
+    ...newborn(given, account),
     id,
-    clusterNetworkId: plan.subnet.clusterNetworkId,
+    clusterNetworkId,
     subnetId: plan.subnet.id,
     name: plan.name,
     primaryIpId: ip.id,
     autoDelete: targetId !== undefined && plan.autoDelete,
     allowIpSpoofing: plan.allowIpSpoofing,
     targetId,
-  });
-}
-
-async function insertWithMac(
-  mine: AccountRows,
-  given: Given,
-  row: Omit<Interface, "mac">,
-): Promise<Interface> {
+  };
   for (let draw = 0; draw < MAC_DRAWS_MAX; draw++) {
-    const made = { ...row, mac: newMac(given.rng) };
-    if (await mine.macs.resting(row.clusterNetworkId, made.mac)) continue;
-    try {
-      await mine.interfaces.insert(made);
-      return made;
-    } catch (err) {
-      // Only a MAC that another interface has is worth another draw.
-      const taken = err instanceof RailyardError && err.parts.metadata?.unique;
-      if (taken !== "network-mac") throw err;
-    }
+    const mac = newMac(given.rng);
+    if (before.some((other) => other.mac === mac)) continue;
+    if (!(await mine.macs.taken(clusterNetworkId, mac))) return { ...row, mac };
   }
   throw refuse("exhausted", "no free MAC address was found", { reason: "MAC_ADDRESSES_EXHAUSTED" });
 }

@@ -9,22 +9,16 @@ import type { Interface } from "../domain/interface.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
-import type {
-  AccountReads,
-  InterfaceFilter,
-  ListQuery,
-  Page,
-  ReadTx,
-  WriteTx,
-} from "../store/contract.js";
+import type { AccountReads, InterfaceFilter, ListQuery, Page } from "../store/contract.js";
 import { checkEtag, checkMask, lastState, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
-import { accountOf, findInterface, findNetwork, type InterfacePath } from "./find.js";
+import { findInterface, findNetwork, type InterfacePath } from "./find.js";
 import { dropInterface, makeInterfaces } from "./interface-life.js";
 import { InterfacePlanner, type InterfaceWish } from "./interface-plan.js";
-import { type Given, mutate } from "./mutate.js";
+import type { Given } from "./mutate.js";
 import { checkNewName, hasAny } from "./naming.js";
 import { type NamedRef, References } from "./references.js";
+import { mutateMine, readMine, type TenantReads, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.interface;
 const PATH = "cluster_network_interface";
@@ -53,8 +47,8 @@ export function createInterface<A>(
   call: Mutation<InterfaceView, A>,
   input: CreateInterface,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const network = await findNetwork(mine, input.clusterNetworkId);
     const faults = new Faults();
     const planner = new InterfacePlanner({ mine, faults, rng: given.rng, network: network.id });
@@ -72,8 +66,8 @@ export function getInterface(
   call: TenantCall,
   path: InterfacePath,
 ): Promise<InterfaceView> {
-  return ctx.store.read(async (tx) =>
-    interfaceView(ctx, tx, await findInterface(tx.account(call.account), path)),
+  return readMine(ctx, call, async (tx) =>
+    interfaceView(ctx, tx, await findInterface(tx.mine, path)),
   );
 }
 
@@ -82,8 +76,8 @@ export function listInterfaces(
   call: TenantCall,
   query: ListQuery<InterfaceFilter>,
 ): Promise<Page<InterfaceView>> {
-  return ctx.store.read(async (tx) => {
-    const mine = tx.account(call.account);
+  return readMine(ctx, call, async (tx) => {
+    const { mine } = tx;
     await findNetwork(mine, query.filter.clusterNetworkId);
     const page = await mine.interfaces.list(query);
     const rows: InterfaceView[] = [];
@@ -106,8 +100,8 @@ export function updateInterface<A>(
   call: Mutation<InterfaceView, A>,
   input: UpdateInterface,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const before = await findInterface(mine, input);
     const faults = new Faults();
     checkMask(faults, input.mask, ["name", "auto_delete", "allow_ip_spoofing"]);
@@ -136,8 +130,8 @@ export function deleteInterface<A>(
   call: Mutation<InterfaceView, A>,
   input: InterfacePath & { readonly etag: string },
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const row = await findInterface(mine, input);
     checkEtag(row, input.etag, TYPE);
     if (row.targetId) {
@@ -168,8 +162,8 @@ function sameSettings(a: Interface, b: Interface): boolean {
 }
 
 /** The interface's machine has to apply it again, when it is on one. */
-async function reapply(tx: WriteTx, given: Given, row: Interface): Promise<void> {
-  const mine = tx.account(row.account);
+async function reapply(tx: TenantTx, given: Given, row: Interface): Promise<void> {
+  const { mine } = tx;
   const attachment = row.targetId && (await mine.attachments.get(row.targetId));
   const instance = attachment && (await mine.instances.get(attachment.instanceId));
   if (!attachment || instance?.placement?.phase !== "present") return;
@@ -186,10 +180,10 @@ function nameTaken(mine: AccountReads, clusterNetworkId: ClusterNetworkId) {
 /** The interface with what its references show. */
 export async function interfaceView(
   ctx: Pick<ServiceContext, "catalog">,
-  tx: ReadTx,
+  tx: TenantReads,
   row: Interface,
 ): Promise<InterfaceView> {
-  const mine = tx.account(row.account);
+  const { mine } = tx;
   const primaryIp = await mine.reservedIps.get(row.primaryIpId);
   const subnet = await mine.subnets.get(row.subnetId);
   const network = await mine.clusterNetworks.get(row.clusterNetworkId);

@@ -18,6 +18,9 @@ export interface Pulse {
 
 export class Leases {
   private readonly pulses = new Map<NodeId, Pulse>();
+  /** Nodes not known to be silent, the one heard longest ago first. */
+  private readonly alive = new Set<NodeId>();
+  private readonly listeners: ((node: NodeId) => void)[] = [];
   private attentiveSince: number | undefined;
 
   constructor(
@@ -45,6 +48,26 @@ export class Leases {
   beat(node: NodeId, pulse: Omit<Pulse, "at" | "monotonicAt">): void {
     const { clock } = this;
     this.pulses.set(node, { ...pulse, at: clock.now(), monotonicAt: clock.monotonic() });
+    const wasAlive = this.alive.delete(node);
+    this.alive.add(node);
+    if (!wasAlive) this.tell(node);
+  }
+
+  /** Called with a node whose lease began or was found to have ended; see `lookForSilent`. */
+  onChange(fn: (node: NodeId) => void): void {
+    this.listeners.push(fn);
+  }
+
+  /**
+   * Tells listeners of every lease that ran out since the last call. Its cost grows with these
+   * alone.
+   */
+  lookForSilent(): void {
+    for (const node of this.alive) {
+      if (this.fresh(node)) return;
+      this.alive.delete(node);
+      this.tell(node);
+    }
   }
 
   /** The session answered that it durably holds this generation: what its next pulse will say. */
@@ -66,5 +89,10 @@ export class Leases {
 
   forget(node: NodeId): void {
     this.pulses.delete(node);
+    if (this.alive.delete(node)) this.tell(node);
+  }
+
+  private tell(node: NodeId): void {
+    for (const listener of this.listeners) listener(node);
   }
 }

@@ -9,11 +9,12 @@ import {
   hardwareFits,
   type InstanceProfile,
 } from "../domain/profile.js";
-import type { ReadTx, WriteTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
-import { freeWholeNodes } from "./fleet.js";
+import { fleetOf, freeWholeNodes } from "./fleet.js";
+import { fleetViewOf } from "./fleet-view.js";
 import type { Given } from "./mutate.js";
 import { hasAny } from "./naming.js";
+import type { FleetReads, FleetTx, TenantTx } from "./tenant.js";
 
 type Mapping = Pick<ClusterNetwork, "physicalClusterId" | "isolation">;
 
@@ -28,7 +29,7 @@ interface MappingWish {
  * Throws `precondition` CLUSTER_NETWORK_PROFILE_UNAVAILABLE when there is none.
  */
 export async function mapNetwork(
-  tx: WriteTx,
+  tx: FleetTx,
   ctx: ServiceContext,
   wish: MappingWish,
 ): Promise<Mapping> {
@@ -44,7 +45,7 @@ export async function mapNetwork(
  * instance resides in it; otherwise as it was. The old isolation id goes through quarantine.
  */
 export async function remapEmptyNetwork(
-  tx: WriteTx,
+  tx: TenantTx,
   ctx: ServiceContext,
   move: {
     readonly network: ClusterNetwork;
@@ -54,14 +55,15 @@ export async function remapEmptyNetwork(
 ): Promise<ClusterNetwork> {
   const { network, wanted, given } = move;
   const { zone } = network;
-  if (await hasHardware(tx, { zone, cluster: network.physicalClusterId }, wanted)) return network;
-  const { instances, clusterNetworks } = tx.account(network.account);
+  if (await hasHardware(tx, ctx, { zone, cluster: network.physicalClusterId, wanted }))
+    return network;
+  const { instances, clusterNetworks } = tx.mine;
   if (await hasAny(instances, { clusterNetworkId: network.id })) return network;
   const profile = await tx.profiles.clusterNetwork(network.profile);
   if (!profile) return network;
   const wish = { network: network.id, profile, zone };
   for (const cluster of await candidates(tx, ctx, wish)) {
-    if (!(await hasHardware(tx, { zone, cluster: cluster.id }, wanted))) continue;
+    if (!(await hasHardware(tx, ctx, { zone, cluster: cluster.id, wanted }))) continue;
     const mapping = await take(tx, cluster, network.id);
     if (!mapping) continue;
     const until = given.at + ctx.settings.quarantineMs;
@@ -74,23 +76,24 @@ export async function remapEmptyNetwork(
 }
 
 async function candidates(
-  tx: ReadTx,
+  tx: FleetReads,
   ctx: ServiceContext,
   { profile, zone }: MappingWish,
 ): Promise<readonly PhysicalCluster[]> {
+  const fleet = await fleetOf(tx, ctx);
   const ranked: { readonly cluster: PhysicalCluster; readonly free: number }[] = [];
   for (const cluster of await tx.physicalClusters.all()) {
     const compatible =
       cluster.enabled && cluster.zone === zone && profile.clusterTypes.includes(cluster.type);
     if (!compatible || (await tx.isolation.free(cluster.id)) === 0) continue;
-    ranked.push({ cluster, free: await freeWholeNodes(tx, ctx, cluster.id) });
+    ranked.push({ cluster, free: freeWholeNodes(fleet, cluster.id) });
   }
   ranked.sort((a, b) => b.free - a.free || (a.cluster.name < b.cluster.name ? -1 : 1));
   return ranked.map(({ cluster }) => cluster);
 }
 
 async function take(
-  tx: WriteTx,
+  tx: FleetTx,
   cluster: PhysicalCluster,
   network: ClusterNetworkId,
 ): Promise<Mapping | undefined> {
@@ -103,17 +106,16 @@ async function take(
  * Whether any server of the zone, or of one cluster in it, could ever hold an instance of the
  * profile, whatever is taken or down now.
  */
-export async function hasHardware(
-  tx: ReadTx,
-  where: { readonly zone: string; readonly cluster: PhysicalClusterId | undefined },
-  wanted: InstanceProfile,
+export function hasHardware(
+  tx: FleetReads,
+  ctx: ServiceContext,
+  { wanted, ...where }: HardwareWish,
 ): Promise<boolean> {
-  const { zone, cluster } = where;
-  for (const node of await tx.nodes.all()) {
-    if (node.retired || node.zone !== zone) continue;
-    if (cluster && node.physicalClusterId !== cluster) continue;
-    const hardware = await tx.hardware.get(node.hardware);
-    if (hardware && hardwareFits(hardware, wanted)) return true;
-  }
-  return false;
+  return fleetViewOf(ctx).hasHardware(tx, where, (kind) => hardwareFits(kind, wanted));
+}
+
+interface HardwareWish {
+  readonly zone: string;
+  readonly cluster: PhysicalClusterId | undefined;
+  readonly wanted: InstanceProfile;
 }

@@ -55,7 +55,7 @@ export async function mutate<Value, Answer>(
       await refuseReadOnly(tx);
       const made = call.answer(await fn(tx, { at, rng: seededRng(seed), tell }));
       if (call.validateOnly) throw new Unwritten(made);
-      await record(tx, call, { answer: call.encode(made), at });
+      await record(tx, call, { made, at });
       return made;
     });
     for (const say of told) say();
@@ -79,6 +79,14 @@ export function streamOf(rng: Rng, scope: string): Rng {
   const stream = known.get(scope) ?? rng.fork(scope);
   known.set(scope, stream);
   return stream;
+}
+
+/**
+ * Chance for what befalls an object without its owner's asking: drawn from the object as it is, so
+ * that no other account's objects decide on it. Other chance after every change of its etag.
+ */
+export function chanceOf({ id, etag }: { readonly id: string; readonly etag: string }): Rng {
+  return seededRng(`${id}\0${etag}`);
 }
 
 function causeOf(call: Head, at: number): Cause {
@@ -111,10 +119,11 @@ async function firstAnswer<A>(tx: WriteTx, call: Mutation<never, A>): Promise<A 
 async function record<A>(
   tx: WriteTx,
   call: Mutation<never, A>,
-  made: { readonly answer: Uint8Array; readonly at: number },
+  { made, at }: { readonly made: A; readonly at: number },
 ): Promise<void> {
   if (!call.requestId) return;
   const scope = scopeOf(call.principal.account);
   const { method, requestId, requestHash: hash } = call;
-  await tx.requests.insert({ scope, method, requestId, hash, ...made });
+  const answer = call.encode(made);
+  await tx.requests.insert({ scope, method, requestId, hash, answer, at });
 }

@@ -9,7 +9,8 @@ import type { Node } from "../domain/node.js";
 import type { HardwareKind, LeafGroup, PhysicalCluster } from "../domain/physical-cluster.js";
 import type { Offered } from "../domain/profile.js";
 import type { WriteTx } from "../store/contract.js";
-import { seenSerial, withInventory } from "./declared.js";
+import { seenSerial } from "./declared.js";
+import { judgedAnew } from "./inventory-breaker.js";
 import type { Given } from "./mutate.js";
 
 /** Writes all steps in their order, then looks again at every machine whose declaration changed. */
@@ -24,7 +25,7 @@ export async function writeSteps(
   }
   const touches = ["server", "hardware", "leafGroup"];
   if (steps.some(({ action, object }) => action === "update" && touches.includes(object.kind))) {
-    await judgeAgain(tx, steps);
+    await judgeAgain(tx, steps, given.at);
   }
 }
 
@@ -118,18 +119,19 @@ function groupsOf(wanted: Mzone, cluster: string): readonly LeafGroup[] {
 async function putServer(tx: WriteTx, given: Given, row: DeclaredServer): Promise<void> {
   const { cluster, ...declared } = row;
   const physicalClusterId = (await clusterCalled(tx, cluster)).id;
-  const hardware = await tx.hardware.get(row.hardware);
-  if (!hardware) throw bug(`hardware ${row.hardware} is not stored before its servers`);
+  const hardware = row.role === "fabric" ? undefined : await tx.hardware.get(row.hardware);
+  if (!hardware && !row.role)
+    throw bug(`hardware ${row.hardware} is not stored before its servers`);
   const before = await tx.nodes.byName(row.name);
   const id = before?.id ?? newId("node", given.rng);
   if (before) {
     const serial = seenSerial(before);
-    const after = { ...before, ...declared, physicalClusterId };
+    const after = { ...before, role: undefined, ...declared, physicalClusterId };
     const kept =
       before.serial === row.serial ? after : { ...after, mismatches: [told(row, serial)] };
     await tx.nodes.update(kept);
   } else await tx.nodes.insert({ ...NEW_NODE, ...declared, id, physicalClusterId });
-  await tx.claims.setLimits(id, limitsOf(hardware));
+  if (hardware) await tx.claims.setLimits(id, limitsOf(hardware));
   if (!before || before.hardware !== row.hardware) await tx.outbox.raise(id);
 }
 
@@ -160,15 +162,14 @@ const NEW_NODE: Omit<Node, "id" | "physicalClusterId" | Exclude<keyof DeclaredSe
     registeredAt: undefined,
   };
 
-async function judgeAgain(tx: WriteTx, steps: readonly Step[]): Promise<void> {
+async function judgeAgain(tx: WriteTx, steps: readonly Step[], at: number): Promise<void> {
   const changed = new Set(steps.map(({ object }) => `${object.kind} ${object.key}`));
   const clusters = new Map((await tx.physicalClusters.all()).map((c) => [c.id, c.name]));
   for (const node of await tx.nodes.all()) {
     const group = `${clusters.get(node.physicalClusterId)}/${node.leafGroup}`;
     const concerns = [`server ${node.name}`, `hardware ${node.hardware}`, `leafGroup ${group}`];
     if (!node.inventory || !concerns.some((key) => changed.has(key))) continue;
-    const seen = { serial: seenSerial(node), inventory: node.inventory };
-    await tx.nodes.update(await withInventory(tx, node, seen));
+    await tx.nodes.update(await judgedAnew(tx, node, at));
   }
 }
 

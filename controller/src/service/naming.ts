@@ -44,9 +44,9 @@ async function drawName({ rng, taken }: NameWish): Promise<string> {
 }
 
 /** Whether a list has any row that matches the filter. */
-export async function hasAny<Filter>(
-  rows: Listed<unknown, Filter>,
+export function hasAny<Filter>(
+  rows: Pick<Listed<unknown, Filter>, "any">,
   filter: Filter,
 ): Promise<boolean> {
-  return (await rows.list({ filter, limit: 1 })).total > 0;
+  return rows.any(filter);
 }

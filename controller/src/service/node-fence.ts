@@ -9,11 +9,13 @@ import type { Node, NodeFence } from "../domain/node.js";
 import type { WriteTx } from "../store/contract.js";
 import { touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
+import { raiseFabric } from "./fabric.js";
 import { finishLeaving, type LeaveGiven, releaseHost } from "./instance-leave.js";
 import { runQueued } from "./instance-queue.js";
 import { launch } from "./instance-start.js";
-import { mutate } from "./mutate.js";
+import { chanceOf, mutate } from "./mutate.js";
 import { checkNodeEtag, findNode, type NodeView, nodeView } from "./node.js";
+import { tenantTx } from "./tenant.js";
 
 export interface FenceNode {
   readonly id: NodeId;
@@ -47,12 +49,16 @@ export function fenceNode<A>(
     const refusal = refusalOf(ctx, node, method);
     if (refusal || method === "other") throw refusal;
     const sinceGeneration = String(await tx.outbox.raise(id));
+    await raiseFabric(tx, id);
     const by = call.principal.id;
     const after = { ...node, fence: { method, reason, by, at: given.at, sinceGeneration } };
     await tx.nodes.update(after);
     const instances = await tx.instancesOnNode(id);
-    const leaving = { ...given, quarantineMs: ctx.settings.quarantineMs };
-    for (const instance of instances) await evacuate(tx, ctx, { given: leaving, instance });
+    const { quarantineMs } = ctx.settings;
+    for (const instance of instances) {
+      const leaving = { at: given.at, rng: chanceOf(instance), quarantineMs };
+      await evacuate(tx, ctx, { given: leaving, instance });
+    }
     given.tell({ nodeId: id, why: reason, instances: instances.length }, "node fenced");
     return nodeView(tx, ctx, after);
   });
@@ -89,13 +95,14 @@ async function evacuate(
   ctx: ServiceContext,
   { given, instance }: Evacuation,
 ): Promise<void> {
+  const theirs = tenantTx(tx, instance.account);
   if (instance.placement?.phase === "leaving") {
-    const left = await finishLeaving(tx, given, instance);
-    if (left) await runQueued(tx, ctx, { given, instance: left });
+    const left = await finishLeaving(theirs, given, instance);
+    if (left) await runQueued(theirs, ctx, { given, instance: left });
     return;
   }
-  const free = await releaseHost(tx, given, instance);
-  const mine = tx.account(free.account);
+  const free = await releaseHost(theirs, given, instance);
+  const { mine } = theirs;
   const profile = await tx.profiles.instance(free.profile);
   if (free.spec.hostFailure === "stop" || !profile) {
     await mine.instances.update(touched(stoppedByHostFailure(free), given.rng));
@@ -104,7 +111,7 @@ async function evacuate(
   const { clusterNetworkId } = free;
   const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
   const attachments = await mine.attachments.ofInstance(free.id);
-  await launch(tx, ctx, { given, instance: offHost(free), profile, network, attachments });
+  await launch(theirs, ctx, { given, instance: offHost(free), profile, network, attachments });
 }
 
 /**

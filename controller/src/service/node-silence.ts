@@ -1,16 +1,13 @@
 // Writes down which nodes are silent, with the reason, and what that means for the instances on
 // them. When silence counts is the domain's; nothing is moved here.
 import type { NodeId } from "@railyard/lib/ids";
-import { seededRng } from "@railyard/lib/rng";
 import { onSilentHost } from "../domain/host-failure.js";
 import type { Node, NodeSilence } from "../domain/node.js";
 import { type Heard, isMassSilence, LOST_LEASES, silenceAfter } from "../domain/node-silence.js";
 import type { WriteTx } from "../store/contract.js";
 import { touched } from "./change.js";
 import type { ServiceContext } from "./context.js";
-import { type Given, streamOf } from "./mutate.js";
-
-const SEED_BYTES = 32;
+import { chanceOf } from "./mutate.js";
 
 export interface Listened {
   /** Nodes whose silence began, deepened or ended, and was written down. */
@@ -55,7 +52,6 @@ function verdictOn(ctx: ServiceContext, node: Node): NodeSilence["state"] | "hea
 /** False when it was no longer true. */
 async function write(ctx: ServiceContext, id: NodeId): Promise<boolean> {
   const at = ctx.clock.now();
-  const seed = streamOf(ctx.rng, "leases").bytes(SEED_BYTES);
   const cause = { by: "system:leases", method: "node.silence", at };
   const written = await ctx.store.write(cause, async (tx) => {
     const node = await tx.nodes.get(id);
@@ -67,18 +63,18 @@ async function write(ctx: ServiceContext, id: NodeId): Promise<boolean> {
     }
     const silence = { state: verdict, since: at, reason: reasonOf(ctx, verdict) };
     await tx.nodes.update({ ...node, silence });
-    await faultInstances(tx, { at, rng: seededRng(seed) }, node);
+    await faultInstances(tx, node);
     return { silence };
   });
   if (written) tell(ctx, id, written.silence);
   return written !== undefined;
 }
 
-async function faultInstances(tx: WriteTx, given: Given, node: Node): Promise<void> {
+async function faultInstances(tx: WriteTx, node: Node): Promise<void> {
   for (const instance of await tx.instancesOnNode(node.id)) {
     const after = onSilentHost(instance);
     if (after === instance) continue;
-    await tx.account(instance.account).instances.update(touched(after, given.rng));
+    await tx.account(instance.account).instances.update(touched(after, chanceOf(after)));
   }
 }
 

@@ -11,6 +11,7 @@ import type { NodeClaims, Page, ReadTx, WriteTx } from "../store/contract.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { epochOf } from "./epoch.js";
 import { isQuarantined } from "./fleet.js";
+import { released } from "./inventory-breaker.js";
 import type { Pulse } from "./leases.js";
 import type { Listing } from "./listing.js";
 import { mutate } from "./mutate.js";
@@ -145,7 +146,8 @@ export function cordonNode<A>(
 }
 
 /**
- * The operator's word that the node may be used again: it may have work, and its flags are gone.
+ * The operator's word that the node may be used again: it may have work, its flags are gone, and
+ * an inventory that was held back is judged.
  * Errors: `notFound`; `conflict` ETAG_MISMATCH.
  */
 export function uncordonNode<A>(
@@ -155,19 +157,27 @@ export function uncordonNode<A>(
 ): Promise<A> {
   return changeNode(ctx, call, {
     ...which,
-    change: (node) => ({ ...node, cordoned: false, cordonReason: "", flags: [] }),
+    change: async (node, { tx, at }) => {
+      const judged = await released(tx, node, at);
+      return { ...judged, cordoned: false, cordonReason: "", flags: [] };
+    },
   });
 }
+
+type Change = (
+  node: Node,
+  given: { readonly tx: WriteTx; readonly at: number },
+) => Node | Promise<Node>;
 
 function changeNode<A>(
   ctx: ServiceContext,
   call: Mutation<NodeView, A>,
-  { id, etag, change }: Omit<Cordon, "reason"> & { readonly change: (node: Node) => Node },
+  { id, etag, change }: Omit<Cordon, "reason"> & { readonly change: Change },
 ): Promise<A> {
-  return mutate(ctx, call, async (tx: WriteTx, { tell }) => {
+  return mutate(ctx, call, async (tx: WriteTx, { at, tell }) => {
     const node = await findNode(tx, id);
     checkNodeEtag(node, etag);
-    const after = change(node);
+    const after = await change(node, { tx, at });
     await tx.nodes.update(after);
     tell({ nodeId: id, cordoned: after.cordoned, why: after.cordonReason }, "node changed");
     return nodeView(tx, ctx, after);

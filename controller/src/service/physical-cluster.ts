@@ -4,11 +4,11 @@ import { notFound } from "@railyard/lib/errors";
 import type { PhysicalClusterId } from "@railyard/lib/ids";
 import type { Node } from "../domain/node.js";
 import type { PhysicalCluster } from "../domain/physical-cluster.js";
-import type { FleetNode } from "../placement/fleet.js";
+import type { FleetIndex } from "../placement/fleet-index.js";
 import type { Page, ReadTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import { everyNetwork } from "./everything.js";
-import { fleetOf, isWhollyFree } from "./fleet.js";
+import { fleetOf, freeWholeNodes } from "./fleet.js";
 import type { Listing } from "./listing.js";
 import { stateOf } from "./node.js";
 import { pageByName } from "./page-by-name.js";
@@ -63,7 +63,7 @@ export function getPhysicalCluster(
 interface Around {
   readonly ctx: ServiceContext;
   readonly nodes: readonly Node[];
-  readonly wholeFree: readonly FleetNode[];
+  readonly fleet: FleetIndex;
   readonly networksOf: ReadonlyMap<PhysicalClusterId, number>;
 }
 
@@ -73,29 +73,27 @@ async function aroundOf(tx: ReadTx, ctx: ServiceContext): Promise<Around> {
     networksOf.set(id, (networksOf.get(id) ?? 0) + 1);
   }
   const nodes = (await tx.nodes.all()).filter(({ retired }) => !retired);
-  const wholeFree = (await fleetOf(tx, ctx)).nodes.filter(isWhollyFree);
-  return { ctx, nodes, wholeFree, networksOf };
+  return { ctx, nodes, fleet: await fleetOf(tx, ctx), networksOf };
 }
 
 async function viewOf(
   tx: ReadTx,
   cluster: PhysicalCluster,
-  { ctx, nodes, wholeFree, networksOf }: Around,
+  { ctx, nodes, fleet, networksOf }: Around,
 ): Promise<PhysicalClusterView> {
   const mine = nodes.filter(({ physicalClusterId }) => physicalClusterId === cluster.id);
-  const free = wholeFree.filter(({ physicalClusterId }) => physicalClusterId === cluster.id);
-  const inGroup = (rows: readonly { readonly leafGroup: string }[], name: string) =>
-    rows.filter(({ leafGroup }) => leafGroup === name).length;
   return {
     cluster,
     nodes: mine.length,
     ready: mine.filter((node) => stateOf(ctx, node) === "ready").length,
     cordoned: mine.filter(({ cordoned }) => cordoned).length,
-    wholeFree: free.length,
+    wholeFree: freeWholeNodes(fleet, cluster.id),
     networks: networksOf.get(cluster.id) ?? 0,
     isolationFree: await tx.isolation.free(cluster.id),
     leafGroups: cluster.leafGroups.map(({ name }) => {
-      return { name, nodes: inGroup(mine, name), wholeFree: inGroup(free, name) };
+      const inGroup = mine.filter(({ leafGroup }) => leafGroup === name);
+      const wholeFree = freeWholeNodes(fleet, cluster.id, name);
+      return { name, nodes: inGroup.length, wholeFree };
     }),
   };
 }

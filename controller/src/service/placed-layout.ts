@@ -23,16 +23,27 @@ export interface PlacedRow {
 
 export type LayoutSubject = { readonly instanceId: InstanceId } | { readonly nodeId: NodeId };
 
-/** Rows by instance and position; none for an instance that holds no node. Throws `notFound`. */
-export function placedLayout(
-  ctx: ServiceContext,
-  subject: LayoutSubject,
-): Promise<readonly PlacedRow[]> {
+export interface PlacedLayout {
+  /** By instance and position; none for an instance that holds no node. */
+  readonly rows: readonly PlacedRow[];
+  /** What QEMU was given, of each instance that was seen running on its present host. */
+  readonly guests: readonly {
+    readonly instanceId: InstanceId;
+    readonly qemuArguments: readonly string[];
+  }[];
+}
+
+/** Throws `notFound`. */
+export function placedLayout(ctx: ServiceContext, subject: LayoutSubject): Promise<PlacedLayout> {
   return ctx.store.read(async (tx) => {
     const rows: PlacedRow[] = [];
-    for (const instance of await subjectsOf(tx, subject))
+    const guests: PlacedLayout["guests"][number][] = [];
+    for (const instance of await subjectsOf(tx, subject)) {
       rows.push(...(await rowsOf(tx, instance)));
-    return rows;
+      const layout = await tx.everyone.guestLayouts.get(instance.id);
+      if (layout) guests.push({ instanceId: instance.id, qemuArguments: layout.qemuArguments });
+    }
+    return { rows, guests };
   });
 }
 

@@ -1,20 +1,31 @@
 // Places one instance inside the caller's transaction: snapshot, plan, the judge's word on it,
 // claim. Where it goes is placement's; what it holds afterwards is written here.
-import { asRailyardError, bug } from "@railyard/lib/errors";
+import { asRailyardError, bug, refuse } from "@railyard/lib/errors";
 import type { NodeId } from "@railyard/lib/ids";
 import { type Attachment, landings } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import type { Instance, InstancePlacement } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { check } from "../placement/check.js";
-import type { Fleet, FleetNode, PlacementRequest, Plan, Refusal } from "../placement/fleet.js";
-import { place } from "../placement/place.js";
-import type { Claim, ReadTx, WriteTx } from "../store/contract.js";
+import {
+  type FleetNode,
+  type Nearness,
+  type PlacementRequest,
+  type Plan,
+  planOf,
+} from "../placement/fleet.js";
+import { choose } from "../placement/place.js";
+import type { Claim } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
+import { raiseFabric } from "./fabric.js";
 import { fleetOf } from "./fleet.js";
+import { fleetViewOf } from "./fleet-view.js";
+import { keepRails, railsFor } from "./rail-set.js";
+import type { FleetReads, FleetTx } from "./tenant.js";
 
 /** How often another writer may win before the caller is told. */
 export const PLACE_TRIES_MAX = 5;
+const CONTENDED_RETRY_MS = 200;
 
 export interface PlaceWish {
   readonly instance: Instance;
@@ -27,46 +38,67 @@ export interface PlaceWish {
   readonly exclude?: readonly NodeId[];
 }
 
+export type Placing =
+  | { readonly placed: InstancePlacement; readonly near: Nearness | undefined }
+  /** Nothing fits; `refusal` counts why. */
+  | { readonly refused: PlacementRequest };
+
 /**
- * Claims devices on the best node and raises that node's generation, or says why none fits. The
+ * Claims devices on the best node and raises that node's generation, or says that none fits. The
  * instance row itself is left to the caller. Nodes lost to other writers are left out of the next
- * try.
+ * try; throws `unavailable` LOST_RACE when PLACE_TRIES_MAX were lost.
  */
 export async function placeInstance(
-  tx: WriteTx,
+  tx: FleetTx,
   ctx: ServiceContext,
   wish: PlaceWish,
-): Promise<{ readonly placed: InstancePlacement } | { readonly refused: Refusal }> {
+): Promise<Placing> {
   const lost: NodeId[] = [];
-  for (;;) {
+  while (lost.length < PLACE_TRIES_MAX) {
     const fleet = await fleetOf(tx, ctx);
     const request = await requestOf(tx, wish, [...(wish.exclude ?? []), ...lost]);
-    const plan = place(fleet, request);
-    if (!plan.fits) return { refused: plan };
-    const wrong = check(fleet, request, plan);
-    if (wrong.length > 0) throw bug("a placement breaks its rules", { detail: { wrong, plan } });
-    try {
-      await tx.claims.claim(await claimOf(tx, wish, { plan, node: nodeOf(fleet, plan) }));
-    } catch (thrown) {
-      const { reason } = asRailyardError(thrown);
-      if (reason !== "LOST_RACE" || lost.length + 1 >= PLACE_TRIES_MAX) throw thrown;
+    const choice = choose(fleet, request);
+    if (!choice) return { refused: request };
+    const node = await fleetViewOf(ctx).node(tx, choice.nodeId);
+    const plan = planOf(choice, node ?? { pairs: [] });
+    const wrong = check(node, request, plan);
+    if (!node || wrong.length > 0) {
+      throw bug("a placement breaks its rules", { detail: { wrong, plan } });
+    }
+    if (!(await claims(tx, await claimOf(tx, wish, { plan, node })))) {
       lost.push(plan.nodeId);
       continue;
     }
+    await keepRails(tx, wish, plan);
     const sinceGeneration = await tx.outbox.raise(plan.nodeId);
-    const { nodeId, pairs } = plan;
-    return { placed: { nodeId, pairs, phase: "present", sinceGeneration } };
+    if (wish.network) await raiseFabric(tx, plan.nodeId);
+    const { nodeId, pairs, near } = plan;
+    return { placed: { nodeId, pairs, phase: "present", sinceGeneration }, near };
+  }
+  throw refuse("unavailable", "others were quicker each time; try again", {
+    reason: "LOST_RACE",
+    retryAfterMs: CONTENDED_RETRY_MS,
+  });
+}
+
+/** False when another writer has taken some of it. */
+async function claims(tx: FleetTx, claim: Claim): Promise<boolean> {
+  try {
+    await tx.claims.claim(claim);
+    return true;
+  } catch (thrown) {
+    if (asRailyardError(thrown).reason === "LOST_RACE") return false;
+    throw thrown;
   }
 }
 
 /** The question that placement is asked for this wish. */
 export async function requestOf(
-  tx: ReadTx,
+  tx: FleetReads,
   wish: PlaceWish,
   exclude: readonly NodeId[],
 ): Promise<PlacementRequest> {
   const { instance, profile, network, attachments, seed } = wish;
-  const networkProfile = network && (await tx.profiles.clusterNetwork(network.profile));
   const previous = instance.previousNodeId && (await tx.nodes.get(instance.previousNodeId));
   return {
     instanceId: instance.id,
@@ -74,32 +106,25 @@ export async function requestOf(
     physicalClusterId: network?.physicalClusterId,
     gpuModel: profile.gpu?.model,
     gpuCount: profile.gpu?.count ?? 0,
-    rails: attachments.length > 0 ? (networkProfile?.rails ?? 0) : 0,
+    rails: await railsFor(tx, wish),
     attachmentCount: attachments.length,
     vcpu: profile.vcpu,
     memoryMib: profile.memoryGib * 1024,
     diskGib: profile.diskGib,
     previousNodeId: instance.previousNodeId,
-    previousLeafGroup: previous?.leafGroup,
+    previousLeafGroup: previous,
     exclude,
     seed,
   };
 }
 
-function nodeOf(fleet: Fleet, plan: Plan): FleetNode {
-  const node = fleet.nodes.find(({ nodeId }) => nodeId === plan.nodeId);
-  if (!node) throw bug("a plan names a node outside its fleet");
-  return node;
-}
-
 async function claimOf(
-  tx: ReadTx,
+  tx: FleetReads,
   { instance, profile, attachments }: PlaceWish,
   { plan, node }: { readonly plan: Plan; readonly node: FleetNode },
 ): Promise<Claim> {
-  const taken = new Set(
-    (await tx.claims.ofNode(node.nodeId)).vfs.map((vf) => `${vf.nic} ${vf.vf}`),
-  );
+  const vfsTaken = attachments.length > 0 ? (await tx.claims.ofNode(node.nodeId)).vfs : [];
+  const taken = new Set(vfsTaken.map((vf) => `${vf.nic} ${vf.vf}`));
   const lands = landings({
     count: attachments.length,
     pairs: plan.pairs.length,

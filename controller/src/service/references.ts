@@ -2,8 +2,8 @@
 // is marked as deleted.
 import type { AccountId } from "@railyard/lib/ids";
 import type { CatalogKind } from "../domain/catalog-item.js";
-import type { ReadTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
+import type { TenantReads } from "./tenant.js";
 
 export interface NamedRef {
   readonly id: string;
@@ -16,7 +16,7 @@ export interface NamedRef {
 export class References {
   constructor(
     private readonly ctx: Pick<ServiceContext, "catalog">,
-    private readonly tx: ReadTx,
+    private readonly tx: TenantReads,
     private readonly account: AccountId,
   ) {}
 

@@ -1,7 +1,7 @@
 // Use cases of reserved IPs, and the two moves that interfaces share with them: taking an address
 // with its row, and letting both go. Free addresses are the store's to find.
 import { cidrHas, formatCidr, formatIpv4, parseIpv4 } from "@railyard/lib/address";
-import { refuse } from "@railyard/lib/errors";
+import { type RailyardError, refuse } from "@railyard/lib/errors";
 import { type ClusterNetworkId, newId, type SubnetId } from "@railyard/lib/ids";
 import { Faults } from "../domain/faults.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
@@ -16,9 +16,10 @@ import type {
 } from "../store/contract.js";
 import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
-import { accountOf, findReservedIp, findSubnet, type ReservedIpPath } from "./find.js";
-import { type Given, mutate } from "./mutate.js";
+import { findReservedIp, findSubnet, type ReservedIpPath } from "./find.js";
+import type { Given } from "./mutate.js";
 import { checkNewName, chooseName, hasAny } from "./naming.js";
+import { mutateMine, readMine } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.reservedIp;
 
@@ -42,8 +43,8 @@ export function createReservedIp<A>(
   call: Mutation<ReservedIpView, A>,
   input: CreateReservedIp,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const { clusterNetworkId, subnetId: id } = input;
     const subnet = await findSubnet(mine, { clusterNetworkId, id });
     const faults = new Faults();
@@ -59,10 +60,9 @@ export function createReservedIp<A>(
     faults.throwIfAny();
     const got = await takeAddress(mine, subnet, { address, field: wanted.field });
     const bound = { name, address: got, autoDelete: false, targetId: undefined };
-    return {
-      reservedIp: await insertReservedIp(mine, given, { subnet, ...bound }),
-      targetName: undefined,
-    };
+    const reservedIp = newReservedIp(given, { subnet, ...bound });
+    await insertReservedIps(mine, [reservedIp]);
+    return { reservedIp, targetName: undefined };
   });
 }
 
@@ -71,8 +71,8 @@ export function getReservedIp(
   call: TenantCall,
   path: ReservedIpPath,
 ): Promise<ReservedIpView> {
-  return ctx.store.read(async (tx) => {
-    const mine = tx.account(call.account);
+  return readMine(ctx, call, async (tx) => {
+    const { mine } = tx;
     return reservedIpView(mine, await findReservedIp(mine, path));
   });
 }
@@ -82,8 +82,8 @@ export function listReservedIps(
   call: TenantCall,
   query: ListQuery<ReservedIpFilter> & { readonly clusterNetworkId: ClusterNetworkId },
 ): Promise<Page<ReservedIpView>> {
-  return ctx.store.read(async (tx) => {
-    const mine = tx.account(call.account);
+  return readMine(ctx, call, async (tx) => {
+    const { mine } = tx;
     const { clusterNetworkId, filter } = query;
     await findSubnet(mine, { clusterNetworkId, id: filter.subnetId });
     const page = await mine.reservedIps.list(query);
@@ -106,8 +106,8 @@ export function updateReservedIp<A>(
   call: Mutation<ReservedIpView, A>,
   input: UpdateReservedIp,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const before = await findReservedIp(mine, input);
     refuseProviderOwned(before);
     const faults = new Faults();
@@ -137,8 +137,8 @@ export function deleteReservedIp<A>(
   call: Mutation<ReservedIpView, A>,
   input: ReservedIpPath & { readonly etag: string },
 ): Promise<A> {
-  return mutate(ctx, call, async (tx) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx) => {
+    const { mine } = tx;
     const row = await findReservedIp(mine, input);
     refuseProviderOwned(row);
     checkEtag(row, input.etag, TYPE);
@@ -191,28 +191,34 @@ export async function takeAddress(
   const { address, field } = wanted;
   const got = await mine.addresses.take(subnet.id, address);
   if (got !== undefined) return got;
-  const resource = { type: RESOURCE_TYPE.subnet, id: subnet.id };
-  if (address !== undefined) {
-    const description = `${formatIpv4(address)} is taken`;
-    const fields = [{ field, description }];
-    throw refuse("exists", description, { reason: "ADDRESS_TAKEN", fields, resource });
-  }
-  const description = `${RESOURCE_TYPE.subnet} ${subnet.id} has no free address left`;
-  const fields = [{ field, description }];
-  throw refuse("exhausted", description, { reason: "ADDRESSES_EXHAUSTED", fields, resource });
+  if (address === undefined) throw noAddressLeft(subnet, field);
+  const description = `${formatIpv4(address)} is taken`;
+  throw refuse("exists", description, {
+    reason: "ADDRESS_TAKEN",
+    fields: [{ field, description }],
+    resource: { type: RESOURCE_TYPE.subnet, id: subnet.id },
+  });
 }
 
-/** Writes the row of an address already taken, against the quota. */
-export async function insertReservedIp(
-  mine: AccountRows,
+/** Refuses `field`, which asks for any address of a subnet that has none left. */
+export function noAddressLeft({ id }: Subnet, field: string): RailyardError {
+  const description = `${RESOURCE_TYPE.subnet} ${id} has no free address left`;
+  return refuse("exhausted", description, {
+    reason: "ADDRESSES_EXHAUSTED",
+    fields: [{ field, description }],
+    resource: { type: RESOURCE_TYPE.subnet, id },
+  });
+}
+
+/** The row of an address that is taken for a user. */
+export function newReservedIp(
   given: Given,
   wanted: Pick<ReservedIp, "name" | "address" | "autoDelete" | "targetId"> & {
     readonly subnet: Subnet;
   },
-): Promise<ReservedIp> {
+): ReservedIp {
   const { subnet, ...rest } = wanted;
-  await mine.quotas.take("reserved-ips", 1);
-  const row: ReservedIp = {
+  return {
     ...newborn(given, subnet.account),
     id: newId("reservedIp", given.rng),
     clusterNetworkId: subnet.clusterNetworkId,
@@ -220,8 +226,15 @@ export async function insertReservedIp(
     owner: "user",
     ...rest,
   };
-  await mine.reservedIps.insert(row);
-  return row;
+}
+
+/** Writes rows of addresses already taken, against the quota. */
+export async function insertReservedIps(
+  mine: AccountRows,
+  rows: readonly ReservedIp[],
+): Promise<void> {
+  if (rows.length > 0) await mine.quotas.take("reserved-ips", rows.length);
+  await mine.reservedIps.insertAll(rows);
 }
 
 /**

@@ -2,9 +2,10 @@
 // of stale sessions and epochs change nothing.
 import { canonicalJson, type Plain } from "@railyard/lib/canonical";
 import type { InstanceId, NodeId } from "@railyard/lib/ids";
-import { seededRng } from "@railyard/lib/rng";
+import type { PartitionObservation } from "../domain/fabric.js";
 import type { Instance } from "../domain/instance.js";
 import type { Node, NodeFlag, NodeInventory } from "../domain/node.js";
+import { applyFailure, withFlag, withoutFlag } from "../domain/node-flag.js";
 import {
   type DeviceTrace,
   type InstanceObservation,
@@ -15,14 +16,16 @@ import {
 import type { ReadTx, WriteTx } from "../store/contract.js";
 import { touched } from "./change.js";
 import type { ServiceContext } from "./context.js";
-import { seenSerial, withInventory } from "./declared.js";
 import { desiredNode, intendedDigests } from "./desired.js";
 import { epochOf } from "./epoch.js";
+import { hasLeftFabric, isIsolated, takePartitions } from "./fabric.js";
 import { finishLeaving } from "./instance-leave.js";
 import { runQueued } from "./instance-queue.js";
-import { type Given, streamOf } from "./mutate.js";
+import { judged, newestSeen } from "./inventory-breaker.js";
+import { chanceOf } from "./mutate.js";
 import { endsFence } from "./node-fence.js";
 import { flagNode } from "./node-flag.js";
+import { tenantTx } from "./tenant.js";
 
 export interface ReportInput {
   readonly nodeId: NodeId;
@@ -31,6 +34,8 @@ export interface ReportInput {
   readonly generation: bigint;
   readonly instances: readonly InstanceObservation[];
   readonly residues: readonly DeviceTrace[];
+  /** From a node that drives a subnet manager: all partitions on its fabric. */
+  readonly partitions: readonly PartitionObservation[];
   /** Whether the whole machine was observed; only then may absence be concluded. */
   readonly complete: boolean;
   /** When it changed since the last hello or report. */
@@ -53,21 +58,18 @@ const LEVELS = {
   "stale-epoch": "debug",
 } as const satisfies Record<Exclude<ReportOutcome, "taken">, string>;
 
-const SEED_BYTES = 32;
-
 /** Takes one report; nothing is written when it says nothing new. */
 export async function takeReport(ctx: ServiceContext, input: ReportInput): Promise<ReportOutcome> {
   const at = ctx.clock.now();
-  const seed = streamOf(ctx.rng, "agents").bytes(SEED_BYTES);
   const cause = { by: "system:agent", method: "node.report", at };
   const taken = await ctx.store.write(cause, async (tx): Promise<Taken> => {
-    const given = { at, rng: seededRng(seed) };
     const node = await tx.nodes.get(input.nodeId);
     if (!node) return { outcome: "unknown-node", news: [], gone: [] };
     const stale = await staleness(tx, node, input);
     if (stale) return { outcome: stale, news: [], gone: [], flag: flagOf(node, stale, input) };
-    const fence = await updateNode(tx, node, input);
-    const news = await updatePresent(tx, ctx, { node, input, given });
+    const fence = await updateNode(tx, ctx, { node, input, at });
+    await takePartitions(tx, node, input);
+    const news = await updatePresent(tx, ctx, { node, input, at });
     return { outcome: "taken", news, gone: await goneFrom(tx, node, input), fence };
   });
   tell(ctx, input, taken);
@@ -111,15 +113,24 @@ function flagOf(node: Node, stale: ReportOutcome, input: ReportInput): Flag | un
   return { code: "generation-unknown", message };
 }
 
-async function updateNode(tx: WriteTx, node: Node, input: ReportInput): Promise<Taken["fence"]> {
+async function updateNode(
+  tx: WriteTx,
+  ctx: ServiceContext,
+  { node, input, at }: Taking,
+): Promise<Taken["fence"]> {
   const { inventory, generation, complete } = input;
   let after = node;
   if (complete && generation > node.appliedGeneration) {
     after = { ...after, appliedGeneration: generation };
   }
-  if (inventory && textOf(inventory) !== textOf(node.inventory)) {
-    after = await withInventory(tx, after, { serial: seenSerial(node), inventory });
+  const known = newestSeen(node);
+  if (inventory && textOf(inventory) !== textOf(known?.inventory)) {
+    const { serial } = known ?? node;
+    after = await judged(tx, ctx, { node: after, seen: { serial, inventory } });
   }
+  const message = applyFailure(input.instances);
+  if (message !== undefined) after = withFlag(after, { code: "apply-failed", message, at });
+  else if (complete) after = withoutFlag(after, "apply-failed");
   if (after.fence && endsFence(after.fence, input)) {
     after = { ...after, fence: undefined };
   }
@@ -134,15 +145,16 @@ function textOf(inventory: NodeInventory | undefined): string {
 interface Taking {
   readonly node: Node;
   readonly input: ReportInput;
-  readonly given: Given;
+  readonly at: number;
 }
 
 async function updatePresent(
   tx: WriteTx,
   ctx: ServiceContext,
-  { node, input, given }: Taking,
+  { node, input, at }: Taking,
 ): Promise<readonly Instance[]> {
-  const intended = intendedDigests(await desiredNode(tx, ctx.catalog, node));
+  const desired = await desiredNode(tx, ctx.catalog, node);
+  const intended = intendedDigests(desired);
   const newest = input.generation === node.generation;
   const news: Instance[] = [];
   for (const instance of await tx.instancesOnNode(node.id)) {
@@ -151,18 +163,28 @@ async function updatePresent(
     const seen = input.instances.find(({ instanceId }) => instanceId === instance.id);
     // An incomplete pass says nothing about what it did not list.
     if (!seen && !input.complete) continue;
-    const mine = tx.account(instance.account);
+    const theirs = tenantTx(tx, instance.account);
+    const { mine } = theirs;
     for (const attachment of await mine.attachments.ofInstance(instance.id)) {
       const next = observeAttachment(attachment, seen);
       if (next === attachment) continue;
       const seenByOwner = looksOther(attachment, next);
-      await mine.attachments.update(seenByOwner ? touched(next, given.rng) : next);
+      await mine.attachments.update(seenByOwner ? touched(next, chanceOf(next)) : next);
     }
-    const next = observe(instance, seen, { digest, newest });
+    if (seen?.layout && seen.phase === "present" && seen.digest === digest) {
+      await mine.guestLayouts.put(instance, seen.layout);
+    }
+    const wanted = desired.instances.find(({ instanceId }) => instanceId === instance.id);
+    const isolated = wanted === undefined || (await isIsolated(tx, node, wanted));
+    const next = observe(instance, seen, { digest, newest, isolated });
     if (next === instance) continue;
-    await mine.instances.update(touched(next, given.rng));
+    await mine.instances.update(touched(next, chanceOf(next)));
     const runs = next.status === "running";
-    news.push(runs ? await runQueued(tx, ctx, { given, instance: next }) : next);
+    news.push(
+      runs
+        ? await runQueued(theirs, ctx, { given: { at, rng: chanceOf(next) }, instance: next })
+        : next,
+    );
   }
   return news;
 }
@@ -174,7 +196,9 @@ async function goneFrom(
 ): Promise<readonly InstanceId[]> {
   const gone: InstanceId[] = [];
   for (const instance of input.complete ? await tx.instancesOnNode(node.id) : []) {
-    if (isLeaving(instance, input) && (await isGone(tx, instance, input))) gone.push(instance.id);
+    if (!isLeaving(instance, input)) continue;
+    const left = await isGone(tx, instance, { node, input });
+    if (left && (await hasLeftFabric(tx, node, instance))) gone.push(instance.id);
   }
   return gone;
 }
@@ -190,16 +214,16 @@ async function finish(
   { input, at }: { readonly input: ReportInput; readonly at: number },
 ): Promise<void> {
   const { nodeId } = input;
-  const seed = streamOf(ctx.rng, "agents").bytes(SEED_BYTES);
   const { quarantineMs } = ctx.settings;
   const cause = { by: "system:agent", method: "instance.left", at };
   try {
     await ctx.store.write(cause, async (tx) => {
       const instance = await tx.everyone.instances.get(id);
       if (!instance || !isLeaving(instance, input)) return;
-      const given = { at, rng: seededRng(seed), quarantineMs };
-      const left = await finishLeaving(tx, given, instance);
-      if (left) await runQueued(tx, ctx, { given, instance: left });
+      const given = { at, rng: chanceOf(instance), quarantineMs };
+      const theirs = tenantTx(tx, instance.account);
+      const left = await finishLeaving(theirs, given, instance);
+      if (left) await runQueued(theirs, ctx, { given, instance: left });
     });
     ctx.log.info({ nodeId, instanceId: id }, "instance seen gone");
   } catch (err) {
@@ -208,13 +232,23 @@ async function finish(
   }
 }
 
-/** No entry of its own, and none of its devices carries a trace of anybody. */
-async function isGone(tx: ReadTx, instance: Instance, input: ReportInput): Promise<boolean> {
+/**
+ * No entry of its own, and none of its devices carries a trace of anybody. Devices that no claim
+ * names, NVSwitches, were given to it when it took every GPU of the node.
+ */
+async function isGone(
+  tx: ReadTx,
+  instance: Instance,
+  { node: { inventory }, input }: { readonly node: Node; readonly input: ReportInput },
+): Promise<boolean> {
   if (input.instances.some(({ instanceId }) => instanceId === instance.id)) return false;
   const claim = await tx.claims.ofInstance(instance.id);
   const traces = [...input.residues, ...input.instances.flatMap(({ devices }) => devices)];
+  const named = [...(inventory?.gpus ?? []), ...(inventory?.nics ?? [])].map((d) => d.deviceId);
+  const whole = inventory?.gpus.every(({ deviceId }) => claim?.gpus.includes(deviceId)) ?? false;
   return !traces.some(({ deviceId, vf }) => {
     if (vf === undefined) {
+      if (!named.includes(deviceId)) return whole;
       return claim?.gpus.includes(deviceId) || claim?.vfs.some(({ nic }) => nic === deviceId);
     }
     return claim?.vfs.some((mine) => mine.nic === deviceId && mine.vf === vf);

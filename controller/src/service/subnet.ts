@@ -5,6 +5,7 @@ import { bug, refuse } from "@railyard/lib/errors";
 import { type ClusterNetworkId, newId } from "@railyard/lib/ids";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
+import type { ReservedIp } from "../domain/reserved-ip.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import {
   carve,
@@ -20,13 +21,13 @@ import type {
   ListQuery,
   Page,
   SubnetFilter,
-  WriteTx,
 } from "../store/contract.js";
 import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { accountOf, findNetwork, findSubnet, HOLDERS_MAX, type SubnetPath } from "./find.js";
-import { type Given, mutate } from "./mutate.js";
+import type { Given } from "./mutate.js";
 import { checkNewName, chooseName, hasAny } from "./naming.js";
+import { mutateMine, readMine, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.subnet;
 const PROVIDER_ADDRESSES = 5;
@@ -51,8 +52,8 @@ export function createSubnet<A>(
   input: CreateSubnet,
 ): Promise<A> {
   const account = accountOf(call.principal);
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(account);
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const network = await findNetwork(mine, input.clusterNetworkId);
     const subnets = await mine.subnets.ofNetwork(network.id);
     const faults = new Faults();
@@ -89,7 +90,7 @@ export function getSubnet(
   call: TenantCall,
   path: SubnetPath,
 ): Promise<Subnet> {
-  return ctx.store.read((tx) => findSubnet(tx.account(call.account), path));
+  return readMine(ctx, call, (tx) => findSubnet(tx.mine, path));
 }
 
 export function listSubnets(
@@ -97,8 +98,8 @@ export function listSubnets(
   call: TenantCall,
   query: ListQuery<SubnetFilter>,
 ): Promise<Page<Subnet>> {
-  return ctx.store.read(async (tx) => {
-    const mine = tx.account(call.account);
+  return readMine(ctx, call, async (tx) => {
+    const { mine } = tx;
     await findNetwork(mine, query.filter.clusterNetworkId);
     return mine.subnets.list(query);
   });
@@ -116,8 +117,8 @@ export function updateSubnet<A>(
   call: Mutation<Subnet, A>,
   input: UpdateSubnet,
 ): Promise<A> {
-  return mutate(ctx, call, async (tx, given) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx, given) => {
+    const { mine } = tx;
     const before = await findSubnet(mine, input);
     const faults = new Faults();
     checkMask(faults, input.mask, ["name"]);
@@ -140,8 +141,8 @@ export function deleteSubnet<A>(
   call: Mutation<Subnet, A>,
   input: SubnetPath & { readonly etag: string },
 ): Promise<A> {
-  return mutate(ctx, call, async (tx) => {
-    const mine = tx.account(accountOf(call.principal));
+  return mutateMine(ctx, call, async (tx) => {
+    const { mine } = tx;
     const subnet = await findSubnet(mine, input);
     checkEtag(subnet, input.etag, TYPE);
     const { clusterNetworkId, id } = subnet;
@@ -214,7 +215,7 @@ function carved(
 }
 
 async function checkRail(
-  tx: WriteTx,
+  tx: TenantTx,
   faults: Faults,
   wanted: { readonly network: ClusterNetwork; readonly rail: number | undefined },
 ): Promise<void> {
@@ -226,8 +227,8 @@ async function checkRail(
 
 async function reserveForProvider(mine: AccountRows, given: Given, subnet: Subnet): Promise<void> {
   const { id: subnetId, clusterNetworkId, account, cidr } = subnet;
-  for (const { name, address } of providerAddresses(cidr)) {
-    await mine.reservedIps.insert({
+  const rows = providerAddresses(cidr).map(
+    ({ name, address }): ReservedIp => ({
       ...newborn(given, account),
       id: newId("reservedIp", given.rng),
       clusterNetworkId,
@@ -237,8 +238,9 @@ async function reserveForProvider(mine: AccountRows, given: Given, subnet: Subne
       autoDelete: false,
       owner: "provider",
       targetId: undefined,
-    });
-  }
+    }),
+  );
+  await mine.reservedIps.insertAll(rows);
 }
 
 function nameTaken(mine: AccountReads, clusterNetworkId: ClusterNetworkId) {

@@ -5,13 +5,13 @@ import type { Rng } from "@railyard/lib/rng";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
 import type { Faults } from "../domain/faults.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { WriteTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import type { TemplateWish } from "./instance-template.js";
+import type { TenantTx } from "./tenant.js";
 
 /** One template being checked. */
 export interface TemplateCheck {
-  readonly tx: WriteTx;
+  readonly tx: TenantTx;
   readonly ctx: ServiceContext;
   readonly account: AccountId;
   readonly faults: Faults;

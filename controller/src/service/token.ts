@@ -11,6 +11,7 @@ import type { Page } from "../store/contract.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import type { Listing } from "./listing.js";
 import { mutate } from "./mutate.js";
+import { tokensOf } from "./token-cache.js";
 
 export interface CreateToken {
   /** Required for tenant roles, forbidden for others. */
@@ -99,7 +100,7 @@ export function revokeToken<A>(
 
 /** The caller behind a secret. Errors: `unauthenticated`, saying when the token has ended. */
 export async function authenticate(ctx: ServiceContext, secret: string): Promise<Principal> {
-  const token = await ctx.store.read((tx) => tx.tokens.byHash(hashOf(secret)));
+  const token = await tokensOf(ctx.store).byHash(hashOf(secret));
   if (!token) throw refuse("unauthenticated", "the bearer token is not known");
   if (token.revokedAt !== undefined) {
     throw refuse("unauthenticated", "the token was revoked", { reason: "TOKEN_REVOKED" });

@@ -31,6 +31,12 @@ export interface WatchObjects {
 }
 
 /**
+ * Undefined when the reader can take the next message at once: what it costs, it costs for each
+ * message and reader. Else resolves when it can; ends when `closed` aborts.
+ */
+export type Deliver = (message: WatchMessage, closed: AbortSignal) => Promise<void> | undefined;
+
+/**
  * Delivers changes until `signal` aborts. `deliver` gets a signal beside the message: it aborts
  * when the reader is closed for being slow, and delivering must end then. Errors: `expired`
  * REVISION_TOO_OLD or REVISION_UNKNOWN, `exhausted` READER_TOO_SLOW or TOO_MANY_STREAMS, and what
@@ -44,7 +50,7 @@ export async function watchObjects(
     deliver,
   }: {
     readonly wish: WatchObjects;
-    readonly deliver: (message: WatchMessage, closed: AbortSignal) => Promise<void>;
+    readonly deliver: Deliver;
   },
 ): Promise<void> {
   const reader = await hub.join(call.account, wish.from);
@@ -71,7 +77,7 @@ interface Following {
 async function follow(
   { hub, account, reader, signal }: Following,
   { kinds }: WatchObjects,
-  deliver: (message: WatchMessage, closed: AbortSignal) => Promise<void>,
+  deliver: Deliver,
 ): Promise<void> {
   const { clock } = hub;
   let markedAt = clock.monotonic();
@@ -79,10 +85,12 @@ async function follow(
     const ms = markedAt + BOOKMARK_MS - clock.monotonic();
     const rows = ms > 0 ? await hub.next(account, reader, { ms, signal }) : [];
     for (const row of rows) {
-      const changes = changesOf(row).filter(({ kind }) => !kinds || kinds.has(kind));
+      const all = changesOf(row);
+      const changes = kinds ? all.filter(({ kind }) => kinds.has(kind)) : all;
       for (const [i, change] of changes.entries()) {
         const lastOfRevision = i === changes.length - 1;
-        await deliver({ t: "change", change, lastOfRevision }, reader.closed);
+        const taking = deliver({ t: "change", change, lastOfRevision }, reader.closed);
+        if (taking) await taking;
       }
       reader.revision = row.accountRevision;
     }

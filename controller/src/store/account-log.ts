@@ -19,12 +19,12 @@ export async function appendAccountChange(
   change: Omit<AccountChangeRow, "accountRevision"> & { readonly account: AccountId },
 ): Promise<void> {
   const { account, revision, at, entries } = change;
-  await sql.run(
+  const row = await sql.get(
     `INSERT INTO account_revisions (account, value) VALUES (?, 1)
-     ON CONFLICT (account) DO UPDATE SET value = account_revisions.value + 1`,
+     ON CONFLICT (account) DO UPDATE SET value = account_revisions.value + 1 RETURNING value`,
     [account],
   );
-  const next = await newestRevision(sql, account);
+  const next = toBigint(row?.value);
   const stored = entries.map(
     ({ object, ...entry }): Stored => (object ? { ...entry, bytes: object.length } : entry),
   );

@@ -53,14 +53,12 @@ export function encodeRow<Row extends object>(
   row: Row,
 ): Readonly<Record<string, SqlValue>> {
   const out: Record<string, SqlValue> = {};
-  const rest: Record<string, unknown> = {};
-  for (const [member, value] of Object.entries(row)) {
-    if (!(member in table.columns)) rest[member] = value;
+  const { columns, hidden } = shapeOf(table);
+  for (const { member, column, codec } of columns) {
+    out[column] = codec.to((row as Record<string, unknown>)[member]);
   }
-  for (const [member, codec] of codecsOf(table)) {
-    out[columnOf(member)] = codec.to((row as Record<string, unknown>)[member]);
-  }
-  return { ...out, ...table.derived?.(row), body: JSON.stringify(rest) };
+  const body = JSON.stringify({ ...row, ...hidden });
+  return Object.assign(out, table.derived?.(row), { body });
 }
 
 /** The row back from its columns; derived ones are ignored. */
@@ -69,11 +67,34 @@ export function decodeRow<Row extends object>(
   columns: Readonly<Record<string, SqlValue>>,
 ): Row {
   const out = JSON.parse(toText(columns.body)) as Record<string, unknown>;
-  for (const [member, codec] of codecsOf(table))
-    out[member] = codec.from(columns[columnOf(member)]);
+  for (const { member, column, codec } of shapeOf(table).columns) {
+    out[member] = codec.from(columns[column]);
+  }
   return out as Row;
 }
 
-function codecsOf<Row>(table: Table<Row>): readonly (readonly [string, Codec<unknown>])[] {
-  return Object.entries(table.columns) as [string, Codec<unknown>][];
+interface Column {
+  readonly member: string;
+  readonly column: string;
+  readonly codec: Codec<unknown>;
+}
+
+interface Shape {
+  readonly columns: readonly Column[];
+  /** Every member that has a column, undefined: JSON leaves it out. */
+  readonly hidden: Readonly<Record<string, undefined>>;
+}
+
+const shapes = new WeakMap<object, Shape>();
+
+/** Looked up for every row that is read or written, so worked out once per table. */
+function shapeOf<Row>(table: Table<Row>): Shape {
+  const known = shapes.get(table);
+  if (known) return known;
+  const codecs = Object.entries<Codec<unknown>>(table.columns as never);
+  const columns = codecs.map(([member, codec]) => ({ member, column: columnOf(member), codec }));
+  const hidden = Object.fromEntries(columns.map(({ member }) => [member, undefined]));
+  const made = { columns, hidden };
+  shapes.set(table, made);
+  return made;
 }

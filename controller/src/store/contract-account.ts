@@ -1,6 +1,7 @@
 // The part of the store contract that holds tenants' objects: what one account may read and write.
 // Another account's objects answer exactly like missing ones.
 import type {
+  AccountId,
   AttachmentId,
   ClusterNetworkId,
   InstanceId,
@@ -10,12 +11,13 @@ import type {
 } from "@railyard/lib/ids";
 import type { Attachment } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
+import type { GuestLayout } from "../domain/guest-layout.js";
 import type { Instance } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
 import type { QuotaSubject } from "../domain/quota.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import type { Subnet } from "../domain/subnet.js";
-import type { Listed, Lookup, Rows } from "./contract.js";
+import type { Listed, Lookup, Rows, Shown } from "./contract.js";
 
 export interface NetworkFilter {
   readonly name?: string;
@@ -62,7 +64,8 @@ export interface InterfaceReads
     Listed<Interface, InterfaceFilter> {}
 export interface InstanceReads
   extends Lookup<Instance, InstanceId>,
-    Listed<Instance, InstanceFilter> {}
+    Listed<Instance, InstanceFilter>,
+    Shown<InstanceId, InstanceFilter> {}
 export interface AttachmentReads extends Lookup<Attachment, AttachmentId> {
   /** In position order. */
   ofInstance(instance: InstanceId): Promise<readonly Attachment[]>;
@@ -76,6 +79,7 @@ export interface AccountReads {
   readonly interfaces: InterfaceReads;
   readonly instances: InstanceReads;
   readonly attachments: AttachmentReads;
+  readonly guestLayouts: GuestLayoutReads;
   readonly quotas: QuotaReads;
 }
 
@@ -88,9 +92,23 @@ export interface AccountRows extends AccountReads {
   readonly interfaces: Rows<Interface, InterfaceId> & InterfaceReads;
   readonly instances: Rows<Instance, InstanceId> & InstanceReads;
   readonly attachments: Rows<Attachment, AttachmentId> & AttachmentReads;
+  readonly guestLayouts: GuestLayouts;
   readonly addresses: Addresses;
   readonly macs: Macs;
   readonly quotas: Quotas;
+}
+
+export interface GuestLayoutReads {
+  /** The layout that the instance was last seen running with; gone once it releases its claim. */
+  get(instance: InstanceId): Promise<GuestLayout | undefined>;
+}
+
+export interface GuestLayouts extends GuestLayoutReads {
+  /** Keeps the layout of an instance that holds a claim; the same again changes nothing. */
+  put(
+    owner: { readonly id: InstanceId; readonly account: AccountId },
+    layout: GuestLayout,
+  ): Promise<void>;
 }
 
 /** Free addresses of subnets as disjoint runs; every call is O(log n) in the number of leases. */
@@ -99,16 +117,19 @@ export interface Addresses {
   open(subnet: SubnetId, run: { readonly first: number; readonly last: number }): Promise<void>;
   /** Takes the lowest free address, or `wanted`; undefined when none, or when it is not free. */
   take(subnet: SubnetId, wanted?: number): Promise<number | undefined>;
+  /** Takes the `count` lowest free addresses, ascending; fewer when no more are free. */
+  takeLowest(subnet: SubnetId, count: number): Promise<readonly number[]>;
   /** Returns an address to its subnet. */
   giveBack(subnet: SubnetId, address: number): Promise<void>;
   /** Forgets a deleted subnet's runs. */
   close(subnet: SubnetId): Promise<void>;
 }
 
-/** MACs at rest: not to be used again in their network before `until`. */
+/** MACs at rest are not to be used again in their network before `until`. */
 export interface Macs {
   rest(network: ClusterNetworkId, mac: string, until: number): Promise<void>;
-  resting(network: ClusterNetworkId, mac: string): Promise<boolean>;
+  /** Whether the MAC rests, or an interface of the network has it. */
+  taken(network: ClusterNetworkId, mac: string): Promise<boolean>;
 }
 
 /** How much of one subject the account may have, and has. */

@@ -4,15 +4,19 @@ import type {
   AccountId,
   AttachmentId,
   ClusterNetworkId,
+  FaultId,
   InstanceId,
   NodeId,
   PhysicalClusterId,
 } from "@railyard/lib/ids";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
+import type { PortMembership } from "../domain/fabric.js";
+import type { InstancePlacement } from "../domain/instance.js";
 import type { Node } from "../domain/node.js";
+import type { NodeFault } from "../domain/node-fault.js";
 import type { PhysicalCluster } from "../domain/physical-cluster.js";
 import type { ClusterNetworkProfile, InstanceProfile, Offered } from "../domain/profile.js";
-import type { Lookup } from "./contract.js";
+import type { Listed, Lookup } from "./contract.js";
 
 export interface PhysicalClusterReads extends Lookup<PhysicalCluster, PhysicalClusterId> {
   all(): Promise<readonly PhysicalCluster[]>;
@@ -20,6 +24,19 @@ export interface PhysicalClusterReads extends Lookup<PhysicalCluster, PhysicalCl
 export interface NodeReads extends Lookup<Node, NodeId> {
   all(): Promise<readonly Node[]>;
   byName(name: string): Promise<Node | undefined>;
+  /** The one that drives the cluster's subnet manager; undefined where there is none. */
+  fabricOf(cluster: PhysicalClusterId): Promise<Node | undefined>;
+}
+export interface NodeFaultFilter {
+  readonly nodeId?: NodeId;
+}
+export interface NodeFaultReads
+  extends Lookup<NodeFault, FaultId>,
+    Listed<NodeFault, NodeFaultFilter> {
+  /** By id. */
+  ofNode(node: NodeId): Promise<readonly NodeFault[]>;
+  /** Those whose time was over by `at`. */
+  expired(at: number): Promise<readonly NodeFault[]>;
 }
 export interface ProfileReads {
   clusterNetworks(): Promise<readonly Offered<ClusterNetworkProfile>[]>;
@@ -94,7 +111,7 @@ export interface ClaimRows extends ClaimReads {
    * Throws `conflict` (reason LOST_RACE) when any device is taken or any sum would pass its limit.
    */
   claim(claim: Claim): Promise<void>;
-  /** Gives back everything the instance holds, on whichever node. */
+  /** Gives back everything the instance holds, on whichever node; its guest's layout goes too. */
   release(instance: InstanceId): Promise<void>;
 }
 
@@ -105,6 +122,62 @@ export interface IsolationRows {
   rest(cluster: PhysicalClusterId, id: number, until: number): Promise<void>;
   /** How many ids are free, without those in use or resting. */
   free(cluster: PhysicalClusterId): Promise<number>;
+}
+
+/** A virtual port of a placed instance on an InfiniBand fabric. */
+export interface ClaimedPort {
+  readonly mac: string;
+  readonly pkey: number;
+  readonly phase: InstancePlacement["phase"];
+}
+
+export interface FabricReads {
+  /** Of all instances that hold devices in the cluster. */
+  claimedPorts(cluster: PhysicalClusterId): Promise<readonly ClaimedPort[]>;
+  /** What was last read back of these ports, by GUID: every partition that they carried. */
+  readBack(
+    cluster: PhysicalClusterId,
+    guids: readonly string[],
+  ): Promise<readonly PortMembership[]>;
+}
+
+export interface FabricRows extends FabricReads {
+  /** Replaces what was read back of the whole fabric; how many rows that changed. */
+  putReadBack(cluster: PhysicalClusterId, all: readonly PortMembership[]): Promise<number>;
+}
+
+/** The one instance, of whichever account, that uses a volume. */
+export interface VolumeUser {
+  readonly account: AccountId;
+  readonly instanceId: InstanceId;
+}
+
+export interface VolumeReads {
+  userOf(volumeId: string): Promise<VolumeUser | undefined>;
+}
+
+export interface VolumeRows extends VolumeReads {
+  /** Throws `exists` (`volume-user`) while another instance uses the volume. */
+  claim(volumeId: string, user: VolumeUser): Promise<void>;
+  /** Gives back all volumes of the instance; before the instance itself is deleted. */
+  release(instance: InstanceId): Promise<void>;
+}
+
+/** The rails, ascending, on which an instance that takes a part of a node was placed. */
+export interface RailSet {
+  readonly instanceId: InstanceId;
+  readonly clusterNetworkId: ClusterNetworkId;
+  readonly profile: string;
+  readonly rails: readonly number[];
+}
+
+export interface RailSetReads {
+  /** Where an instance of this network and profile was placed; undefined when there is none. */
+  of(network: ClusterNetworkId, profile: string): Promise<readonly number[] | undefined>;
+}
+export interface RailSetRows extends RailSetReads {
+  /** Replaces what is known of the instance; it goes with the instance's row. */
+  put(set: RailSet): Promise<void>;
 }
 
 export interface OutboxEntry {

@@ -2,10 +2,18 @@
 // write is one transaction: rows, change log, account logs and one audit row together, or nothing.
 // Nothing but `tx` may be awaited inside `write(fn)`; `fn` may run again, so ids, times and chance
 // come in from outside. This file must not know any engine, SQL or wire format.
-import type { AccountId, NodeId, PhysicalClusterId, TokenId } from "@railyard/lib/ids";
+import type {
+  AccountId,
+  FaultId,
+  InstanceId,
+  NodeId,
+  PhysicalClusterId,
+  TokenId,
+} from "@railyard/lib/ids";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
 import type { Instance } from "../domain/instance.js";
 import type { Node } from "../domain/node.js";
+import type { NodeFault } from "../domain/node-fault.js";
 import type { HardwareKind, PhysicalCluster } from "../domain/physical-cluster.js";
 import type { ClusterNetworkProfile, InstanceProfile, Offered } from "../domain/profile.js";
 import type { Token } from "../domain/token.js";
@@ -14,16 +22,24 @@ import type {
   CatalogReads,
   ClaimReads,
   ClaimRows,
+  FabricReads,
+  FabricRows,
   IsolationRows,
   MzoneRecord,
+  NodeFaultReads,
   NodeReads,
   Outbox,
   OutboxRows,
   PhysicalClusterReads,
   ProfileReads,
+  RailSetReads,
+  RailSetRows,
+  VolumeReads,
+  VolumeRows,
   Zone,
 } from "./contract-fleet.js";
 import type {
+  ChangeEntry,
   Expired,
   Logs,
   MetaReads,
@@ -62,6 +78,13 @@ export interface Store {
   revision(): Promise<bigint>;
   /** Called after each commit with the revision reached; a nudge, without data. */
   onCommit(fn: (revision: bigint) => void): void;
+  /**
+   * Called for each object that a write touches, at once, and again when the write is undone; what
+   * was derived from the object must be read again, in the next transaction or in the same one.
+   * Between these calls a derived view that re-reads what was touched equals what a transaction
+   * sees. `fn` must be quick and must not throw.
+   */
+  onTouch(fn: (touch: Pick<ChangeEntry, "kind" | "id">) => void): void;
   close(): Promise<void>;
 }
 
@@ -96,6 +119,20 @@ export interface Lookup<Row, Id extends string> {
 
 export interface Listed<Row, Filter> {
   list(query: ListQuery<Filter>): Promise<Page<Row>>;
+  /** Whether any row matches. */
+  any(filter: Filter): Promise<boolean>;
+}
+
+/** A row as its tenant sees it: the encoded object that is kept beside it, and its page key. */
+export interface ShownRow extends PageKey {
+  readonly object: Uint8Array;
+}
+
+/** Undefined where bytes are not kept: the store was opened without an encoder. */
+export interface Shown<Id extends string, Filter> {
+  /** Undefined when there is no such row, too. */
+  shown(id: Id): Promise<Uint8Array | undefined>;
+  listShown(query: ListQuery<Filter>): Promise<Page<ShownRow> | undefined>;
 }
 
 /**
@@ -109,6 +146,8 @@ export interface Listed<Row, Filter> {
  */
 export interface Rows<Row, Id extends string> extends Lookup<Row, Id> {
   insert(row: Row): Promise<void>;
+  /** Inserts all, in order; a throw can leave some of them behind, so it must end the write. */
+  insertAll(rows: readonly Row[]): Promise<void>;
   update(row: Row): Promise<void>;
   delete(id: Id): Promise<void>;
 }
@@ -128,6 +167,7 @@ export const UNIQUE = [
   "cluster-isolation-id",
   "node-gpu",
   "node-vf",
+  "volume-user",
   "node-name",
   "node-serial",
   "physical-cluster-name",
@@ -144,6 +184,8 @@ export interface ReadTx {
   readonly everyone: AccountReads;
   /** Instances with a placement on the node, in whatever phase, by instance id. */
   instancesOnNode(node: NodeId): Promise<readonly Instance[]>;
+  /** Their ids alone, in the same order. */
+  instanceIdsOnNode(node: NodeId): Promise<readonly InstanceId[]>;
   readonly zones: { all(): Promise<readonly Zone[]> };
   readonly profiles: ProfileReads;
   readonly hardware: { get(name: string): Promise<HardwareKind | undefined> };
@@ -151,8 +193,12 @@ export interface ReadTx {
   readonly mzones: { get(name: string): Promise<MzoneRecord | undefined> };
   readonly physicalClusters: PhysicalClusterReads;
   readonly nodes: NodeReads;
+  readonly nodeFaults: NodeFaultReads;
   readonly claims: ClaimReads;
   readonly isolation: Pick<IsolationRows, "free">;
+  readonly railSets: RailSetReads;
+  readonly fabric: FabricReads;
+  readonly volumes: VolumeReads;
   readonly outbox: Outbox;
   readonly requests: Requests;
   readonly tokens: TokenReads;
@@ -185,12 +231,21 @@ export interface WriteTx extends ReadTx {
   readonly mzones: ReadTx["mzones"] & Put<MzoneRecord>;
   readonly physicalClusters: Rows<PhysicalCluster, PhysicalClusterId> & PhysicalClusterReads;
   readonly nodes: Rows<Node, NodeId> & NodeReads;
+  readonly nodeFaults: Rows<NodeFault, FaultId> & NodeFaultReads;
   readonly claims: ClaimRows;
   readonly isolation: IsolationRows;
+  readonly railSets: RailSetRows;
+  readonly fabric: FabricRows;
+  readonly volumes: VolumeRows;
   readonly outbox: OutboxRows;
   readonly requests: Requests & { insert(record: RequestRecord): Promise<void> };
   readonly tokens: Rows<Token, TokenId> & TokenReads;
   readonly meta: MetaReads & { set(key: string, value: string): Promise<void> };
+  /**
+   * Writes an audit row about an object (`type/id`) although no object changes, with a note that
+   * becomes the row's target `note/…`.
+   */
+  audit(about: string, note: string): void;
   /**
    * Drops what has had its time: request records before `at - 24 h`, quarantines ended by `at`, and
    * of each account's log all but its newest rows. Answers how much went.

@@ -19,14 +19,21 @@ export async function withObjects(
   const encoded = await encode(living);
   const objects = new Map(living.map((entry, i) => [entry, encoded[i]]));
   const seen: AccountEntry[] = [];
+  const kept: [string, string, Uint8Array][] = [];
   for (const entry of entries) {
-    const before = await keptObject(sql, entry);
+    const before = entry.op === "created" ? undefined : await keptObject(sql, entry);
     const object = objects.get(entry);
     if (object && before && Buffer.compare(object, before) === 0) continue;
-    await keep(sql, entry, object);
+    if (entry.op === "deleted") await forget(sql, entry);
+    else if (object) kept.push([entry.id, entry.kind, object]);
     const shown = object ?? before;
     seen.push(shown ? { ...entry, object: shown } : entry);
   }
+  await sql.runEach(
+    `INSERT INTO encoded_objects (id, kind, object) VALUES (?, ?, ?)
+     ON CONFLICT (id, kind) DO UPDATE SET object = excluded.object`,
+    kept,
+  );
   return seen;
 }
 
@@ -38,18 +45,6 @@ async function keptObject(sql: Sql, { kind, id }: ChangeEntry): Promise<Uint8Arr
   return row?.object instanceof Uint8Array ? row.object : undefined;
 }
 
-async function keep(
-  sql: Sql,
-  { kind, id, op }: ChangeEntry,
-  object: Uint8Array | undefined,
-): Promise<void> {
-  if (op === "deleted") {
-    await sql.run("DELETE FROM encoded_objects WHERE id = ? AND kind = ?", [id, kind]);
-  } else if (object) {
-    await sql.run(
-      `INSERT INTO encoded_objects (id, kind, object) VALUES (?, ?, ?)
-       ON CONFLICT (id, kind) DO UPDATE SET object = excluded.object`,
-      [id, kind, object],
-    );
-  }
+async function forget(sql: Sql, { kind, id }: ChangeEntry): Promise<void> {
+  await sql.run("DELETE FROM encoded_objects WHERE id = ? AND kind = ?", [id, kind]);
 }

@@ -3,16 +3,32 @@
 import { refuse } from "@railyard/lib/errors";
 import { SCHEMA_1 } from "./schema.js";
 import { SCHEMA_2 } from "./schema-2.js";
+import { SCHEMA_FABRIC } from "./schema-fabric.js";
+import { SCHEMA_GUEST_LAYOUTS } from "./schema-guest-layouts.js";
+import { SCHEMA_NODE_FAULTS } from "./schema-node-faults.js";
+import { SCHEMA_RAIL_SETS } from "./schema-rail-sets.js";
+import { SCHEMA_VOLUMES } from "./schema-volumes.js";
 import { type Engine, toNumber } from "./sql.js";
 
 /** Step n leads from version n - 1 to n; a published step is never edited. */
-const STEPS: readonly (readonly string[])[] = [SCHEMA_1, SCHEMA_2];
+const STEPS: readonly (readonly string[])[] = [
+  SCHEMA_1,
+  SCHEMA_2,
+  SCHEMA_RAIL_SETS,
+  SCHEMA_VOLUMES,
+  SCHEMA_GUEST_LAYOUTS,
+  SCHEMA_NODE_FAULTS,
+  SCHEMA_FABRIC,
+];
 
 /** The version this program reads and writes. */
 export const SCHEMA_VERSION = STEPS.length;
 
-/** Brings the schema up to date in one transaction; throws `precondition` when it is newer. */
-export async function migrate(engine: Engine): Promise<void> {
+/**
+ * Brings the schema up to date in one transaction, `upgraded` included, which runs after an older
+ * schema was found; throws `precondition` when it is newer.
+ */
+export async function migrate(engine: Engine, upgraded?: () => Promise<void>): Promise<void> {
   await engine.begin();
   try {
     const found = await schemaVersion(engine);
@@ -29,6 +45,7 @@ export async function migrate(engine: Engine): Promise<void> {
       SCHEMA_VERSION,
       SCHEMA_VERSION,
     ]);
+    if (found > 0 && found < SCHEMA_VERSION) await upgraded?.();
     await engine.commit();
   } catch (err) {
     await engine.rollback();

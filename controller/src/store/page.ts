@@ -26,7 +26,7 @@ export interface PageStatements {
 export function pageStatements(
   table: string,
   scope: Readonly<Record<string, SqlValue>>,
-  query: ListQuery<object>,
+  query: ListQuery<object> & { readonly columns?: string },
 ): PageStatements {
   if (!Number.isSafeInteger(query.limit) || query.limit < 1) throw bug("a page limit is below 1");
   const order = query.order ?? "created_at desc";
@@ -35,7 +35,8 @@ export function pageStatements(
   const where = after ? both(matching, after) : matching;
   return {
     rows: {
-      text: `SELECT * FROM ${table} WHERE ${where.text} ORDER BY ${ORDER_BY[order]} LIMIT ?`,
+      text: `SELECT ${query.columns ?? "*"} FROM ${table}
+        WHERE ${where.text} ORDER BY ${ORDER_BY[order]} LIMIT ?`,
       params: [...where.params, query.limit + 1],
     },
     count: {
@@ -43,6 +44,16 @@ export function pageStatements(
       params: matching.params,
     },
   };
+}
+
+/** Finds one row that matches, in no order: an order could choose a worse index. */
+export function anyStatement(
+  table: string,
+  scope: Readonly<Record<string, SqlValue>>,
+  filter: object,
+): Clause {
+  const { text, params } = conditions({ ...scope, ...columnsOf(filter) });
+  return { text: `SELECT 1 AS found FROM ${table} WHERE ${text} LIMIT 1`, params };
 }
 
 function columnsOf(filter: object): Record<string, SqlValue> {

@@ -3,9 +3,11 @@
 import { bug } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import { decodeRow, encodeRow, type Table } from "./codec.js";
-import type { ChangeEntry, ListQuery, Page, Rows } from "./contract.js";
-import { pageStatements } from "./page.js";
-import { type SqlRow, type SqlValue, toNumber } from "./sql.js";
+import type { ChangeEntry, ListQuery, Page, Rows, ShownRow } from "./contract.js";
+import type { KnownRow } from "./known-rows.js";
+import { anyStatement, pageStatements } from "./page.js";
+import type { ChangedRow } from "./shown-in.js";
+import { type SqlRow, type SqlValue, toNumber, toText } from "./sql.js";
 import type { Work } from "./work.js";
 
 export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter extends object>
@@ -18,34 +20,75 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     protected readonly account?: AccountId,
   ) {}
 
-  async get(id: Id): Promise<Row | undefined> {
-    return this.first("id = ?", [id]);
+  get(id: Id): Promise<Row | undefined> {
+    return this.find(id).then((found) => found?.row as Row | undefined);
   }
 
   async list(query: ListQuery<Filter>): Promise<Page<Row>> {
+    const { found, ...page } = await this.page(query);
+    return { rows: found.map((row) => decodeRow(this.table, row)), ...page };
+  }
+
+  private async page(query: ListQuery<Filter> & { readonly columns?: string }) {
     const scope = this.account ? { account: this.account } : {};
     const { rows, count } = pageStatements(this.table.name, scope, query);
     const found = await this.work.sql.all(rows.text, rows.params);
     const total = await this.work.sql.get(count.text, count.params);
     return {
-      rows: found.slice(0, query.limit).map((row) => decodeRow(this.table, row)),
+      found: found.slice(0, query.limit),
       total: toNumber(total?.total),
       more: found.length > query.limit,
     };
   }
 
-  async insert(row: Row): Promise<void> {
-    const columns = encodeRow(this.table, row);
-    if (this.account && columns.account !== this.account) {
-      throw bug(`${this.table.kind} ${row.id} belongs to another account`);
+  async any(filter: Filter): Promise<boolean> {
+    const scope = this.account ? { account: this.account } : {};
+    const { text, params } = anyStatement(this.table.name, scope, filter);
+    return (await this.work.sql.get(text, params)) !== undefined;
+  }
+
+  /** The row's public bytes, kept beside it. */
+  async shown(id: Id): Promise<Uint8Array | undefined> {
+    const [row] = await this.select("id = ?", [id], this.shownColumn);
+    return row?.object instanceof Uint8Array ? row.object : undefined;
+  }
+
+  async listShown(query: ListQuery<Filter>): Promise<Page<ShownRow> | undefined> {
+    const columns = `id, created_at, name, ${this.shownColumn}`;
+    const { found, ...page } = await this.page({ ...query, columns });
+    const rows: ShownRow[] = [];
+    for (const { id, created_at, name, object } of found) {
+      if (!(object instanceof Uint8Array)) return undefined;
+      const key = { createdAt: toNumber(created_at), name: toText(name), id: toText(id) };
+      rows.push({ ...key, object });
     }
-    const names = Object.keys(columns);
-    await this.work.sql.run(
-      `INSERT INTO ${this.table.name} (${names.join(", ")})
-       VALUES (${names.map(() => "?").join(", ")})`,
-      Object.values(columns),
+    return { rows, ...page };
+  }
+
+  private get shownColumn(): string {
+    const { name, kind } = this.table;
+    return `(SELECT e.object FROM encoded_objects e
+      WHERE e.id = ${name}.id AND e.kind = '${kind}') AS object`;
+  }
+
+  insert(row: Row): Promise<void> {
+    return this.insertAll([row]);
+  }
+
+  async insertAll(rows: readonly Row[]): Promise<void> {
+    const encoded = rows.map((row) => ({ row, columns: encodeRow(this.table, row) }));
+    const [first] = encoded;
+    if (!first) return;
+    const foreign = encoded.find(({ columns }) => !this.isMine(columns));
+    if (foreign) throw bug(`${this.table.kind} ${foreign.row.id} belongs to another account`);
+    await this.work.sql.runEach(
+      insertText(this.table.name, first.columns),
+      encoded.map(({ columns }) => Object.values(columns)),
     );
-    this.note("created", row.id, columns);
+    for (const { row, columns } of encoded) {
+      this.keep(row, columns);
+      this.note("created", row.id, { columns });
+    }
   }
 
   /** Writing what is stored already changes nothing and is not logged. */
@@ -60,13 +103,16 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
        WHERE id = ?`,
       [...changed.map((name) => columns[name] ?? null), row.id],
     );
-    this.note("updated", row.id, stored);
+    if (this.table.keptElsewhere) this.work.known.forget(this.table.kind, row.id);
+    else this.keep(row, columns);
+    this.note("updated", row.id, { columns: stored, changed });
   }
 
   async delete(id: Id): Promise<void> {
     const stored = await this.columnsOf(id);
     await this.work.sql.run(`DELETE FROM ${this.table.name} WHERE id = ?`, [id]);
-    this.note("deleted", id, stored);
+    this.work.known.forget(this.table.kind, id);
+    this.note("deleted", id, { columns: stored });
   }
 
   /** The first row of the account for which `condition` holds. */
@@ -80,29 +126,74 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     return found.map((row) => decodeRow(this.table, row));
   }
 
-  protected note(op: ChangeEntry["op"], id: string, columns: SqlRow): void {
-    const account = this.table.owned ? (columns.account as AccountId) : undefined;
-    this.work.note({ kind: this.table.kind, id, account, op });
+  protected note(op: ChangeEntry["op"], id: string, row: ChangedRow): void {
+    const account = this.table.owned ? (row.columns.account as AccountId) : undefined;
+    this.work.note({ kind: this.table.kind, id, account, op }, row);
   }
 
   /** The stored columns; a missing row, or another account's, is a bug of the caller. */
   protected async columnsOf(id: Id): Promise<SqlRow> {
-    const [row] = await this.select("id = ?", [id]);
-    if (!row) throw bug(`${this.table.kind} ${id} is not there to be changed`);
-    return row;
+    const found = await this.find(id);
+    if (!found) throw bug(`${this.table.kind} ${id} is not there to be changed`);
+    return found.columns;
   }
 
-  private select(condition: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
+  /** The row is this now, in the database too. */
+  protected keep(row: Row, columns: SqlRow): void {
+    this.work.known.keep(this.table.kind, row.id, { row, columns });
+  }
+
+  private isMine(columns: SqlRow): boolean {
+    return this.account === undefined || columns.account === this.account;
+  }
+
+  /** The row with its columns, from the database unless this transaction knows it. */
+  private find(id: Id): Promise<KnownRow | undefined> {
+    const known = this.work.recall(this.table.kind, id);
+    if (!known) return this.read(id);
+    return Promise.resolve(this.isMine(known.columns) ? known : undefined);
+  }
+
+  private async read(id: Id): Promise<KnownRow | undefined> {
+    const [columns] = await this.select("id = ?", [id]);
+    if (!columns) return undefined;
+    const row = decodeRow(this.table, columns);
+    this.keep(row, columns);
+    return { row, columns };
+  }
+
+  private select(
+    condition: string,
+    params: readonly SqlValue[],
+    columns = "*",
+  ): Promise<readonly SqlRow[]> {
     const mine = this.account ? "account = ? AND " : "";
     return this.work.sql.all(
-      `SELECT * FROM ${this.table.name} WHERE ${mine}${condition}`,
+      `SELECT ${columns} FROM ${this.table.name} WHERE ${mine}${condition}`,
       this.account ? [this.account, ...params] : params,
     );
   }
 
   private differs(name: string, columns: SqlRow, stored: SqlRow): boolean {
     if (this.table.keptElsewhere?.includes(name)) return false;
-    const [now, before] = [columns[name], stored[name]];
-    return typeof now === "number" ? BigInt(now) !== before : now !== before;
+    return wide(columns[name]) !== wide(stored[name]);
   }
+}
+
+/** Whole numbers are read as 64 bits wide, however they were written. */
+function wide(value: SqlValue | undefined): SqlValue | undefined {
+  return typeof value === "number" ? BigInt(value) : value;
+}
+
+const insertTexts = new Map<string, string>();
+
+/** Worked out once for each table: its rows always have the same columns. */
+function insertText(table: string, columns: SqlRow): string {
+  const known = insertTexts.get(table);
+  if (known) return known;
+  const names = Object.keys(columns);
+  const marks = names.map(() => "?").join(", ");
+  const made = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks})`;
+  insertTexts.set(table, made);
+  return made;
 }

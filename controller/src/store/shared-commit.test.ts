@@ -16,9 +16,10 @@ class ScriptedEngine implements Engine {
   commitFails: Trouble | undefined;
   readonly calls: string[] = [];
   readonly sql: Sql = {
-    get: async (text) => (text.includes("FROM revision") ? { value: 1n } : undefined),
+    get: async (text) => (/(FROM|UPDATE) revision/.test(text) ? { value: 1n } : undefined),
     all: async () => [],
     run: async (text) => (/^(SAVEPOINT|RELEASE|ROLLBACK)/.test(text) ? 0 : 1),
+    runEach: async (_text, each) => each.length,
   };
 
   async begin(): Promise<void> {

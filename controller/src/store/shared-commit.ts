@@ -4,15 +4,17 @@ import type { Clock } from "@railyard/lib/clock";
 import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
 import type { Log } from "@railyard/lib/log";
 import type { Cause, Encode, ReadTx, Store, WriteTx } from "./contract.js";
+import { DeclaredCache } from "./declared-cache.js";
 import type { EncodeNow } from "./encoded.js";
 import { type Engine, inSavepoint, toBigint } from "./sql.js";
+import { type Touch, Touches } from "./touches.js";
 import { openTransaction } from "./transaction.js";
 import { Work } from "./work.js";
 
 /** Writes that share one commit, at most. */
 export const BATCH_MAX = 256;
 /** After this long, milliseconds, a batch takes no further write. */
-export const BATCH_MS = 5;
+export const BATCH_MS = 20;
 /** Reads, and writes, that may wait at the same time. */
 export const WAITING_MAX = 8_192;
 const RETRY_AFTER_MS = 200;
@@ -44,22 +46,30 @@ export interface SharedCommitOptions {
   readonly onFatal: (err: unknown) => void;
   /** Makes the bytes of tenant objects for the accounts' logs; absent: they carry none. */
   readonly encode?: Encode | undefined;
+  /** Writes that share one commit, at most; default BATCH_MAX. */
+  readonly batchMax?: number | undefined;
 }
 
 export class SharedCommit implements Store {
   private reads: Waiting[] = [];
   private writes: Waiting[] = [];
   private readonly listeners: ((revision: bigint) => void)[] = [];
+  private readonly touches = new Touches();
+  private readonly declared = new DeclaredCache();
   private turning = false;
   private closing: Promise<void> | undefined;
   private whenIdle: (() => void) | undefined;
   private fatalTold = false;
+  /** The revision that the parts of the open batch have reached. */
+  private reached = 0n;
   private readonly counted = { commits: 0, writes: 0, reads: 0 };
 
   constructor(
     private readonly engine: Engine,
     private readonly options: SharedCommitOptions,
-  ) {}
+  ) {
+    this.touches.listen((touch) => this.declared.touched(touch));
+  }
 
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T> {
     return this.queue(this.reads, this.readRefusal(), (resolve, reject) =>
@@ -80,10 +90,9 @@ export class SharedCommit implements Store {
   }
 
   revision(): Promise<bigint> {
-    const { sql } = this.engine;
     return this.queue(this.reads, this.readRefusal(), (resolve, reject) =>
-      sql.get("SELECT value FROM revision").then(
-        (row) => ({ tell: () => resolve(toBigint(row?.value)) }),
+      this.storedRevision().then(
+        (revision) => ({ tell: () => resolve(revision) }),
         (err: unknown) => ({ tell: () => reject(err) }),
       ),
     );
@@ -91,6 +100,10 @@ export class SharedCommit implements Store {
 
   onCommit(fn: (revision: bigint) => void): void {
     this.listeners.push(fn);
+  }
+
+  onTouch(fn: (touch: Touch) => void): void {
+    this.touches.listen(fn);
   }
 
   stats(): StoreStats {
@@ -148,19 +161,24 @@ export class SharedCommit implements Store {
   }
 
   private async batch(): Promise<void> {
-    const { clock } = this.options;
+    const { clock, batchMax = BATCH_MAX } = this.options;
     const { engine } = this;
     const taken: Waiting[] = [];
     const outcomes: Outcome[] = [];
     const started = clock.monotonic();
     try {
       await engine.begin();
-      while (taken.length < BATCH_MAX && clock.monotonic() - started <= BATCH_MS) {
+      const before = await this.storedRevision();
+      this.reached = before;
+      while (taken.length < batchMax && clock.monotonic() - started <= BATCH_MS) {
         const next = this.writes.shift();
         if (!next) break;
         taken.push(next);
         outcomes.push(await next.run());
         if (engine.trouble) throw this.troubled();
+      }
+      if (this.reached > before) {
+        await engine.sql.run("UPDATE revision SET value = ?", [this.reached]);
       }
       await engine.commit();
     } catch (err) {
@@ -171,6 +189,7 @@ export class SharedCommit implements Store {
   }
 
   private committed(outcomes: readonly Outcome[]): void {
+    this.touches.batchDone();
     const revisions = outcomes.flatMap(({ revision }) => (revision === undefined ? [] : revision));
     this.counted.writes += revisions.length;
     if (revisions.length > 0) this.counted.commits += 1;
@@ -183,6 +202,7 @@ export class SharedCommit implements Store {
   private async abandon(taken: readonly Waiting[], err: unknown): Promise<void> {
     const { log } = this.options;
     await this.engine.rollback().catch((cause) => log.error({ err: cause }, "rollback failed"));
+    this.touches.batchUndone();
     log.error({ err, writes: taken.length }, "shared commit failed");
     const refusal = this.engine.trouble ? this.troubled() : err;
     for (const { reject } of taken) reject(refusal);
@@ -212,7 +232,7 @@ export class SharedCommit implements Store {
   }
 
   private runRead<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T> {
-    return runWithin(new Work(this.engine.sql, false), fn);
+    return runWithin(new Work(this.engine.sql, false, { declared: this.declared }), fn);
   }
 
   private runWrite<T>(
@@ -221,16 +241,38 @@ export class SharedCommit implements Store {
   ): Promise<{ readonly value: T; readonly revision: bigint | undefined }> {
     const { sql } = this.engine;
     const { encode } = this.options;
-    const work = new Work(sql, true);
+    const { declared } = this;
+    const work = new Work(sql, true, {
+      declared,
+      revision: this.reached + 1n,
+      touched: (entry) => this.touches.touched(entry),
+    });
     // Over a work of its own, which may not write: the writing one has ended by then.
+    const { known } = work;
     const now: EncodeNow | undefined =
-      encode && ((entries) => encode(openTransaction(new Work(sql, false)), entries));
-    return inSavepoint(sql, "part", () =>
+      encode &&
+      ((entries) => encode(openTransaction(new Work(sql, false, { declared, known })), entries));
+    const part = inSavepoint(sql, "part", () =>
       runWithin(work, async (tx) => {
         const value = await fn(tx);
         return { value, revision: await work.finish(cause, now) };
       }),
     );
+    return part.then(
+      (done) => {
+        this.touches.partDone();
+        this.reached = done.revision ?? this.reached;
+        return done;
+      },
+      (err: unknown) => {
+        this.touches.partUndone();
+        throw err;
+      },
+    );
+  }
+
+  private async storedRevision(): Promise<bigint> {
+    return toBigint((await this.engine.sql.get("SELECT value FROM revision"))?.value);
   }
 
   private idle(): Promise<void> {

@@ -13,6 +13,8 @@ export interface Sql {
   all(text: string, params?: readonly SqlValue[]): Promise<readonly SqlRow[]>;
   /** Runs a statement that writes; answers how many rows it touched. */
   run(text: string, params?: readonly SqlValue[]): Promise<number>;
+  /** Runs a statement that writes once for each of these; answers how many rows were touched. */
+  runEach(text: string, each: readonly (readonly SqlValue[])[]): Promise<number>;
 }
 
 /**
@@ -51,7 +53,8 @@ export async function inSavepoint<T>(sql: Sql, name: string, fn: () => Promise<T
 /** A whole number that fits a JavaScript number. */
 export function toNumber(value: SqlValue | undefined): number {
   const number = Number(value);
-  if (typeof value !== "bigint" || !Number.isSafeInteger(number)) {
+  const isInteger = typeof value === "bigint" || typeof value === "number";
+  if (!isInteger || !Number.isSafeInteger(number)) {
     throw bug("a column holds no safe integer");
   }
   return number;

@@ -6,6 +6,7 @@ import { bug, RailyardError, refuse } from "@railyard/lib/errors";
 import type { Log } from "@railyard/lib/log";
 import Database from "better-sqlite3";
 import type { Encode, Store } from "./contract.js";
+import { encodeAll } from "./encode-all.js";
 import { migrate } from "./migrations.js";
 import { SharedCommit, type StoreStats } from "./shared-commit.js";
 import type { Engine, Sql, SqlRow, SqlValue, Trouble } from "./sql.js";
@@ -22,6 +23,8 @@ export interface SqliteOptions {
   readonly pagesMax?: number;
   /** Makes the bytes of tenant objects for the accounts' logs; absent: they carry none. */
   readonly encode?: Encode | undefined;
+  /** Writes that share one commit, at most; default BATCH_MAX. */
+  readonly batchMax?: number | undefined;
 }
 
 export interface SqliteStore extends Store {
@@ -31,6 +34,8 @@ export interface SqliteStore extends Store {
 const IN_MEMORY = ":memory:";
 /** How long opening waits for another process to let go of the file, milliseconds. */
 const OPEN_WAIT_MS = 500;
+/** Pages of 4 KiB in the write-ahead log before they are moved into the database. */
+const CHECKPOINT_PAGES = 4_096;
 /** Prepared statements kept. */
 const STATEMENTS_MAX = 1_024;
 const SYNCHRONOUS_FULL = 2n;
@@ -40,16 +45,16 @@ const SYNCHRONOUS_FULL = 2n;
  * the file open or when a newer program wrote it, `unavailable` when it cannot be opened at all.
  */
 export async function openSqlite(options: SqliteOptions): Promise<SqliteStore> {
-  const { path, clock, log, onFatal, pagesMax, encode } = options;
+  const { path, clock, log, onFatal, pagesMax, encode, batchMax } = options;
   let db: Database.Database | undefined;
   try {
     db = openFile(path);
     const engine = new SqliteEngine(db);
     setUp(db, path);
-    await migrate(engine);
+    await migrate(engine, encode && (() => encodeAll(engine.sql, encode, clock.now())));
     assertDurable(db, path);
     if (pagesMax !== undefined) db.pragma(`max_page_count = ${pagesMax}`);
-    return new SharedCommit(engine, { clock, log, onFatal, encode });
+    return new SharedCommit(engine, { clock, log, onFatal, encode, batchMax });
   } catch (err) {
     db?.close();
     throw openingFailed(path, err);
@@ -77,8 +82,11 @@ function openingFailed(path: string, err: unknown): RailyardError {
 function setUp(db: Database.Database, path: string): void {
   db.pragma("locking_mode = EXCLUSIVE");
   if (path !== IN_MEMORY) db.pragma("journal_mode = WAL");
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma("synchronous = FULL");
   db.pragma("foreign_keys = ON");
+  // What undoes a savepoint stays in memory: it is small, and never read after a crash.
+  db.pragma("temp_store = MEMORY");
   assertDurable(db, path);
 }
 
@@ -97,10 +105,14 @@ class SqliteEngine implements Engine {
   trouble: Trouble | undefined;
   private readonly prepared = new Map<string, Database.Statement>();
   readonly sql: Sql = {
-    get: async (text, params = []) => this.attempt(() => this.query(text).get(...bound(params))),
-    all: async (text, params = []) => this.attempt(() => this.query(text).all(...bound(params))),
-    run: async (text, params = []) =>
-      this.attempt(() => this.prepare(text).run(...bound(params)).changes),
+    get: async (text, params) => this.attempt(() => this.query(text).get(bound(params))),
+    all: async (text, params) => this.attempt(() => this.query(text).all(bound(params))),
+    run: async (text, params) => this.attempt(() => this.prepare(text).run(bound(params)).changes),
+    runEach: async (text, each) =>
+      this.attempt(() => {
+        const statement = this.prepare(text);
+        return each.reduce((sum, params) => sum + statement.run(bound(params)).changes, 0);
+      }),
   };
 
   constructor(private readonly db: Database.Database) {}
@@ -122,8 +134,8 @@ class SqliteEngine implements Engine {
     this.db.close();
   }
 
-  private query(text: string): Database.Statement<SqlValue[], SqlRow> {
-    return this.prepare(text) as Database.Statement<SqlValue[], SqlRow>;
+  private query(text: string): Database.Statement<[readonly SqlValue[]], SqlRow> {
+    return this.prepare(text) as Database.Statement<[readonly SqlValue[]], SqlRow>;
   }
 
   // The texts are few: tables build them from fixed parts, never from values.
@@ -168,8 +180,11 @@ function violation(err: Error): RailyardError {
   return notUnique(violatedRule(table, columns), err);
 }
 
+const NONE: readonly SqlValue[] = [];
+
 // The library would bind a whole number beyond 32 bits as a floating-point one.
-function bound(params: readonly SqlValue[]): SqlValue[] {
+function bound(params = NONE): readonly SqlValue[] {
+  if (!params.some((value) => typeof value === "number")) return params;
   return params.map((value) =>
     typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value,
   );

@@ -16,6 +16,8 @@ import {
   NETWORK_PROFILES,
   ZONES,
 } from "./tables/declared.js";
+import { FabricMembers } from "./tables/fabric.js";
+import { GuestLayouts } from "./tables/guest-layout.js";
 import { Instances } from "./tables/instance.js";
 import { Interfaces } from "./tables/interface.js";
 import { IsolationIds } from "./tables/isolation.js";
@@ -23,13 +25,16 @@ import { ReadLogs } from "./tables/log.js";
 import { RestingMacs } from "./tables/mac.js";
 import { metaValues } from "./tables/meta.js";
 import { Nodes } from "./tables/node.js";
+import { NodeFaults } from "./tables/node-fault.js";
 import { NodeOutbox } from "./tables/outbox.js";
 import { PhysicalClusters } from "./tables/physical-cluster.js";
 import { QuotaCounters } from "./tables/quota.js";
+import { RailSets } from "./tables/rail-set.js";
 import { RequestRecords } from "./tables/request.js";
 import { ReservedIps } from "./tables/reserved-ip.js";
 import { Subnets } from "./tables/subnet.js";
 import { Tokens } from "./tables/token.js";
+import { VolumeUsers } from "./tables/volume.js";
 import type { Work } from "./work.js";
 
 const REQUESTS_KEPT_MS = 24 * 60 * 60 * 1000;
@@ -40,6 +45,7 @@ export function openTransaction(work: Work): WriteTx {
     account: (account) => accountRows(work, account),
     everyone: accountRows(work),
     instancesOnNode: (node) => new Instances(work).onNode(node),
+    instanceIdsOnNode: (node) => new Instances(work).idsOnNode(node),
     zones: new Declared(work, ZONES),
     profiles: profileRows(work),
     hardware: new Declared(work, HARDWARE_KINDS),
@@ -47,13 +53,20 @@ export function openTransaction(work: Work): WriteTx {
     mzones: new Declared(work, MZONES),
     physicalClusters: new PhysicalClusters(work),
     nodes: new Nodes(work),
+    nodeFaults: new NodeFaults(work),
     claims: new Claims(work),
     isolation: new IsolationIds(work),
+    railSets: new RailSets(work),
+    fabric: new FabricMembers(work),
+    volumes: new VolumeUsers(work),
     outbox: new NodeOutbox(work),
     requests: new RequestRecords(work),
     tokens: new Tokens(work),
     logs: new ReadLogs(work),
     meta: metaValues(work),
+    audit: (about, note) => {
+      for (const target of [about, `note/${note}`]) work.audit(target);
+    },
     expire: (at) => expire(work, at),
   };
 }
@@ -66,6 +79,7 @@ function accountRows(work: Work, account?: AccountId): AccountRows {
     interfaces: new Interfaces(work, account),
     instances: new Instances(work, account),
     attachments: new Attachments(work, account),
+    guestLayouts: new GuestLayouts(work, account),
     addresses: new AddressRuns(work, account),
     macs: new RestingMacs(work),
     quotas: new QuotaCounters(work, account),

@@ -37,6 +37,7 @@ const UNIQUE_KEYS: readonly UniqueRule[] = [
   rule("cluster-isolation-id", "isolation_ids", "physical_cluster_id", "isolation_id"),
   rule("node-gpu", "gpu_claims", "node_id", "device_id"),
   rule("node-vf", "vf_claims", "node_id", "nic", "vf"),
+  rule("volume-user", "volume_users", "volume_id"),
   rule("request-id", "request_records", "scope", "method", "request_id"),
 ];
 

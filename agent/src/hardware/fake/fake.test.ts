@@ -11,7 +11,7 @@ import { createFakeHardware, rebootFakeMachine } from "./fake.js";
 import { type FaultRule, firedFaults, setFaults } from "./faults.js";
 import { pretendKernel } from "./kernel.js";
 import { machineIn, readIdentity, writeIdentity } from "./machine.js";
-import { netdevName, nicAddress } from "./render.js";
+import { netdevName, nicAddress } from "./places.js";
 
 const PF = nicAddress(0);
 const NAME = netdevName(PF, 0);

@@ -7,8 +7,9 @@ import type { Clock } from "@railyard/lib/clock";
 import { invalidField, refuse } from "@railyard/lib/errors";
 import type { Hardware } from "../hardware.js";
 import { createLinuxHardware } from "../linux/linux.js";
-import { afflict } from "./afflict.js";
+import { afflict, flap } from "./afflict.js";
 import { pretendGuests } from "./guests.js";
+import { inject } from "./injected.js";
 import { pretendKernel } from "./kernel.js";
 import {
   goneDir,
@@ -64,7 +65,11 @@ export function createFakeHardware(options: FakeOptions): Hardware {
     ...linux,
     async readFacts() {
       afflict(machine);
+      flap(machine);
       return linux.readFacts();
+    },
+    async setFaults(faults) {
+      inject(machine, faults, () => rebootFakeMachine(machine.dir));
     },
   };
 }

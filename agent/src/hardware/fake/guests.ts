@@ -7,6 +7,7 @@ import { type Clock, sleep } from "@railyard/lib/clock";
 import { invalidField, refuse } from "@railyard/lib/errors";
 import type { GuestFunction, GuestSpec, ObservedGuest } from "../../model.js";
 import type { Guests } from "../linux/guests.js";
+import { PretendSerial } from "./console.js";
 import { driverOf } from "./drivers.js";
 import { strike } from "./faults.js";
 import { guestsDir, type Machine, readJson, writeJson } from "./machine.js";
@@ -23,6 +24,8 @@ export interface GuestFile {
   readonly addresses: Readonly<Record<string, string>>;
   /** Wall time from which it runs, milliseconds since 1970. */
   readonly runsFromMs: number;
+  /** It stopped by itself, and stays so until it is started anew. */
+  readonly crashed?: true;
 }
 
 const ID = /^[-0-9A-Za-z_]{1,64}$/;
@@ -33,6 +36,8 @@ export function pretendGuests(machine: Machine, clock: Clock, bootMs: number): G
     if (await survivesFaults(machine, clock, `guest ${line}`)) act();
   };
   const runsFromMs = () => clock.now() + bootMs;
+  const guest = (id: string) => readJson<GuestFile>(pathOf(machine, id));
+  const serial = new PretendSerial(clock, guest);
   return {
     async list() {
       const guests: ObservedGuest[] = [];
@@ -40,18 +45,34 @@ export function pretendGuests(machine: Machine, clock: Clock, bootMs: number): G
         const now = clock.now();
         guests.push(...readGuests(machine).map((guest) => observe(guest, { now, bootMs })));
       });
+      for (const [at, guest] of guests.entries()) {
+        if (!guest.running || !crashes(machine, guest.instanceId)) continue;
+        serial.hangUp(guest.instanceId);
+        guests[at] = { ...guest, running: false };
+      }
       return guests;
     },
-    start: ({ desired: _, ...spec }) =>
+    start: ({ desired: _, layout: __, ...spec }) =>
       call(`start ${spec.instanceId}`, () => startGuest(machine, spec, runsFromMs())),
-    stop: (id) => call(`stop ${id}`, () => rmSync(pathOf(machine, id), { force: true })),
+    stop: (id) =>
+      call(`stop ${id}`, () => {
+        rmSync(pathOf(machine, id), { force: true });
+        serial.hangUp(id);
+      }),
     reboot: (id, bootCount) =>
       call(`reboot ${id} ${bootCount}`, () => {
         const guest = readJson<GuestFile>(pathOf(machine, id));
         if (guest === undefined) throw refuse("unavailable", `guest ${id} does not run`);
-        writeJson(pathOf(machine, id), { ...guest, bootCount, runsFromMs: runsFromMs() });
+        const { crashed: _, ...defined } = guest;
+        writeJson(pathOf(machine, id), { ...defined, bootCount, runsFromMs: runsFromMs() });
       }),
+    console: async (id) => serial.reach(id),
   };
+}
+
+/** Guests over the devices of the machine that the agent runs on, kept as files in `dir`. */
+export function pretendGuestsOn(dir: string, clock: Clock): Guests {
+  return pretendGuests({ dir, root: "/" }, clock, 0);
 }
 
 /** All guests of the machine, in instance id order. */
@@ -64,16 +85,34 @@ function readGuests(machine: Machine): readonly GuestFile[] {
 
 /** Host addresses of all functions that guests hold. */
 export function heldFunctions(machine: Machine): ReadonlySet<string> {
-  const all = readGuests(machine).flatMap((guest) => guest.functions);
-  return new Set(all.map((fn) => fn.hostAddress));
+  return functionsOf(readGuests(machine));
 }
 
-function startGuest(machine: Machine, spec: Omit<GuestSpec, "desired">, runsFromMs: number): void {
+function functionsOf(guests: readonly GuestFile[]): ReadonlySet<string> {
+  return new Set(guests.flatMap((guest) => guest.functions.map((fn) => fn.hostAddress)));
+}
+
+/** Whether a fault has this running guest stop by itself; then it has. */
+function crashes(machine: Machine, id: string): boolean {
+  if (strike(machine, `guest runs ${id}`)?.kind !== "crash") return false;
+  const path = pathOf(machine, id);
+  writeJson(path, { ...readJson<GuestFile>(path), crashed: true });
+  return true;
+}
+
+function startGuest(
+  machine: Machine,
+  spec: Omit<GuestSpec, "desired" | "layout">,
+  runsFromMs: number,
+): void {
   const path = pathOf(machine, spec.instanceId);
   const present = readJson<GuestFile>(path);
-  if (present?.bootCount === spec.bootCount) return;
-  if (present !== undefined) throw refuse("unavailable", `guest ${spec.instanceId} already runs`);
-  const held = heldFunctions(machine);
+  if (present && !present.crashed) {
+    if (present.bootCount === spec.bootCount) return;
+    throw refuse("unavailable", `guest ${spec.instanceId} already runs`);
+  }
+  const others = readGuests(machine).filter((one) => one.instanceId !== spec.instanceId);
+  const held = functionsOf(others);
   for (const { hostAddress } of spec.functions) {
     const free = isOnBus(machine.root, hostAddress) && !held.has(hostAddress);
     if (!free || driverOf(machine.root, hostAddress) !== "vfio-pci") {
@@ -87,13 +126,14 @@ function startGuest(machine: Machine, spec: Omit<GuestSpec, "desired">, runsFrom
 
 // A wall clock that went back, before the boot began, must not make a guest boot again.
 function observe(
-  { name: _, runsFromMs, ...guest }: GuestFile,
+  { name: _, runsFromMs, crashed, ...guest }: GuestFile,
   { now, bootMs }: { readonly now: number; readonly bootMs: number },
 ): ObservedGuest {
   const functions = [...guest.functions].sort((a, b) =>
     a.guestAddress < b.guestAddress ? -1 : Number(a.guestAddress > b.guestAddress),
   );
-  return { ...guest, functions, running: now >= runsFromMs || now < runsFromMs - bootMs };
+  const booted = now >= runsFromMs || now < runsFromMs - bootMs;
+  return { ...guest, functions, running: booted && crashed !== true };
 }
 
 // False when the call is to do nothing and say that it did.

@@ -2,6 +2,7 @@
 // are those of the real tool; undefined options are refused, so that a misspelt call is noticed.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { CallEffect } from "./faults.js";
 import type { Machine } from "./machine.js";
 import { readVfRecords, type VfRecord, writeVfRecords } from "./sriov.js";
 import { get, linkName, NET } from "./tree.js";
@@ -12,16 +13,30 @@ export type ToolOutcome = { readonly output: string } | { readonly complaint: st
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 const MULTICAST = 1;
 
-/** Runs the pretended tool. `half`: only the first half of the settings takes hold. */
-export function runIp(machine: Machine, args: readonly string[], half = false): ToolOutcome {
+/** Runs the pretended tool, with what a fault makes of it. */
+export function runIp(
+  machine: Machine,
+  args: readonly string[],
+  effect?: CallEffect["kind"],
+): ToolOutcome {
   const [object, verb, dev, name = "", ...rest] = args.filter((arg) => !/^-[jd]$/.test(arg));
   if (object !== "link" || dev !== "dev") return { complaint: "Object is unknown" };
   if (!existsSync(join(machine.root, NET, name))) {
     return { complaint: `Device "${name}" does not exist.` };
   }
   if (verb === "show") return { output: JSON.stringify([show(machine, name)]) };
-  if (verb === "set") return setVf(machine, name, half ? rest.slice(0, rest.length / 2) : rest);
+  if (verb === "set") return setVf(machine, name, afflicted(rest, effect));
   return { complaint: `Command "${verb}" is unknown, try "ip link help".` };
+}
+
+function afflicted(
+  words: readonly string[],
+  effect: CallEffect["kind"] | undefined,
+): readonly string[] {
+  if (effect === "half") return words.slice(0, words.length / 2);
+  if (effect !== "wrong-vf") return words;
+  const [vfWord = "", number = "", ...options] = words;
+  return [vfWord, String(Number(number) ^ 1), ...options];
 }
 
 function show(machine: Machine, name: string): object {

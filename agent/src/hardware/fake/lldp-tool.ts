@@ -2,21 +2,22 @@
 // link is up, in the shapes that the real tool uses.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { deviceRules } from "./faults.js";
 import type { ToolOutcome } from "./ip-tool.js";
 import { type Machine, readIdentity } from "./machine.js";
-import { findModel } from "./models.js";
-import { netdevName, nicAddress } from "./render.js";
+import { netdevName, nicAddress } from "./places.js";
 import { get, NET } from "./tree.js";
 
 /** Runs `lldpcli -f json show neighbors`, the only call it knows. */
 export function runLldpcli(machine: Machine, args: readonly string[]): ToolOutcome {
   if (args.join(" ") !== "-f json show neighbors") return { complaint: "unknown command" };
   const identity = readIdentity(machine);
-  const model = findModel(identity?.model ?? "");
-  if (identity === undefined || model === undefined) return { complaint: "no machine" };
+  if (identity === undefined) return { complaint: "no machine" };
+  const moved = movedCables(machine);
   const seen = identity.cabling.flatMap((leaves, nic) =>
-    leaves.flatMap((leaf, port): readonly object[] => {
+    leaves.flatMap((plugged, port): readonly object[] => {
       const name = netdevName(nicAddress(nic), port);
+      const leaf = moved.get(name) ?? plugged;
       if (leaf === "" || !hasCarrier(machine, name)) return [];
       const neighbour = { via: "LLDP", chassis: chassis(leaf), port: portOf(identity.serial, nic) };
       return [{ [name]: neighbour }];
@@ -25,6 +26,14 @@ export function runLldpcli(machine: Machine, args: readonly string[]): ToolOutco
   // The real tool shows a single neighbour as an object, several as a list.
   const shown = seen.length === 1 ? seen[0] : seen;
   return { output: JSON.stringify({ lldp: seen.length === 0 ? {} : { interface: shown } }) };
+}
+
+function movedCables(machine: Machine): ReadonlyMap<string, string> {
+  return new Map(
+    deviceRules(machine).flatMap(({ device, effect }) =>
+      effect.kind === "cable" ? [[device, effect.leaf] as const] : [],
+    ),
+  );
 }
 
 function hasCarrier({ root }: Machine, name: string): boolean {

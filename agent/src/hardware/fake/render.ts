@@ -5,31 +5,21 @@ import { createHash } from "node:crypto";
 import { setDriver } from "./drivers.js";
 import type { MachineIdentity } from "./machine.js";
 import type { HardwareModel } from "./models.js";
+import { addNetdev, renderNic } from "./nic.js";
+import {
+  BUSES_PER_SWITCH,
+  FIRST_DEVICE_BUS,
+  hex,
+  nicPort,
+  pciAddress,
+  resourceText,
+} from "./places.js";
 import { addFunction, DRIVERS, link, makeDir, NET, put } from "./tree.js";
 
-const BUSES_PER_SWITCH = 0x10;
-/** Within a switch's buses: the first below its downstream ports. */
-const FIRST_DEVICE_BUS = 6;
 const NVSWITCH_BUS = 0xc0;
-const PCIE_LINK = { current_link_speed: "32.0 GT/s PCIe", current_link_width: "16" };
-const ENDPOINT = { driver_override: "(null)", reset: "", reset_method: "flr", ...PCIE_LINK };
+const ENDPOINT = { driver_override: "(null)", reset: "", reset_method: "flr" };
+const FABRIC_MANAGER_PID = 1200;
 const FIRST_GROUP = 1;
-
-/** Permanent MAC of one port; the same for the same serial, whatever the machine went through. */
-export function permanentMac(serial: string, nic: number, port: number): string {
-  const digest = createHash("sha256").update(`${serial} nic ${nic} port ${port}`).digest("hex");
-  return `b8${digest.slice(0, 10)}`.replace(/..(?=.)/g, "$&:");
-}
-
-/** PCI address of a model's NIC, by its index. */
-export function nicAddress(index: number): string {
-  return pciAddress(BUSES_PER_SWITCH * (index + 1) + FIRST_DEVICE_BUS + nicPort(index), 0);
-}
-
-/** Interface name of one port of the NIC at `address`. */
-export function netdevName(address: string, port: number): string {
-  return `enp${Number.parseInt(address.slice(5, 7), 16)}s0np${port}`;
-}
 
 /** Writes the tree below `root`, which must be empty. */
 export function renderMachine(root: string, model: HardwareModel, identity: MachineIdentity): void {
@@ -38,7 +28,8 @@ export function renderMachine(root: string, model: HardwareModel, identity: Mach
     put(root, `${DRIVERS}/${driver}/bind`, "");
     put(root, `${DRIVERS}/${driver}/unbind`, "");
   }
-  for (const path of ["/sys/bus/pci/devices", NET, "/sys/block"]) makeDir(root, path);
+  for (const path of ["/sys/bus/pci/devices", NET, "/sys/block", "/sys/class/infiniband"])
+    makeDir(root, path);
   renderHost(root, model, identity);
   const groups = { next: FIRST_GROUP };
   renderOnboard(root, groups);
@@ -78,13 +69,16 @@ function renderSwitch(root: string, place: SwitchPlace): void {
     iommuGroup: groups.next++,
   });
   const gpu = at(1 - nicPort(index));
-  addFunction(root, { ...gpu, ...model.gpu, classCode: "030200", attributes: ENDPOINT });
-  renderNic(root, { ...at(nicPort(index)), model, identity, index });
+  addFunction(root, {
+    ...gpu,
+    ...model.gpu,
+    classCode: "030200",
+    attributes: { ...endpoint(model), resource: resourceText(gpu.address, model.gpu.ranges) },
+  });
+  const attributes = endpoint(model);
+  const { serial } = identity;
+  renderNic(root, { ...at(nicPort(index)), nic: model.nic, serial, index, attributes });
   renderDisk(root, { ...at(2), model, index });
-}
-
-function nicPort(index: number): number {
-  return index % 2 === 0 ? 1 : 0;
 }
 
 interface FunctionPlace {
@@ -94,34 +88,6 @@ interface FunctionPlace {
   readonly iommuGroup: number;
   readonly model: HardwareModel;
   readonly index: number;
-}
-
-function renderNic(
-  root: string,
-  place: FunctionPlace & { readonly identity: MachineIdentity },
-): void {
-  const { vendor, device, vfDevice, vfsMax, ports, portSpeedMbps } = place.model.nic;
-  const { address, parent, numa, iommuGroup } = place;
-  const dir = addFunction(root, {
-    ...{ address, parent, numa, iommuGroup, vendor, device },
-    classCode: "020000",
-    attributes: {
-      ...ENDPOINT,
-      sriov_totalvfs: String(vfsMax),
-      sriov_numvfs: "0",
-      sriov_drivers_autoprobe: "1",
-      sriov_vf_device: vfDevice,
-    },
-  });
-  setDriver(root, { address, dir }, "mlx5_core");
-  for (let port = 0; port < ports; port++) {
-    addNetdev(root, dir, {
-      name: netdevName(address, port),
-      mac: permanentMac(place.identity.serial, place.index, port),
-      port,
-      speedMbps: portSpeedMbps,
-    });
-  }
 }
 
 function renderDisk(root: string, place: FunctionPlace): void {
@@ -144,8 +110,9 @@ function renderNvSwitches(root: string, model: HardwareModel, groups: Groups): v
   down.forEach((parent, index) => {
     const address = pciAddress(NVSWITCH_BUS + FIRST_DEVICE_BUS + index, 0);
     const at = { address, parent, numa: 0, iommuGroup: groups.next++ };
-    const ids = { vendor: "10de", device: "22a3", classCode: "068000" };
-    addFunction(root, { ...at, ...ids, attributes: ENDPOINT });
+    const resource = resourceText(address, model.nvSwitch.ranges);
+    const attributes = { ...endpoint(model), resource };
+    addFunction(root, { ...at, ...model.nvSwitch, classCode: "068000", attributes });
   });
 }
 
@@ -198,30 +165,19 @@ function bridge(
 ): string {
   const address = pciAddress(at.bus, at.slot);
   const ids = { vendor: "1000", device: "c030", classCode: "060400" };
-  return addFunction(root, { address, parent, numa: at.numa, ...ids });
+  const attributes = { max_link_speed: "32.0 GT/s PCIe", max_link_width: "16" };
+  return addFunction(root, { address, parent, numa: at.numa, ...ids, attributes });
 }
 
-function addNetdev(
-  root: string,
-  dir: string,
-  dev: {
-    readonly name: string;
-    readonly mac: string;
-    readonly port: number;
-    readonly speedMbps: number;
-  },
-): void {
-  const netdev = `${dir}/net/${dev.name}`;
-  makeDir(root, netdev);
-  put(root, `${netdev}/address`, dev.mac);
-  put(root, `${netdev}/addr_assign_type`, "0");
-  put(root, `${netdev}/dev_port`, String(dev.port));
-  put(root, `${netdev}/mtu`, "1500");
-  put(root, `${netdev}/carrier`, "1");
-  put(root, `${netdev}/operstate`, "up");
-  put(root, `${netdev}/speed`, String(dev.speedMbps));
-  link(root, `${netdev}/device`, dir);
-  link(root, `${NET}/${dev.name}`, netdev);
+function endpoint({ link: { speedGts, width } }: HardwareModel): Readonly<Record<string, string>> {
+  const speed = `${speedGts.toFixed(1)} GT/s PCIe`;
+  return {
+    ...ENDPOINT,
+    current_link_speed: speed,
+    current_link_width: String(width),
+    max_link_speed: speed,
+    max_link_width: String(width),
+  };
 }
 
 function renderHost(root: string, model: HardwareModel, identity: MachineIdentity): void {
@@ -232,8 +188,17 @@ function renderHost(root: string, model: HardwareModel, identity: MachineIdentit
   makeDir(root, "/proc/sys/kernel/random");
   put(root, "/proc/sys/kernel/random/boot_id", bootId(serial, boots));
   put(root, "/proc/meminfo", `MemTotal:       ${model.memoryMib * 1024} kB`);
+  if (model.fabricManager) renderFabricManager(root);
   const cpus = Array.from({ length: model.cpus }, (_, cpu) => `processor\t: ${cpu}\n`);
   put(root, "/proc/cpuinfo", cpus.join("\n"));
+}
+
+function renderFabricManager(root: string): void {
+  for (const dir of ["/usr/share/nvidia/nvswitch", "/run/nvidia-fabricmanager"]) makeDir(root, dir);
+  put(root, "/usr/share/nvidia/nvswitch/fabricmanager.cfg", "FABRIC_MODE=1");
+  put(root, "/run/nvidia-fabricmanager/nv-fabricmanager.pid", String(FABRIC_MANAGER_PID));
+  makeDir(root, `/proc/${FABRIC_MANAGER_PID}`);
+  put(root, `/proc/${FABRIC_MANAGER_PID}/comm`, "nv-fabricmanage");
 }
 
 function bootId(serial: string, boots: number): string {
@@ -243,12 +208,4 @@ function bootId(serial: string, boots: number): string {
 
 function hostBridge(bus: number): string {
   return `/sys/devices/pci0000:${hex(bus)}`;
-}
-
-function pciAddress(bus: number, slot: number): string {
-  return `0000:${hex(bus)}:${hex(slot)}.0`;
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(2, "0");
 }

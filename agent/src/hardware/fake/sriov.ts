@@ -13,6 +13,7 @@ import {
   isOnBus,
   link,
   linkName,
+  makeDir,
   put,
   removeFunction,
   unlink,
@@ -28,6 +29,12 @@ export interface VfRecord {
 }
 
 const NO_MAC = "00:00:00:00:00:00";
+/** Settings of a new VF of an InfiniBand NIC. */
+const UNSET = [
+  ["node", "00:00:00:00:00:00:00:00"],
+  ["port", "00:00:00:00:00:00:00:00"],
+  ["policy", "Down"],
+] as const;
 const FIRST_VF_GROUP = 1000;
 const FUNCTIONS_PER_SLOT = 8;
 
@@ -74,9 +81,23 @@ export function removeVfs(machine: Machine, pfAddress: string): void {
     if (isOnBus(root, address)) release(root, address);
     removeFunction(root, `${posix.dirname(dir)}/${address}`);
     unlink(root, `${dir}/virtfn${vf}`);
+    rmSync(join(root, dir, "sriov", String(vf)), { recursive: true, force: true });
   }
   rmSync(firmwarePath(machine, pfAddress), { force: true });
   put(root, `${dir}/sriov_numvfs`, "0");
+}
+
+/** Takes one VF, or all, from the bus again; the count and the NIC itself say nothing of it. */
+export function dropVfs(machine: Machine, pfAddress: string, only: number | undefined): void {
+  const { root } = machine;
+  const dir = directoryOf(root, pfAddress);
+  const all = vfAddresses(machine, pfAddress);
+  for (const [vf, address] of all.entries()) {
+    if (only !== undefined && only !== vf) continue;
+    release(root, address);
+    removeFunction(root, `${posix.dirname(dir)}/${address}`);
+    unlink(root, `${dir}/virtfn${vf}`);
+  }
 }
 
 /**
@@ -121,11 +142,13 @@ function addVfs(machine: Machine, pfAddress: string, count: number): void {
   const numa = Number(get(root, `${dir}/numa_node`));
   const vendor = get(root, `${dir}/vendor`).slice(2);
   const device = get(root, `${dir}/sriov_vf_device`);
+  const guids = hasAttribute(root, `${dir}/sriov`);
+  for (let vf = 0; guids && vf < count; vf++) makeDir(root, `${dir}/sriov/${vf}`);
   for (let vf = 0; vf < count; vf++) {
     const address = vfAddress(pfAddress, vf);
     const vfDir = addFunction(root, {
       ...{ address, parent: dir.slice(0, dir.lastIndexOf("/")), numa, vendor, device },
-      classCode: "020000",
+      classCode: get(root, `${dir}/class`).slice(2),
       iommuGroup: vfGroup(address),
       attributes: { driver_override: "(null)", reset: "" },
       // The specification has a VF's own id registers read ffff; the kernel fills in the PF's.
@@ -134,6 +157,7 @@ function addVfs(machine: Machine, pfAddress: string, count: number): void {
     link(root, `${vfDir}/physfn`, dir);
     link(root, `${dir}/virtfn${vf}`, vfDir);
     if (probed) setDriver(root, { address, dir: vfDir }, "mlx5_core");
+    if (guids) for (const [file, text] of UNSET) put(root, `${dir}/sriov/${vf}/${file}`, text);
   }
   const empty = { mac: NO_MAC, vlan: 0, maxTxRate: 0, spoofCheck: false, trust: false };
   writeVfRecords(

@@ -131,10 +131,12 @@ export function linkName(root: string, path: string): string {
   }
 }
 
-// A machine has thousands of attributes and few different values, and making a file costs ten times
-// what a link to one does: each value is a file once, and attributes are hard links to it. So an
-// attribute is never written in place, only replaced.
-function putBytes(root: string, path: string, value: Buffer): void {
+/**
+ * Sets an attribute to bytes. A machine has thousands of attributes and few different values, and
+ * making a file costs ten times what a link to one does: each value is a file once, and attributes
+ * are hard links to it. So an attribute is never written in place, only replaced.
+ */
+export function putBytes(root: string, path: string, value: Buffer): void {
   const shared = join(root, VALUES, createHash("sha256").update(value).digest("hex"));
   const target = join(root, path);
   if (!existsSync(shared)) {

@@ -1,6 +1,7 @@
 // The seam for what runs guests on a machine. Kept apart from the host's devices, which are the
 // same whoever runs the guests.
 import type { GuestSpec, ObservedGuest } from "../../model.js";
+import type { GuestConsole } from "../hardware.js";
 
 /** Errors as in `Hardware`. Deadlines are the caller's. */
 export interface Guests {
@@ -11,4 +12,6 @@ export interface Guests {
   /** Removes every trace of a guest; does nothing when there is none. */
   stop(instanceId: string): Promise<void>;
   reboot(instanceId: string, bootCount: number): Promise<void>;
+  /** As `guestConsole` of `Hardware`. */
+  console(instanceId: string): Promise<GuestConsole>;
 }

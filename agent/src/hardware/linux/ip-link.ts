@@ -53,6 +53,9 @@ export function setArguments({ pfName, vf }: VfPlace, settings: VfSettings): rea
   checkName(pfName);
   checkNumber("vf", vf, VF_MAX);
   checkNumber("vlan", settings.vlan, VLAN_MAX);
+  // Hardware that encapsulates by itself is nothing that this tool could set up.
+  if (settings.pkey !== undefined) throw invalidField("pkey", "cannot be set on an ethernet vf");
+  if (settings.vni !== undefined) throw invalidField("vni", "cannot be set on a vf");
   checkNumber("rateMbps", settings.rateMbps, RATE_MAX);
   if (!MAC.test(settings.mac)) {
     throw invalidField("mac", "must be six lower-case hexadecimal octets with colons");

@@ -1,20 +1,63 @@
-// Asks lldpd which switch stands at the other end of each interface's cable. Knows lldpcli's JSON,
-// not what the names mean.
+// Asks which switch stands at the other end of each cable: lldpd for Ethernet, the switch itself
+// for InfiniBand. Knows the tools' formats, not what the names mean.
 import { refuse } from "@railyard/lib/errors";
+import type { RdmaDevice } from "../hardware.js";
 import type { Outside } from "./outside.js";
 
-/** Switch name by interface name; an interface with several neighbours, or none, is absent. */
-export async function readNeighbours(
-  outside: Outside,
-  deadlineMs: number,
-): Promise<ReadonlyMap<string, string>> {
+/** Switch name by the name of what the cable is plugged into. */
+export type Cables = ReadonlyMap<string, string>;
+
+/** By interface name; an interface with several neighbours, or none, is absent. */
+export async function readNeighbours(outside: Outside, deadlineMs: number): Promise<Cables> {
   return parseNeighbours(
     await outside.exec("lldpcli", ["-f", "json", "show", "neighbors"], deadlineMs),
   );
 }
 
+/**
+ * By `<RDMA device>/<port>`, for the active InfiniBand ports. Errors: as `Outside.exec`; a machine
+ * without such ports asks no tool.
+ */
+export async function readInfinibandNeighbours(
+  outside: Outside,
+  devices: readonly RdmaDevice[],
+  deadlineMs: number,
+): Promise<Cables> {
+  const ports = devices.flatMap(({ name, ports }) =>
+    ports.filter((p) => p.infiniband && p.active).map(({ port }) => ({ name, port })),
+  );
+  const seen = ports.map(async ({ name, port }) => {
+    // A directed route of one hop out of this port ends at whatever the cable ends at.
+    const where = ["-C", name, "-P", String(port), "-D"];
+    const text = await outside.exec("smpquery", [...where, "nodedesc", `0,${port}`], deadlineMs);
+    return [cableOf(name, port), parseNodeDescription(text)] as const;
+  });
+  return new Map(await Promise.all(seen));
+}
+
+/** The device with its ports' neighbours as `cables` tell. */
+export function withNeighbours(device: RdmaDevice, cables: Cables): RdmaDevice {
+  const ports = device.ports.map((port) => {
+    return { ...port, neighbour: cables.get(cableOf(device.name, port.port)) ?? "" };
+  });
+  return { ...device, ports };
+}
+
+function cableOf(name: string, port: number): string {
+  return `${name}/${port}`;
+}
+
+/**
+ * Reads smpquery's `Node Description:....<text>`. Managed switches describe themselves as
+ * `MF0;<name>:<model>/U1`, of which the name is the switch's; others by any text.
+ */
+export function parseNodeDescription(text: string): string {
+  const description = /^Node Description:\.*(.*)$/m.exec(text)?.[1]?.trim() ?? "";
+  return /^MF\d+;([^:]+):/.exec(description)?.[1] ?? description;
+}
+
 /** Reads lldpcli's JSON, which shows one interface as an object and several as a list. */
-export function parseNeighbours(text: string): ReadonlyMap<string, string> {
+export function parseNeighbours(text: string): Cables {
   const seen = new Map<string, string>();
   const crowded = new Set<string>();
   for (const [name, details] of listOf(parse(text)).flatMap((entry) => Object.entries(entry))) {

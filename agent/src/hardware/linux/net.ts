@@ -1,11 +1,13 @@
 // Reads the network interfaces that belong to PCI functions. A function whose physical ports each
 // have an interface (told apart by `dev_port`) is one entry, named after its first port.
 import { join } from "node:path";
-import type { NetInterface } from "../hardware.js";
+import type { NetInterface, Oddity } from "../hardware.js";
 import { readLink, readLinkName, readNames, readNumber, readText } from "./attributes.js";
-import { isPciAddress } from "./sysfs.js";
+import { isPciAddress, quoted } from "./sysfs.js";
 
 const NET = "/sys/class/net";
+/** What every tool takes as an interface name; the kernel itself allows nearly anything. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
 /** `addr_assign_type` of an address that the hardware brought along. */
 const ASSIGNED_BY_HARDWARE = "0";
 
@@ -22,13 +24,23 @@ export interface Netdev {
   readonly speedMbps: number;
 }
 
-/** The interfaces of the functions in `wanted`. */
-export function readNetdevs(root: string, wanted: ReadonlySet<string>): readonly Netdev[] {
-  return readNames(join(root, NET)).flatMap((name) => {
+/** The interfaces of the functions in `wanted`, and those whose names no tool may be given. */
+export function readNetdevs(
+  root: string,
+  wanted: ReadonlySet<string>,
+): { readonly netdevs: readonly Netdev[]; readonly oddities: readonly Oddity[] } {
+  const oddities: Oddity[] = [];
+  const netdevs = readNames(join(root, NET)).flatMap((name) => {
     const dir = join(root, NET, name);
-    if (readLink(dir) === undefined) return [];
-    const pciAddress = readLinkName(join(dir, "device"));
-    if (!isPciAddress(pciAddress) || !wanted.has(pciAddress)) return [];
+    const target = readLink(dir);
+    if (target === undefined) return [];
+    const pciAddress = ownerOf(target, readLinkName(join(dir, "device")));
+    if (!wanted.has(pciAddress) || isRepresentor(dir)) return [];
+    if (!NAME.test(name)) {
+      const message = `the interface name ${quoted(name)} is not used`;
+      oddities.push({ kind: "strange-name", pciAddress, message });
+      return [];
+    }
     const up = readText(join(dir, "carrier")) === "1";
     return {
       name,
@@ -40,6 +52,19 @@ export function readNetdevs(root: string, wanted: ReadonlySet<string>): readonly
       speedMbps: up ? Math.max(0, readNumber(join(dir, "speed"), 0)) : 0,
     };
   });
+  return { netdevs, oddities };
+}
+
+// A virtio interface's own device is no PCI function, but stands below one.
+function ownerOf(target: string, device: string): string {
+  if (isPciAddress(device)) return device;
+  return target.split("/").findLast(isPciAddress) ?? "";
+}
+
+// In switchdev mode the kernel shows an interface for each VF beside the real ports, all with the
+// same device (Documentation/networking/representors.rst).
+function isRepresentor(dir: string): boolean {
+  return /(vf|sf)\d+$/.test(readText(join(dir, "phys_port_name")) ?? "");
 }
 
 /**

@@ -24,6 +24,17 @@ test("a write reaches an attribute that exists and never makes one", async () =>
   }
 });
 
+// Nothing is called that; a read-only sysfs refuses before the kernel looks for it.
+test.runIf(process.getuid?.() === 0)(
+  "an attribute without a way to read it is written",
+  async () => {
+    const written = systemOutside(systemClock()).write("/sys/bus/pci/drivers_probe", "none", 1000);
+    await expect(written).rejects.toMatchObject({
+      parts: { detail: { errno: expect.stringMatching(/^(ENODEV|EINVAL|EROFS|ENOENT)$/) } },
+    });
+  },
+);
+
 test("a tool that fails is unavailable and says which command it was", async () => {
   const outside = systemOutside(systemClock());
   await expect(

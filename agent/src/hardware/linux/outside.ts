@@ -9,7 +9,16 @@ import { type Clock, withDeadline } from "@railyard/lib/clock";
 import { type RailyardError, refuse } from "@railyard/lib/errors";
 
 /** The outside tools that the agent may run. */
-export type Tool = "ip" | "lldpcli";
+export type Tool =
+  | "bridge"
+  | "genisoimage"
+  | "ibnetdiscover"
+  | "ip"
+  | "lldpcli"
+  | "smpquery"
+  | "qemu-img"
+  | "systemd-run"
+  | "tc";
 
 export interface Outside {
   /** All paths are below it; `/` on a real machine. Kernel attributes are read from there. */
@@ -28,13 +37,27 @@ export interface Outside {
 
 const TOOL_PATHS: Readonly<Record<Tool, readonly string[]>> = {
   ip: ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"],
+  bridge: ["/usr/sbin/bridge", "/sbin/bridge", "/usr/bin/bridge"],
+  genisoimage: ["/usr/bin/genisoimage"],
+  "qemu-img": ["/usr/bin/qemu-img"],
+  "systemd-run": ["/usr/bin/systemd-run", "/bin/systemd-run"],
+  tc: ["/usr/sbin/tc", "/sbin/tc", "/usr/bin/tc"],
   lldpcli: ["/usr/sbin/lldpcli", "/usr/bin/lldpcli", "/sbin/lldpcli"],
+  ibnetdiscover: ["/usr/sbin/ibnetdiscover", "/usr/bin/ibnetdiscover"],
+  smpquery: ["/usr/sbin/smpquery", "/usr/bin/smpquery"],
 };
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 const MESSAGE_LENGTH_MAX = 200;
 
-/** The machine itself, or a directory that looks like one. */
-export function systemOutside(clock: Clock, root = "/"): Outside {
+/**
+ * The machine itself, or a directory that looks like one. `env`: what tools get beside their
+ * locale.
+ */
+export function systemOutside(
+  clock: Clock,
+  root = "/",
+  env: Readonly<Record<string, string>> = {},
+): Outside {
   return {
     root,
     write(path, value, deadlineMs) {
@@ -45,7 +68,7 @@ export function systemOutside(clock: Clock, root = "/"): Outside {
       const ended = new AbortController();
       const limit = { ms: deadlineMs, what: commandLine(tool, args) };
       try {
-        return await withDeadline(clock, limit, run(tool, args, ended.signal));
+        return await withDeadline(clock, limit, run(tool, args, { signal: ended.signal, env }));
       } finally {
         ended.abort();
       }
@@ -75,15 +98,20 @@ export function writeRefused(path: string, errno: string, cause?: unknown): Rail
 
 async function writeAttribute(path: string, value: string): Promise<void> {
   try {
-    // r+ never makes a file: an attribute that does not exist is an error, not something to create.
-    await using file = await open(path, "r+");
+    // Neither made, as an attribute that does not exist is an error, nor opened for reading: sysfs
+    // refuses that to root too where an attribute is write-only, as `bind` and `reset` are.
+    await using file = await open(path, constants.O_WRONLY);
     await file.write(value, 0);
   } catch (err) {
     throw writeRefused(path, errnoOf(err), err);
   }
 }
 
-function run(tool: Tool, args: readonly string[], signal: AbortSignal): Promise<string> {
+function run(
+  tool: Tool,
+  args: readonly string[],
+  { signal, env }: { readonly signal: AbortSignal; readonly env: Readonly<Record<string, string>> },
+): Promise<string> {
   const path = TOOL_PATHS[tool].find(isExecutable);
   if (path === undefined) {
     return Promise.reject(refuse("unavailable", `tool ${tool} is not installed`));
@@ -92,7 +120,7 @@ function run(tool: Tool, args: readonly string[], signal: AbortSignal): Promise<
     signal,
     killSignal: "SIGKILL" as const,
     maxBuffer: OUTPUT_BYTES_MAX,
-    env: { LC_ALL: "C" },
+    env: { ...env, LC_ALL: "C" },
   };
   return new Promise((resolve, reject) => {
     execFile(path, args, options, (err, stdout, stderr) => {

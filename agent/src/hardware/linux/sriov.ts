@@ -26,7 +26,10 @@ export async function setVfCount(
   if (count > 0 && readText(join(outside.root, autoprobe)) === "1") {
     await outside.write(autoprobe, "0", deadlineMs);
   }
-  await outside.write(`${PCI_DEVICES}/${address}/sriov_numvfs`, String(count), deadlineMs);
+  const number = `${PCI_DEVICES}/${address}/sriov_numvfs`;
+  // Fewer stand than the kernel counts: asked for the same number again, it would do nothing.
+  if (count > 0 && before.vfs.length < before.vfCount) await outside.write(number, "0", deadlineMs);
+  await outside.write(number, String(count), deadlineMs);
   const stand = readFunction(outside.root, address)?.vfs.length ?? 0;
   if (stand !== count) {
     throw refuse("unavailable", `pci function ${address} has ${stand} vfs instead of ${count}`);

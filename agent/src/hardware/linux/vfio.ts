@@ -1,27 +1,46 @@
 // Hands PCI functions to vfio-pci and takes them back. Each step is looked at before it is done, so
 // that a call that was cut off can be repeated.
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { invalidField, refuse } from "@railyard/lib/errors";
 import type { PciFunction } from "../hardware.js";
 import { readBytes, readNames } from "./attributes.js";
 import type { Outside } from "./outside.js";
-import { isPciAddress, PCI_DEVICES, PCI_DRIVERS, readFunction } from "./sysfs.js";
+import { BRIDGE_CLASS, isPciAddress, PCI_DEVICES, PCI_DRIVERS, readFunction } from "./sysfs.js";
 
 const VFIO = "vfio-pci";
 /** A newline takes the override back. */
 const NO_OVERRIDE = "\n";
 const CONFIG_HEADER_BYTES = 64;
 
-/** Binds a function to vfio-pci, away from any other driver. Errors: see `Hardware`. */
+/**
+ * Whether an IOMMU group must hold one function alone (`strict`), or may hold several that go to
+ * one guest together (`shared`); the kernel lets no two processes have one group.
+ */
+export type IommuRule = "strict" | "shared";
+
+export interface VfioLimits {
+  readonly deadlineMs: number;
+  readonly iommu: IommuRule;
+}
+
+/**
+ * Binds a function to vfio-pci, away from any other driver. One that shares its IOMMU group with
+ * anything but its own physical function is refused under the strict rule. Errors: see `Hardware`.
+ */
 export async function bindVfio(
   outside: Outside,
   address: string,
-  deadlineMs: number,
+  { deadlineMs, iommu }: VfioLimits,
 ): Promise<void> {
   const found = present(outside, address);
   if (found.driver === VFIO) return;
   if (found.iommuGroup === "") {
     throw refuse("unavailable", `pci function ${address} has no iommu group`);
+  }
+  const other = iommu === "strict" ? groupMates(outside, found)[0] : undefined;
+  if (other !== undefined) {
+    throw refuse("unavailable", `pci function ${address} shares its iommu group with ${other}`);
   }
   await outside.write(`${PCI_DEVICES}/${address}/driver_override`, VFIO, deadlineMs);
   if (found.driver !== "") {
@@ -35,15 +54,19 @@ export async function bindVfio(
 }
 
 /**
- * Resets a function, checks that it answers, and only then takes it from vfio-pci: one that does
- * not get that far still shows that it is in use. Errors: see `Hardware`.
+ * Makes sure that nobody has the function, resets it, checks that it answers, and only then takes
+ * it from vfio-pci: one that does not get that far still shows that it is in use. Errors: see
+ * `Hardware`.
  */
 export async function unbindVfio(
   outside: Outside,
   address: string,
   deadlineMs: number,
 ): Promise<void> {
-  const { driver } = present(outside, address);
+  const { driver, iommuGroup } = present(outside, address);
+  if (driver === VFIO && isGroupOpen(outside, iommuGroup)) {
+    throw refuse("unavailable", `iommu group ${iommuGroup} of ${address} is still in use`);
+  }
   const dir = join(outside.root, PCI_DEVICES, address);
   // Without the attribute the kernel knows no way to reset this one function.
   if (readNames(dir).includes("reset")) {
@@ -64,6 +87,27 @@ function present(outside: Outside, address: string): PciFunction {
   const found = readFunction(outside.root, address);
   if (found === undefined) throw refuse("unavailable", `pci function ${address} is gone`);
   return found;
+}
+
+/** What else is in a function's IOMMU group; bridges and its own physical function do not count. */
+export function groupMates(outside: Outside, found: PciFunction): readonly string[] {
+  const dir = join(outside.root, PCI_DEVICES, found.address, "iommu_group", "devices");
+  return readNames(dir).filter((address) => {
+    if (address === found.address || address === found.pf) return false;
+    const mate = readFunction(outside.root, address);
+    return mate !== undefined && !mate.classCode.startsWith(BRIDGE_CLASS);
+  });
+}
+
+/** Whether a process has the group, as whoever maps a function of it does: it opens only once. */
+function isGroupOpen(outside: Outside, group: string): boolean {
+  try {
+    closeSync(openSync(join(outside.root, "/dev/vfio", group), "r+"));
+    return false;
+  } catch (thrown) {
+    // Anything but a busy group says nothing of its users: absent, or not ours to open.
+    return (thrown as NodeJS.ErrnoException).code === "EBUSY";
+  }
 }
 
 // A VF's vendor and device registers read ffff by specification, so the whole header is looked at.

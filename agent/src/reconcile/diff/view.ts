@@ -9,17 +9,23 @@ import type {
   GuestFunction,
   GuestSpec,
   Inventory,
+  Isolation,
+  Layout,
   LayoutResult,
   Observed,
-  ObservedGpu,
+  ObservedDevice,
   ObservedGuest,
   ObservedVf,
 } from "../../model.js";
+import { splitGroup } from "./groups.js";
 
 /** A VF's MAC until one was set. */
 export const MAC_NONE = "00:00:00:00:00:00";
 /** The driver that hands a function to a guest. */
 export const VFIO = "vfio-pci";
+
+/** A guest to be, with the place of every function of it. */
+export type LaidOutSpec = GuestSpec & { readonly layout: Layout };
 
 export interface Situation {
   /** Undefined until one was ever accepted: then nothing is wanted, and nothing may be removed. */
@@ -43,7 +49,7 @@ export class View {
   readonly instances: readonly DesiredInstance[];
   readonly observed: Observed;
   private readonly vfs: ReadonlyMap<string, ObservedVf>;
-  private readonly gpus: ReadonlyMap<string, ObservedGpu>;
+  private readonly wholes: ReadonlyMap<string, ObservedDevice>;
   private readonly byAddress = new Map<string, DeviceTrace>();
   private readonly onVfio = new Set<string>();
   private readonly holders = new Map<string, string>();
@@ -53,19 +59,21 @@ export class View {
   constructor(private readonly situation: Situation) {
     this.observed = situation.observed;
     this.instances = situation.desired?.instances ?? [];
-    const { vfs, gpus, guests } = this.observed;
+    const { vfs, gpus, nvSwitches, guests } = this.observed;
+    const wholes = [...gpus, ...nvSwitches];
     this.vfs = new Map(vfs.map((v) => [deviceKey(v.nic, v.vf), v]));
-    this.gpus = new Map(gpus.map((g) => [g.deviceId, g]));
+    this.wholes = new Map(wholes.map((d) => [d.deviceId, d]));
     for (const v of vfs) this.byAddress.set(v.pciAddress, { deviceId: v.nic, vf: v.vf });
-    for (const g of gpus) this.byAddress.set(g.pciAddress, { deviceId: g.deviceId });
-    for (const { driver, pciAddress } of [...vfs, ...gpus]) {
+    for (const d of wholes) this.byAddress.set(d.pciAddress, { deviceId: d.deviceId });
+    for (const { driver, pciAddress } of [...vfs, ...wholes]) {
       if (driver === VFIO) this.onVfio.add(pciAddress);
     }
     for (const guest of guests) {
       for (const f of guest.functions) this.holders.set(f.hostAddress, guest.instanceId);
     }
-    for (const { instanceId, gpus, attachments } of this.instances) {
-      for (const gpu of gpus) this.wanters.set(gpu, instanceId);
+    for (const instance of this.instances) {
+      const { instanceId, attachments } = instance;
+      for (const id of this.wholesOf(instance)) this.wanters.set(id, instanceId);
       for (const attachment of attachments) {
         const key = deviceKey(attachment.nic, attachment.vf);
         this.wanters.set(key, instanceId);
@@ -78,8 +86,16 @@ export class View {
     return this.vfs.get(deviceKey(nic, vf));
   }
 
-  gpu(deviceId: DeviceId): ObservedGpu | undefined {
-    return this.gpus.get(deviceId);
+  /** A GPU or NVSwitch. */
+  whole(deviceId: DeviceId): ObservedDevice | undefined {
+    return this.wholes.get(deviceId);
+  }
+
+  /** The GPUs that the instance is to have, and the NVSwitches that go with them. */
+  wholesOf(instance: DesiredInstance): readonly DeviceId[] {
+    const result = this.situation.layouts.get(instance.instanceId);
+    const nvSwitches = result?.ok ? result.layout.nvSwitches : [];
+    return [...instance.gpus, ...nvSwitches.map(({ deviceId }) => deviceId)];
   }
 
   /** The device behind a host PCI address; undefined when it is none of ours. */
@@ -88,7 +104,7 @@ export class View {
   }
 
   /** Instance id of the guest that has the function; undefined when none has. */
-  holderOf(device: ObservedVf | ObservedGpu): string | undefined {
+  holderOf(device: ObservedVf | ObservedDevice): string | undefined {
     return this.holders.get(device.pciAddress);
   }
 
@@ -100,7 +116,7 @@ export class View {
   /** Whether a guest of another instance still has the device. */
   isHeldByOther(trace: DeviceTrace, instanceId: string): boolean {
     const { deviceId, vf } = trace;
-    const device = vf === undefined ? this.gpu(deviceId) : this.vf(deviceId, vf);
+    const device = vf === undefined ? this.whole(deviceId) : this.vf(deviceId, vf);
     const holder = device && this.holderOf(device);
     return holder !== undefined && holder !== instanceId;
   }
@@ -127,9 +143,10 @@ export class View {
     );
   }
 
-  /** GPUs with any sign of use. */
-  usedGpus(): readonly ObservedGpu[] {
-    return this.observed.gpus.filter((g) => g.driver === VFIO || this.holderOf(g) !== undefined);
+  /** GPUs and NVSwitches with any sign of use. */
+  usedWholes(): readonly ObservedDevice[] {
+    const all = [...this.wholes.values()];
+    return all.filter((d) => d.driver === VFIO || this.holderOf(d) !== undefined);
   }
 
   /** Every device with any sign of use. */
@@ -139,9 +156,9 @@ export class View {
         trace: { deviceId: v.nic, vf: v.vf },
         holder: this.holderOf(v),
       })),
-      ...this.usedGpus().map((g) => ({
-        trace: { deviceId: g.deviceId },
-        holder: this.holderOf(g),
+      ...this.usedWholes().map((d) => ({
+        trace: { deviceId: d.deviceId },
+        holder: this.holderOf(d),
       })),
     ];
   }
@@ -150,27 +167,28 @@ export class View {
   obstacle(instance: DesiredInstance): string | undefined {
     const result = this.situation.layouts.get(instance.instanceId);
     if (!result?.ok) return result?.problem.message ?? "the instance has no layout";
-    const foreign = instance.attachments.find((a) => a.isolation.kind !== "vlan");
+    const foreign = instance.attachments.find((a) => !canIsolate(this.vf(a.nic, a.vf), a));
     if (foreign) return `isolation by ${foreign.isolation.kind} cannot be read back here`;
     const unread = instance.attachments.find((a) => this.unread(a.nic));
     if (unread) return `${unread.nic} could not be read`;
     const absent = instance.attachments.find((a) => !this.vf(a.nic, a.vf));
     if (absent) return `${deviceKey(absent.nic, absent.vf)} does not exist yet`;
-    const gpu = instance.gpus.find((id) => !this.gpu(id));
-    return gpu === undefined ? undefined : `${gpu} could not be read`;
+    const gone = this.wholesOf(instance).find((id) => !this.whole(id));
+    return gone === undefined ? splitGroup(this, instance) : `${gone} could not be read`;
   }
 
   /** What the guest is to be started from; undefined while a device of it is not there. */
-  specOf(instance: DesiredInstance): GuestSpec | undefined {
+  specOf(instance: DesiredInstance): LaidOutSpec | undefined {
     const result = this.situation.layouts.get(instance.instanceId);
     if (!result?.ok) return undefined;
     const functions: GuestFunction[] = [];
-    for (const { deviceId, guestAddress } of result.layout.gpus) {
-      const gpu = this.gpu(deviceId);
-      if (!gpu) return undefined;
-      functions.push({ guestAddress, hostAddress: gpu.pciAddress });
+    const { layout } = result;
+    for (const { deviceId, guestAddress } of [...layout.gpus, ...layout.nvSwitches]) {
+      const device = this.whole(deviceId);
+      if (!device) return undefined;
+      functions.push({ guestAddress, hostAddress: device.pciAddress });
     }
-    for (const { nic, vf, guestAddress } of result.layout.attachments) {
+    for (const { nic, vf, guestAddress } of layout.attachments) {
       const found = this.vf(nic, vf);
       if (!found) return undefined;
       functions.push({ guestAddress, hostAddress: found.pciAddress });
@@ -185,6 +203,7 @@ export class View {
       functions: functions.sort(byGuestAddress),
       addresses: Object.fromEntries(instance.attachments.map((a) => [a.mac, a.address])),
       desired: instance,
+      layout,
     };
   }
 }
@@ -192,8 +211,8 @@ export class View {
 /** Whether a VF reads as its attachment wants it. */
 export function isAsDesired(vf: ObservedVf, wanted: DesiredAttachment): boolean {
   return (
-    wanted.isolation.kind === "vlan" &&
-    vf.vlan === wanted.isolation.id &&
+    canIsolate(vf, wanted) &&
+    isolationOf(vf).id === wanted.isolation.id &&
     vf.mac === wanted.mac &&
     vf.rateMbps === wanted.rateMbps &&
     vf.spoofCheck === wanted.spoofCheck
@@ -202,7 +221,22 @@ export function isAsDesired(vf: ObservedVf, wanted: DesiredAttachment): boolean 
 
 /** Whether a VF carries settings of some instance. */
 export function isConfigured(vf: ObservedVf): boolean {
-  return vf.mac !== MAC_NONE || vf.vlan !== 0;
+  return vf.mac !== MAC_NONE || isolationOf(vf).id !== 0;
+}
+
+/** What separates the VF's network, as the VF tells it: id 0 when nothing does yet. */
+export function isolationOf({ vlan, vni, pkey }: ObservedVf): Isolation {
+  if (pkey !== undefined) return { kind: "pkey", id: pkey };
+  return vni === undefined ? { kind: "vlan", id: vlan } : { kind: "vni", id: vni };
+}
+
+/**
+ * Whether a VF can carry the membership and tell of it: a VLAN, a VNI where the node itself
+ * encapsulates, a partition on InfiniBand. One that is not there yet may turn out to be able to.
+ */
+function canIsolate(vf: ObservedVf | undefined, { isolation }: DesiredAttachment): boolean {
+  if (!vf) return isolation.kind !== "vni";
+  return isolation.kind === isolationOf(vf).kind;
 }
 
 /** Guest addresses have fixed width, so text order is bus order. */

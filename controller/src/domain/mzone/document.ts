@@ -97,8 +97,12 @@ export interface CablingDecl {
 export interface ServerDecl {
   readonly name: string;
   readonly serial: string;
+  /** Default `hypervisor`. `fabric`: it drives the subnet manager of its cluster instead. */
+  readonly role: "hypervisor" | "fabric";
   readonly cluster: string;
+  /** Empty for a `fabric` server. */
   readonly leafGroup: string;
+  /** Empty for a `fabric` server. */
   readonly hardware: string;
   /** Empty: `standard`. */
   readonly cabling: readonly CablingDecl[];
@@ -123,6 +127,10 @@ export interface HardwareDecl {
     readonly speedGbps: number;
     readonly vfs: number;
   };
+  /** Default true. */
+  readonly nvSwitch: boolean;
+  /** Default false. */
+  readonly fabricManager: boolean;
   readonly pairing: "pcie-switch";
   readonly iommu: "strict" | "shared";
   readonly lab: boolean;

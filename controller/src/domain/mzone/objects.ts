@@ -12,6 +12,8 @@ export type DeclaredCluster = Omit<PhysicalCluster, "id" | "leafGroups">;
 export interface DeclaredServer {
   readonly name: string;
   readonly serial: string;
+  /** Absent: it runs instances. */
+  readonly role?: "fabric";
   readonly zone: string;
   readonly cluster: string;
   readonly leafGroup: string;
@@ -99,12 +101,12 @@ function byRail(rails: LeafGroup["rails"]): LeafGroup["rails"] {
 }
 
 function serverObjects(zone: Mzone["zones"][number], z: number): MzoneObject[] {
-  return zone.servers.map((server, s) => ({
+  return zone.servers.map(({ role, ...server }, s) => ({
     kind: "server",
     key: server.name,
     name: `${zone.name}/${server.name}`,
     path: `zones[${z}].servers[${s}]`,
-    row: { ...server, zone: zone.name },
+    row: { ...server, zone: zone.name, ...(role === "fabric" && { role }) },
   }));
 }
 

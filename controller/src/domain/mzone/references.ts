@@ -1,5 +1,6 @@
 // What one part of the mzone document must say about another: names known, unique, complete; counts
 // and ranges that fit each other. Fields that are bad by themselves are not named a second time.
+import { NVSWITCH_MODULES } from "../bundle.js";
 import type { IsolationKind } from "../profile.js";
 import type { Faults } from "./checker.js";
 import type {
@@ -35,7 +36,9 @@ export function checkReferences(mzone: Mzone, faults: Faults): void {
   }
   for (const [z, zone] of mzone.zones.entries()) {
     for (const [c, cluster] of zone.physicalClusters.entries()) {
-      checkCluster(mzone, cluster, { path: `zones[${z}].physicalClusters[${c}]`, faults });
+      const at = { path: `zones[${z}].physicalClusters[${c}]`, faults };
+      checkCluster(mzone, cluster, at);
+      checkFabric(cluster, zone.servers, at);
     }
     for (const [s, server] of zone.servers.entries()) {
       const at = { path: `zones[${z}].servers[${s}]`, faults };
@@ -45,6 +48,9 @@ export function checkReferences(mzone: Mzone, faults: Faults): void {
   for (const [i, kind] of mzone.hardware.entries()) {
     const at = { path: `hardware[${i}]`, faults };
     if (kind.iommu === "shared" && !kind.lab) fault(at, "iommu", "shared needs lab: true");
+    if (kind.fabricManager && (!kind.nvSwitch || kind.gpus.count !== NVSWITCH_MODULES)) {
+      fault(at, "fabricManager", `needs ${NVSWITCH_MODULES} GPUs behind NVSwitches`);
+    }
   }
   checkCatalog(mzone, faults);
 }
@@ -192,8 +198,29 @@ interface Around {
   readonly clusters: readonly PhysicalClusterDecl[];
 }
 
+/** Partition keys are programmed by one writer: the agent beside the cluster's subnet manager. */
+function checkFabric(cluster: PhysicalClusterDecl, servers: readonly ServerDecl[], at: At): void {
+  const fabrics = servers.filter((s) => s.role === "fabric" && s.cluster === cluster.name);
+  const wanted = cluster.isolation.kind === "pkey" ? 1 : 0;
+  if (fabrics.length === wanted) return;
+  const count = wanted === 1 ? "exactly one server" : "no server";
+  fault(at, "isolation.kind", `${cluster.isolation.kind} needs ${count} with role: fabric`);
+}
+
 function checkServer({ mzone, clusters }: Around, server: ServerDecl, at: At): void {
   const cluster = clusters.find(({ name }) => name === server.cluster);
+  if (server.role === "fabric") {
+    if (!cluster)
+      fault(at, "cluster", `${unknown("physical cluster", server.cluster)} in this zone`);
+    for (const member of ["leafGroup", "hardware"] as const) {
+      if (server[member] !== "") fault(at, member, "is not for a server with role: fabric");
+    }
+    if (server.cabling.length > 0) fault(at, "cabling", "is not for a server with role: fabric");
+    return;
+  }
+  for (const member of ["leafGroup", "hardware"] as const) {
+    if (server[member] === "") fault(at, member, "must be set");
+  }
   const kind = mzone.hardware.find(({ name }) => name === server.hardware);
   const group = cluster?.leafGroups.find(({ name }) => name === server.leafGroup);
   if (!cluster) fault(at, "cluster", `${unknown("physical cluster", server.cluster)} in this zone`);

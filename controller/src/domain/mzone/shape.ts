@@ -147,9 +147,10 @@ const exceptions = list(
 const server = record<ServerDecl>({
   name: NAME,
   serial: SERIAL,
+  role: optional(choice("hypervisor", "fabric"), "hypervisor"),
   cluster: NAME,
-  leafGroup: NAME,
-  hardware: NAME,
+  leafGroup: optional(NAME, ""),
+  hardware: optional(NAME, ""),
   cabling: optional((value, path, faults) => {
     if (value === "standard") return [];
     if (Array.isArray(value)) return exceptions(value, path, faults);
@@ -177,6 +178,8 @@ const hardware = record<HardwareDecl>({
     speedGbps: positive,
     vfs: integer(0, 256),
   }),
+  nvSwitch: optional(flag(), true),
+  fabricManager: optional(flag(), false),
   pairing: choice("pcie-switch"),
   iommu: choice("strict", "shared"),
   lab: optional(flag(), false),

@@ -1,7 +1,7 @@
 // Follows the logs of the accounts that have readers: nudged by every commit, and by a period in
 // case one was missed. Reads new rows in pages, once for all readers of an account. Knows no kind
 // of object and no wire format.
-import type { Clock } from "@railyard/lib/clock";
+import { type Clock, sleep } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import type { Log } from "@railyard/lib/log";
@@ -11,10 +11,19 @@ import { Reader, RecentRows } from "./reader.js";
 
 /** Upper bound between two looks at the logs, milliseconds. */
 export const WATCH_PERIOD_MS = 1_000;
-/** Rows that a reader may be behind the newest one, and their bytes; beyond that it is closed. */
-export const BEHIND = { rows: 4_096, bytes: 4 * 1024 * 1024 };
+/** Newest rows of an account kept for all its readers, and their bytes. */
+export const SHARED = { rows: 4_096, bytes: 4 * 1024 * 1024 };
+/**
+ * Rows that a reader may fall behind the newest one; beyond that it is closed. Nothing is queued
+ * for it meanwhile: what the shared rows no longer hold it is given from the log, which keeps more.
+ */
+export const BEHIND_ROWS_MAX = 8_192;
 /** Rows of one account read at a time. */
 export const PAGE_ROWS = 128;
+/** Rows read at a time for one reader alone, which so holds less than all share. */
+const OWN_ROWS = 32;
+/** Least time between two looks: changes that come thick are told together. Milliseconds. */
+export const GATHER_MS = 20;
 /** Readers of one account. */
 export const READERS_MAX = 1_024;
 
@@ -118,7 +127,7 @@ export class WatchHub {
 
   private async page(account: AccountId, after: bigint): Promise<readonly AccountChangeRow[]> {
     const { rows, droppedTo } = await this.options.store.read(async (tx) => ({
-      rows: await tx.logs.accountChangesAfter(account, after, PAGE_ROWS),
+      rows: await tx.logs.accountChangesAfter(account, after, OWN_ROWS),
       droppedTo: (await tx.logs.accountLog(account)).droppedTo,
     }));
     if (after < droppedTo) throw tooOld(after, droppedTo);
@@ -171,15 +180,17 @@ export class WatchHub {
         if (rows.length === PAGE_ROWS) more = true;
       }
     }
+    if (this.feeds.size > 0) await sleep(this.options.clock, GATHER_MS, signal);
   }
 
   private take(feed: Feed, head: bigint, rows: readonly AccountChangeRow[]): void {
     const first = feed.recent === undefined;
-    feed.recent ??= new RecentRows(head, BEHIND);
+    feed.recent ??= new RecentRows(head, SHARED);
     if (rows.length === 0 && !first) return;
     feed.recent.append(rows);
     for (const reader of feed.readers) {
-      if (reader.live && reader.revision < feed.recent.floor) reader.close();
+      const behind = feed.recent.head - reader.revision;
+      if (reader.live && behind > BigInt(BEHIND_ROWS_MAX)) reader.close();
     }
     for (const wake of [...feed.waiting]) wake();
   }

@@ -1,6 +1,7 @@
 // Every kind of object that can be watched, as its tenant sees it, at the end of the transaction
 // that changed it. The wire format stays outside.
 import type {
+  AccountId,
   AttachmentId,
   ClusterNetworkId,
   InstanceId,
@@ -16,6 +17,7 @@ import type { ServiceContext } from "../context.js";
 import { type InstanceView, instanceView } from "../instance.js";
 import { type InterfaceView, interfaceView } from "../interface.js";
 import { type ReservedIpView, reservedIpView } from "../reserved-ip.js";
+import { type TenantReads, tenantReads } from "../tenant.js";
 
 /** What can be watched, by the name that the change log has for it. */
 export const WATCHED_KINDS = [
@@ -42,9 +44,10 @@ type Seen = Pick<ServiceContext, "catalog">;
 export function objectEncoder(ctx: Seen, encode: (object: WatchedObject) => Uint8Array): Encode {
   return async (tx, entries) => {
     const layouts = new Layouts(tx);
+    const accounts = new Map<AccountId, TenantReads>();
     const bytes: (Uint8Array | undefined)[] = [];
     for (const entry of entries) {
-      const object = await look({ ctx, tx, layouts }, entry);
+      const object = await look({ ctx, tx, layouts, accounts }, entry);
       bytes.push(object && encode(object));
     }
     return bytes;
@@ -55,11 +58,16 @@ interface Sight {
   readonly ctx: Seen;
   readonly tx: ReadTx;
   readonly layouts: Layouts;
+  /** Handles of the accounts, each made once. */
+  readonly accounts: Map<AccountId, TenantReads>;
 }
 
 async function look(sight: Sight, entry: ChangeEntry): Promise<WatchedObject | undefined> {
   if (!entry.account) return undefined;
-  const mine = sight.tx.account(entry.account);
+  const { account } = entry;
+  const tx = sight.accounts.get(account) ?? tenantReads(sight.tx, account);
+  sight.accounts.set(account, tx);
+  const { mine } = tx;
   const kind = WATCHED_KINDS.find((known) => known === entry.kind);
   switch (kind) {
     case "subnet":
@@ -69,7 +77,7 @@ async function look(sight: Sight, entry: ChangeEntry): Promise<WatchedObject | u
     case undefined:
       return undefined;
     default:
-      return lookWithReferences(sight, mine, { kind, id: entry.id });
+      return lookWithReferences(sight.ctx, tx, { kind, id: entry.id });
   }
 }
 
@@ -79,10 +87,11 @@ interface WithReferences {
 }
 
 async function lookWithReferences(
-  { ctx, tx }: Sight,
-  mine: AccountReads,
+  ctx: Seen,
+  tx: TenantReads,
   { kind, id }: WithReferences,
 ): Promise<WatchedObject | undefined> {
+  const { mine } = tx;
   switch (kind) {
     case "clusterNetwork": {
       const row = await mine.clusterNetworks.get(id as ClusterNetworkId);
@@ -125,7 +134,8 @@ class Layouts {
   constructor(private readonly tx: ReadTx) {}
 
   of(instance: Parameters<typeof layoutOf>[1]): Promise<readonly AttachmentView[]> {
-    const made = this.made.get(instance.id) ?? layoutOf(this.tx, instance);
+    const made =
+      this.made.get(instance.id) ?? layoutOf(tenantReads(this.tx, instance.account), instance);
     this.made.set(instance.id, made);
     return made;
   }

@@ -44,6 +44,20 @@ export class AddressRuns implements Addresses {
     return address;
   }
 
+  async takeLowest(subnet: SubnetId, count: number): Promise<readonly number[]> {
+    const got: number[] = [];
+    while (got.length < count) {
+      const run = await this.lowest(subnet);
+      if (!run) break;
+      const last = Math.min(run.last, run.first + count - got.length - 1);
+      await this.dropRun(subnet, run);
+      if (last < run.last) await this.insertRun(subnet, { ...run, first: last + 1 });
+      for (let address = run.first; address <= last; address++) got.push(address);
+    }
+    await this.subnets.addAvailable(subnet, -got.length);
+    return got;
+  }
+
   async giveBack(subnet: SubnetId, address: number): Promise<void> {
     const pool = asRun(
       await this.work.sql.get("SELECT first, last FROM address_pools WHERE subnet_id = ?", [

@@ -35,9 +35,9 @@ export class Attachments
     return this.where("instance_id = ? ORDER BY position, id", [instance]);
   }
 
-  override async insert(row: Attachment): Promise<void> {
-    await this.clearSlot(row);
-    await super.insert(row);
+  override async insertAll(rows: readonly Attachment[]): Promise<void> {
+    for (const row of rows) await this.clearSlot(row);
+    await super.insertAll(rows);
   }
 
   override async update(row: Attachment): Promise<void> {
@@ -52,6 +52,7 @@ export class Attachments
       [instanceId, position, id],
     );
     if (cleared === 0) return;
+    this.work.known.forgetAll();
     this.work.checkAtEnd(`slots/${instanceId}`, async () => {
       await sql.run(
         "UPDATE attachments SET slot = position WHERE instance_id = ? AND slot IS NULL",

@@ -8,12 +8,15 @@ export class CatalogItems {
   constructor(private readonly work: Work) {}
 
   async get(kind: CatalogKind, id: string, account: AccountId): Promise<CatalogItem | undefined> {
-    const row = await this.work.sql.get(
-      `SELECT body FROM catalog_items WHERE kind = ? AND id = ?
-       AND (account IS NULL OR account = ?)`,
-      [kind, id, account],
-    );
-    return row && fromJson<CatalogItem>(row, "body");
+    const { sql } = this.work;
+    return this.work.declared(`${account}/${kind}/${id}`, async () => {
+      const row = await sql.get(
+        `SELECT body FROM catalog_items WHERE kind = ? AND id = ?
+         AND (account IS NULL OR account = ?)`,
+        [kind, id, account],
+      );
+      return row && fromJson<CatalogItem>(row, "body");
+    });
   }
 
   /** By kind, then id. */

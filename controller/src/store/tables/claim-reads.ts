@@ -22,6 +22,30 @@ export async function readClaims(
   });
 }
 
+/** What is spoken for on one node; the sums are those that are kept beside its limits. */
+export async function readNodeClaims(sql: Sql, node: NodeId): Promise<NodeClaims> {
+  const amounts = await sql.get(
+    "SELECT vcpu, memory_mib, disk_gib FROM node_amounts WHERE node_id = ?",
+    [node],
+  );
+  const gpus = await sql.all(
+    "SELECT device_id, instance_id FROM gpu_claims WHERE node_id = ? ORDER BY instance_id, pair",
+    [node],
+  );
+  const vfs = await sql.all(
+    "SELECT * FROM vf_claims WHERE node_id = ? ORDER BY instance_id, nic, vf",
+    [node],
+  );
+  return {
+    nodeId: node,
+    gpus: gpus.map((row) => ({ deviceId: toText(row.device_id), instanceId: instanceOf(row) })),
+    vfs: vfs.map((row) => ({ ...asVf(row), instanceId: instanceOf(row) })),
+    vcpu: amounts ? toNumber(amounts.vcpu) : 0,
+    memoryMib: amounts ? toNumber(amounts.memory_mib) : 0,
+    diskGib: amounts ? toNumber(amounts.disk_gib) : 0,
+  };
+}
+
 /** Claims that are ordered by node, summed up per node. */
 export function claimsByNode(claims: readonly Claim[]): readonly NodeClaims[] {
   const nodes = groupBy(claims, (claim) => claim.nodeId);
@@ -40,14 +64,18 @@ function asClaim(amount: SqlRow, gpus: readonly SqlRow[], vfs: readonly SqlRow[]
     nodeId: toText<NodeId>(amount.node_id),
     instanceId: instanceOf(amount),
     gpus: gpus.map((row) => toText(row.device_id)),
-    vfs: vfs.map((row) => ({
-      nic: toText(row.nic),
-      vf: toNumber(row.vf),
-      attachmentId: toText<AttachmentId>(row.attachment_id),
-    })),
+    vfs: vfs.map(asVf),
     vcpu: toNumber(amount.vcpu),
     memoryMib: toNumber(amount.memory_mib),
     diskGib: toNumber(amount.disk_gib),
+  };
+}
+
+function asVf(row: SqlRow): Claim["vfs"][number] {
+  return {
+    nic: toText(row.nic),
+    vf: toNumber(row.vf),
+    attachmentId: toText<AttachmentId>(row.attachment_id),
   };
 }
 

@@ -3,9 +3,8 @@
 import { bug, RailyardError, refuse } from "@railyard/lib/errors";
 import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import type { Claim, ClaimRows, NodeClaims } from "../contract.js";
-import { inSavepoint } from "../sql.js";
 import type { Work } from "../work.js";
-import { claimsByNode, readClaims } from "./claim-reads.js";
+import { claimsByNode, readClaims, readNodeClaims } from "./claim-reads.js";
 import { noteNode } from "./node.js";
 
 interface Amounts {
@@ -18,8 +17,7 @@ export class Claims implements ClaimRows {
   constructor(private readonly work: Work) {}
 
   async ofNode(node: NodeId): Promise<NodeClaims> {
-    const [found] = claimsByNode(await readClaims(this.work.sql, { node_id: node }));
-    return found ?? { nodeId: node, gpus: [], vfs: [], vcpu: 0, memoryMib: 0, diskGib: 0 };
+    return readNodeClaims(this.work.sql, node);
   }
 
   async all(): Promise<readonly NodeClaims[]> {
@@ -48,14 +46,14 @@ export class Claims implements ClaimRows {
 
   async claim(claim: Claim): Promise<void> {
     const { nodeId, instanceId } = claim;
-    if (await this.ofInstance(instanceId)) {
-      throw bug(`instance ${instanceId} holds a claim already`);
-    }
+    await this.insertAmounts(claim);
     try {
-      await inSavepoint(this.work.sql, "claim", () => this.insert(claim));
+      await this.insertDevices(claim);
     } catch (err) {
       const taken = err instanceof RailyardError && err.code === "exists";
-      throw taken ? lostRace(nodeId, err) : err;
+      if (!taken) throw err;
+      await this.release(instanceId);
+      throw lostRace(nodeId, err);
     }
     noteNode(this.work, nodeId);
   }
@@ -65,7 +63,7 @@ export class Claims implements ClaimRows {
     if (!claim) return;
     const { sql } = this.work;
     const { nodeId, vcpu, memoryMib, diskGib } = claim;
-    for (const table of ["vf_claims", "gpu_claims", "amount_claims"]) {
+    for (const table of ["vf_claims", "gpu_claims", "amount_claims", "guest_layouts"]) {
       await sql.run(`DELETE FROM ${table} WHERE instance_id = ?`, [instance]);
     }
     await sql.run(
@@ -76,31 +74,36 @@ export class Claims implements ClaimRows {
     noteNode(this.work, nodeId);
   }
 
-  private async insert(claim: Claim): Promise<void> {
+  private async insertAmounts(claim: Claim): Promise<void> {
     const { sql } = this.work;
-    const { nodeId, instanceId } = claim;
-    await this.addAmounts(claim);
-    await sql.run(
+    const { nodeId, instanceId, vcpu, memoryMib, diskGib } = claim;
+    const made = await sql.run(
       `INSERT INTO amount_claims (instance_id, node_id, vcpu, memory_mib, disk_gib)
-       VALUES (?, ?, ?, ?, ?)`,
-      [instanceId, nodeId, claim.vcpu, claim.memoryMib, claim.diskGib],
+       VALUES (?, ?, ?, ?, ?) ON CONFLICT (instance_id) DO NOTHING`,
+      [instanceId, nodeId, vcpu, memoryMib, diskGib],
     );
-    for (const [pair, gpu] of claim.gpus.entries()) {
-      await sql.run(
-        "INSERT INTO gpu_claims (node_id, device_id, instance_id, pair) VALUES (?, ?, ?, ?)",
-        [nodeId, gpu, instanceId, pair],
-      );
-    }
-    for (const { nic, vf, attachmentId } of claim.vfs) {
-      await sql.run(
-        `INSERT INTO vf_claims (node_id, nic, vf, instance_id, attachment_id)
-         VALUES (?, ?, ?, ?, ?)`,
-        [nodeId, nic, vf, instanceId, attachmentId],
-      );
-    }
+    if (made === 0) throw bug(`instance ${instanceId} holds a claim already`);
+    if (await this.addAmounts(claim)) return;
+    await sql.run("DELETE FROM amount_claims WHERE instance_id = ?", [instanceId]);
+    throw lostRace(nodeId);
   }
 
-  private async addAmounts({ nodeId, vcpu, memoryMib, diskGib }: Claim): Promise<void> {
+  private async insertDevices(claim: Claim): Promise<void> {
+    const { sql } = this.work;
+    const { nodeId, instanceId } = claim;
+    await sql.runEach(
+      "INSERT INTO gpu_claims (node_id, device_id, instance_id, pair) VALUES (?, ?, ?, ?)",
+      claim.gpus.map((gpu, pair) => [nodeId, gpu, instanceId, pair]),
+    );
+    await sql.runEach(
+      `INSERT INTO vf_claims (node_id, nic, vf, instance_id, attachment_id)
+       VALUES (?, ?, ?, ?, ?)`,
+      claim.vfs.map(({ nic, vf, attachmentId }) => [nodeId, nic, vf, instanceId, attachmentId]),
+    );
+  }
+
+  /** False when the node has no room for them. */
+  private async addAmounts({ nodeId, vcpu, memoryMib, diskGib }: Claim): Promise<boolean> {
     const added = await this.work.sql.run(
       `UPDATE node_amounts SET vcpu = vcpu + ?, memory_mib = memory_mib + ?,
          disk_gib = disk_gib + ?
@@ -108,7 +111,7 @@ export class Claims implements ClaimRows {
          AND disk_gib + ? <= disk_gib_max`,
       [vcpu, memoryMib, diskGib, nodeId, vcpu, memoryMib, diskGib],
     );
-    if (added === 0) throw lostRace(nodeId);
+    return added > 0;
   }
 }
 

@@ -28,16 +28,20 @@ export class Declared<Row extends { readonly name: string }> implements Put<Row>
   ) {}
 
   async get(name: string): Promise<Row | undefined> {
-    const row = await this.work.sql.get(`SELECT body FROM ${this.table.name} WHERE name = ?`, [
-      name,
-    ]);
-    return row && fromJson<Row>(row, "body");
+    const { sql } = this.work;
+    return this.work.declared(`${this.table.name}/${name}`, async () => {
+      const row = await sql.get(`SELECT body FROM ${this.table.name} WHERE name = ?`, [name]);
+      return row && fromJson<Row>(row, "body");
+    });
   }
 
   /** By name. */
   async all(): Promise<readonly Row[]> {
-    const rows = await this.work.sql.all(`SELECT body FROM ${this.table.name} ORDER BY name`);
-    return rows.map((row) => fromJson<Row>(row, "body"));
+    const { sql } = this.work;
+    return this.work.declared(`all ${this.table.name}`, async () => {
+      const rows = await sql.all(`SELECT body FROM ${this.table.name} ORDER BY name`);
+      return rows.map((row) => fromJson<Row>(row, "body"));
+    });
   }
 
   /** Putting what is stored already changes nothing and is not logged. */

@@ -47,4 +47,13 @@ export class Instances
   onNode(node: NodeId): Promise<readonly Instance[]> {
     return this.where("placed_on = ? ORDER BY id", [node]);
   }
+
+  /** Their ids alone. */
+  async idsOnNode(node: NodeId): Promise<readonly InstanceId[]> {
+    const rows = await this.work.sql.all(
+      "SELECT id FROM instances WHERE placed_on = ? ORDER BY id",
+      [node],
+    );
+    return rows.map((row) => toText<InstanceId>(row.id));
+  }
 }

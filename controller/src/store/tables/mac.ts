@@ -14,10 +14,11 @@ export class RestingMacs implements Macs {
     );
   }
 
-  async resting(network: ClusterNetworkId, mac: string): Promise<boolean> {
+  async taken(network: ClusterNetworkId, mac: string): Promise<boolean> {
     const row = await this.work.sql.get(
-      "SELECT 1 AS found FROM resting_macs WHERE cluster_network_id = ? AND mac = ?",
-      [network, mac],
+      `SELECT 1 AS found FROM resting_macs WHERE cluster_network_id = ? AND mac = ?
+       UNION ALL SELECT 1 FROM interfaces WHERE cluster_network_id = ? AND mac = ? LIMIT 1`,
+      [network, mac, network, mac],
     );
     return row !== undefined;
   }

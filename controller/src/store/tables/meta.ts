@@ -7,8 +7,11 @@ import type { Work } from "../work.js";
 export function metaValues(work: Work): WriteTx["meta"] {
   return {
     async get(key) {
-      const row = await work.sql.get("SELECT value FROM meta WHERE key = ?", [key]);
-      return row && toText(row.value);
+      const found = await work.declared(`meta/${key}`, async () => {
+        const row = await work.sql.get("SELECT value FROM meta WHERE key = ?", [key]);
+        return { value: row && toText(row.value) };
+      });
+      return found.value;
     },
     async set(key, value) {
       const changed = await work.sql.run(

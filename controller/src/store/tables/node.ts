@@ -1,5 +1,5 @@
 // Nodes in the database. `generation` and `acceptedGeneration` are kept by the outbox alone.
-import type { NodeId } from "@railyard/lib/ids";
+import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import type { Node } from "../../domain/node.js";
 import { big, type Table, text } from "../codec.js";
 import type { NodeReads } from "../contract.js";
@@ -19,6 +19,7 @@ const TABLE: Table<Node> = {
     acceptedGeneration: big(),
     appliedGeneration: big(),
   },
+  derived: ({ role }) => ({ role: role ?? "hypervisor" }),
   keptElsewhere: ["generation", "accepted_generation"],
 };
 
@@ -35,9 +36,14 @@ export class Nodes extends NounRows<Node, NodeId, object> implements NodeReads {
   byName(name: string): Promise<Node | undefined> {
     return this.first("name = ?", [name]);
   }
+
+  fabricOf(cluster: PhysicalClusterId): Promise<Node | undefined> {
+    return this.first("physical_cluster_id = ? AND role = 'fabric'", [cluster]);
+  }
 }
 
 /** Puts the node into the transaction's changes: something about it changed outside its own row. */
 export function noteNode(work: Work, node: NodeId): void {
+  work.known.forget(TABLE.kind, node);
   work.note({ kind: "node", id: node, account: undefined, op: "updated" });
 }

@@ -46,9 +46,8 @@ export class NodeOutbox implements OutboxRows {
     const generation = await this.generationOf(node);
     await sql.run(
       `INSERT INTO outbox (node_id, generation, since)
-       VALUES (?, ?, (SELECT value + 1 FROM revision))
-       ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation`,
-      [node, generation],
+       VALUES (?, ?, ?) ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation`,
+      [node, generation, this.work.revision],
     );
     noteNode(this.work, node);
     return generation;

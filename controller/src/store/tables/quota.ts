@@ -76,11 +76,14 @@ export class QuotaCounters implements Quotas {
   }
 
   private async limitOf(subject: QuotaSubject): Promise<number> {
-    const row = await this.work.sql.get(
-      "SELECT quota FROM quota_limits WHERE account = ? AND subject = ?",
-      [this.owner(), subject],
-    );
-    return row ? toNumber(row.quota) : DEFAULT_QUOTAS[subject];
+    const account = this.owner();
+    return this.work.declared(`quota/${account}/${subject}`, async () => {
+      const row = await this.work.sql.get(
+        "SELECT quota FROM quota_limits WHERE account = ? AND subject = ?",
+        [account, subject],
+      );
+      return row ? toNumber(row.quota) : DEFAULT_QUOTAS[subject];
+    });
   }
 
   private async usedOf(key: readonly string[]): Promise<number> {

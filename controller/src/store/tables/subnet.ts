@@ -1,9 +1,10 @@
 // Subnets in the database. `availableCount` is kept by the addresses alone.
 import type { AccountId, ClusterNetworkId, SubnetId } from "@railyard/lib/ids";
 import type { Subnet } from "../../domain/subnet.js";
-import { int, type Table, text } from "../codec.js";
+import { decodeRow, int, type Table, text } from "../codec.js";
 import type { SubnetFilter, SubnetRows } from "../contract.js";
 import { NounRows } from "../rows.js";
+import { type SqlRow, toNumber } from "../sql.js";
 import type { Work } from "../work.js";
 
 const TABLE: Table<Subnet> = {
@@ -34,19 +35,20 @@ export class Subnets extends NounRows<Subnet, SubnetId, SubnetFilter> implements
   /** Moves the free count by `n`; the subnet shows as updated. */
   async addAvailable(id: SubnetId, n: number): Promise<void> {
     const stored = await this.columnsOf(id);
-    if (n === 0) return;
-    await this.work.sql.run(
-      "UPDATE subnets SET available_count = available_count + ? WHERE id = ?",
-      [n, id],
-    );
-    this.note("updated", id, stored);
+    if (n !== 0) await this.writeAvailable(stored, toNumber(stored.available_count) + n);
   }
 
   /** Sets the free count of a subnet whose addresses were just opened. */
   async setAvailable(id: SubnetId, count: number): Promise<void> {
     const stored = await this.columnsOf(id);
-    if (stored.available_count === BigInt(count)) return;
-    await this.work.sql.run("UPDATE subnets SET available_count = ? WHERE id = ?", [count, id]);
-    this.note("updated", id, stored);
+    if (toNumber(stored.available_count) !== count) await this.writeAvailable(stored, count);
+  }
+
+  private async writeAvailable(stored: SqlRow, count: number): Promise<void> {
+    const columns = { ...stored, available_count: BigInt(count) };
+    const row = decodeRow(TABLE, columns);
+    await this.work.sql.run("UPDATE subnets SET available_count = ? WHERE id = ?", [count, row.id]);
+    this.keep(row, columns);
+    this.note("updated", row.id, { columns: stored, changed: ["available_count"] });
   }
 }

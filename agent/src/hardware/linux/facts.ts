@@ -1,0 +1,129 @@
+// Reads everything about a machine that decides, from many places at once, and remembers what does
+// not change or must outlast a tool's bad moment. Which function is used for what is not its
+// business.
+import { join } from "node:path";
+import type { Clock } from "@railyard/lib/clock";
+import type { MachineFacts, PciFunction, RdmaDevice } from "../hardware.js";
+import { readHost } from "./host.js";
+import { readRdmaDevices } from "./infiniband.js";
+import { showPermanentMac } from "./ip-link.js";
+import {
+  type Cables,
+  readInfinibandNeighbours,
+  readNeighbours,
+  withNeighbours,
+} from "./neighbours.js";
+import { groupByFunction, type Netdev, readNetdevs } from "./net.js";
+import { readFabricManager } from "./nv-fabric.js";
+import type { Outside } from "./outside.js";
+import { readBoardSerial } from "./pcie.js";
+import { PCI_DEVICES, readBus } from "./sysfs.js";
+
+/** How long cables count as seen while nobody tells of them. */
+const CABLES_KEPT_MS = 300_000;
+/** How long a tool that failed to tell of cables is left alone. */
+const CABLES_PAUSE_MS = 10_000;
+
+/** Network controllers, Ethernet and InfiniBand. */
+const CLASSES_NIC = ["0200", "0207"];
+
+/** What reads the machine behind `outside`; `toolMs`: deadline of each tool and slow file. */
+export function factsReader(
+  outside: Outside,
+  clock: Clock,
+  toolMs: number,
+): () => Promise<MachineFacts> {
+  const { root } = outside;
+  const permanentMac = rememberMacs(outside, toolMs);
+  const boardSerials = rememberBoards(outside, clock, toolMs);
+  const ethernet = rememberCables(clock, () => readNeighbours(outside, toolMs));
+  const infiniband = rememberCables(clock, (devices: readonly RdmaDevice[]) =>
+    readInfinibandNeighbours(outside, devices, toolMs),
+  );
+  return async () => {
+    const { functions, oddities } = readBus(root);
+    const physical = functions.filter((fn) => fn.pf === undefined);
+    const wanted = new Set(physical.map((fn) => fn.address));
+    const rdma = readRdmaDevices(root, wanted);
+    const found = readNetdevs(root, wanted);
+    const asked = found.netdevs.filter((dev) => !dev.macIsPermanent);
+    const macs = Promise.all(
+      asked.map(async (dev) => [dev.name, await permanentMac(dev)] as const),
+    );
+    const [cables, infinibandCables, serials, permanent] = await Promise.all([
+      ethernet(undefined),
+      infiniband(rdma),
+      boardSerials(physical.filter(isNic)),
+      macs,
+    ]);
+    return {
+      ...readHost(root),
+      functions,
+      interfaces: groupByFunction(found.netdevs, cables, new Map(permanent)),
+      rdma: rdma.map((device) => withNeighbours(device, infinibandCables)),
+      boardSerials: serials,
+      fabricManager: readFabricManager(root),
+      oddities: [...oddities, ...found.oddities],
+    };
+  };
+}
+
+function isNic({ classCode, vfsMax }: PciFunction): boolean {
+  return vfsMax > 0 && CLASSES_NIC.some((code) => classCode.startsWith(code));
+}
+
+// Permanent addresses stay, so each is asked for once. One that cannot be had reads as empty: a
+// single interface must not keep the whole machine from being read.
+function rememberMacs(outside: Outside, deadlineMs: number): (dev: Netdev) => Promise<string> {
+  const known = new Map<string, string>();
+  return async ({ name, pciAddress }) => {
+    const key = `${pciAddress} ${name}`;
+    const mac =
+      known.get(key) ?? (await showPermanentMac(outside, name, deadlineMs).catch(() => ""));
+    if (mac !== "") known.set(key, mac);
+    return mac;
+  };
+}
+
+// A board keeps its serial. One that cannot be had now is asked again with the next reading.
+function rememberBoards(
+  { root }: Outside,
+  clock: Clock,
+  deadlineMs: number,
+): (nics: readonly PciFunction[]) => Promise<Readonly<Record<string, string>>> {
+  const known = new Map<string, string>();
+  return async (nics) => {
+    const serials = nics.map(async ({ address }) => {
+      const dir = join(root, PCI_DEVICES, address);
+      const serial =
+        known.get(address) ?? (await readBoardSerial(clock, dir, deadlineMs).catch(() => ""));
+      if (serial !== "") known.set(address, serial);
+      return [address, serial] as const;
+    });
+    return Object.fromEntries(await Promise.all(serials));
+  };
+}
+
+// A tool that fails once must not look like eight unplugged cables, so the last answer is kept for
+// a while; one that fails for long must not look like cables in order.
+function rememberCables<Asked>(
+  clock: Clock,
+  read: (asked: Asked) => Promise<Cables>,
+): (asked: Asked) => Promise<Cables> {
+  let last: Cables = new Map();
+  let seenAt = clock.monotonic();
+  let pausedUntil = Number.NEGATIVE_INFINITY;
+  return async (asked) => {
+    const now = clock.monotonic();
+    if (now < pausedUntil) return last;
+    try {
+      last = await read(asked);
+      seenAt = clock.monotonic();
+    } catch {
+      // Missing, hung or failing: what was seen last stands, and a later reading asks again.
+      pausedUntil = clock.monotonic() + CABLES_PAUSE_MS;
+      if (now - seenAt > CABLES_KEPT_MS) last = new Map();
+    }
+    return last;
+  };
+}

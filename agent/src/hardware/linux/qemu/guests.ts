@@ -1,0 +1,287 @@
+// Guests as QEMU processes on this machine: start, graceful stop, reboot, and what is read back of
+// them. Each has a directory; whoever opens the same directory finds the guests again and goes on
+// with them. It must not know what instances are for.
+import { once } from "node:events";
+import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { type Clock, sleep } from "@railyard/lib/clock";
+import { asRailyardError, refuse } from "@railyard/lib/errors";
+import type { GuestSpec, ObservedGuest } from "../../../model.js";
+import type { GuestConsole } from "../../hardware.js";
+import { readText } from "../attributes.js";
+import type { Guests } from "../guests.js";
+import type { Outside } from "../outside.js";
+import { makeVpcPort, removeInterface, vpcTapName } from "../tap.js";
+import {
+  type Accelerator,
+  type Backing,
+  type LayoutArguments,
+  qemuArguments,
+  VPC_NICS_MAX,
+} from "./arguments.js";
+import { NETWORK_CONFIG, prepareDisks } from "./disks.js";
+import { imageChecker } from "./image.js";
+import { asDefined, askGuest } from "./observe.js";
+import { checkGuestsDir, type GuestPlace, guestPlace, isGuestId } from "./place.js";
+import {
+  findGuests,
+  type GuestProcess,
+  type GuestUser,
+  hasEnded,
+  isAlive,
+  lastComplaint,
+  launch,
+} from "./processes.js";
+import { type Qmp, withQmp } from "./qmp.js";
+import { addressesIn } from "./seed.js";
+
+export interface QemuOptions {
+  readonly outside: Outside;
+  readonly clock: Clock;
+  /** One directory per guest below it; short, since sockets lie there too. */
+  readonly guestsDir: string;
+  readonly volumesDir: string;
+  readonly accelerator: Accelerator;
+  /** The bridge of the VPC interfaces; made when there is none. */
+  readonly vpcBridge: string;
+  /** Who guests run as; undefined: as the agent does. */
+  readonly user?: GuestUser;
+  /** How long a guest has to shut down by itself, milliseconds. */
+  readonly graceMs?: number;
+  /** What the functions of a guest are. Throws `unavailable` when one cannot be given. */
+  readonly backings: (spec: GuestSpec) => Promise<ReadonlyMap<string, Backing>>;
+  readonly layoutArguments: LayoutArguments;
+}
+
+const GRACE_MS = 20_000;
+const QMP_MS = 5_000;
+/** A guest with hundreds of GiB takes long until its memory is there. */
+const READY_MS = 45_000;
+const END_MS = 5_000;
+const TRY_AGAIN_MS = 100;
+
+/** Guests below `guestsDir`. Throws `invalid` when the directory cannot be used. */
+export function qemuGuests(options: QemuOptions): Guests {
+  checkGuestsDir(options.guestsDir);
+  return new QemuGuests(options);
+}
+
+/** What the directory of a guest says of it. */
+interface GuestRecord {
+  readonly bootCount: number;
+  readonly args: readonly string[];
+}
+
+class QemuGuests implements Guests {
+  private readonly checkImage;
+  /** What is under way, by instance: a call that nobody waits for any more still ends first. */
+  private readonly lanes = new Map<string, Promise<void>>();
+
+  constructor(private readonly options: QemuOptions) {
+    this.checkImage = imageChecker(options.outside);
+  }
+
+  async list(): Promise<readonly ObservedGuest[]> {
+    const { guestsDir } = this.options;
+    const names = await readdir(guestsDir).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === "ENOENT") return [];
+      throw refuse("unavailable", `${guestsDir} cannot be read: ${thrown.code}`);
+    });
+    const processes = findGuests(guestsDir);
+    const ids = [...new Set([...names.filter(isGuestId), ...processes.keys()])].sort();
+    return Promise.all(ids.map((id) => this.observe(id, processes.get(id))));
+  }
+
+  start(spec: GuestSpec): Promise<void> {
+    return this.inTurn(spec.instanceId, () => this.startNow(spec));
+  }
+
+  stop(instanceId: string): Promise<void> {
+    return this.inTurn(instanceId, () => this.stopNow(this.place(instanceId)));
+  }
+
+  reboot(instanceId: string, bootCount: number): Promise<void> {
+    return this.inTurn(instanceId, () => this.rebootNow(this.place(instanceId), bootCount));
+  }
+
+  async console(instanceId: string): Promise<GuestConsole> {
+    const { serial } = this.place(instanceId);
+    if (!findGuests(this.options.guestsDir).has(instanceId)) {
+      throw refuse("unavailable", `guest ${instanceId} does not run`);
+    }
+    const stream = connect(serial);
+    try {
+      await once(stream, "connect");
+    } catch (cause) {
+      throw refuse("unavailable", `the console of ${instanceId} cannot be reached`, { cause });
+    }
+    // A serial line carries no window size: whoever logs in says it.
+    return { stream, resize: () => {} };
+  }
+
+  private inTurn(instanceId: string, work: () => Promise<void>): Promise<void> {
+    const before = this.lanes.get(instanceId) ?? Promise.resolve();
+    const done = before.catch(() => {}).then(work);
+    this.lanes.set(instanceId, done);
+    const leave = () => {
+      if (this.lanes.get(instanceId) === done) this.lanes.delete(instanceId);
+    };
+    done.then(leave, leave);
+    return done;
+  }
+
+  private async observe(id: string, found: GuestProcess | undefined): Promise<ObservedGuest> {
+    const place = this.place(id);
+    const record = await readRecord(place);
+    const args = found?.args ?? record?.args ?? [];
+    const unasked = {
+      instanceId: id,
+      bootCount: record?.bootCount ?? 0,
+      addresses: addressesIn(readText(join(place.seedFiles, NETWORK_CONFIG)) ?? ""),
+    };
+    if (!found) return { ...asDefined(args), ...unasked };
+    try {
+      return { ...(await this.ask(place, (qmp) => askGuest(qmp, args))), ...unasked };
+    } catch (thrown) {
+      // One guest that does not answer must not keep the others from being told.
+      if (asRailyardError(thrown).code === "bug") throw thrown;
+      return { ...asDefined(args), ...unasked };
+    }
+  }
+
+  private async startNow(spec: GuestSpec): Promise<void> {
+    const { guestsDir, outside, user, backings } = this.options;
+    const place = this.place(spec.instanceId);
+    const running = findGuests(guestsDir).get(spec.instanceId);
+    if (running) {
+      if ((await readRecord(place))?.bootCount === spec.bootCount) return;
+      throw refuse("unavailable", `guest ${spec.instanceId} already runs`);
+    }
+    this.checkFree(spec);
+    const backed = await backings(spec);
+    // Before anything of the guest is there: a large image takes long, and what is there is seen.
+    await this.checkImage(spec.desired.image);
+    await mkdir(place.dir, { recursive: true, mode: 0o700 });
+    await mkdir(this.options.volumesDir, { recursive: true, mode: 0o700 });
+    const maker = { ...this.options, checkImage: this.checkImage };
+    const disks = await prepareDisks(maker, spec, place);
+    const vpcTaps = await this.makeVpcPorts(spec);
+    const parts = { spec, place, disks, vpcTaps, backings: backed };
+    const args = qemuArguments({ ...this.options, ...parts });
+    if (user) await giveTo(user, [place.dir, ...disks.map((d) => d.path)]);
+    await writeRecord(place, { bootCount: spec.bootCount, args });
+    await launch({ outside, place, args, user });
+    await this.untilReady(place);
+  }
+
+  /** A function may be in one guest only, also in one that does not run at the moment. */
+  private checkFree({ instanceId, functions }: GuestSpec): void {
+    const wanted = new Set(functions.map((fn) => fn.hostAddress));
+    for (const [id, { args }] of findGuests(this.options.guestsDir)) {
+      const taken = asDefined(args).functions.find((fn) => wanted.has(fn.hostAddress));
+      if (id === instanceId || !taken) continue;
+      throw refuse("unavailable", `pci function ${taken.hostAddress} is in another guest`);
+    }
+  }
+
+  private async makeVpcPorts({ instanceId, desired }: GuestSpec) {
+    const { outside, vpcBridge: bridge, user } = this.options;
+    const { vpcNics } = desired;
+    if (vpcNics.length > VPC_NICS_MAX) {
+      throw refuse("unavailable", `a guest has at most ${VPC_NICS_MAX} vpc interfaces`);
+    }
+    const ports = vpcNics.map(({ mac }, index) => ({ tap: vpcTapName(instanceId, index), mac }));
+    for (const port of ports) {
+      await makeVpcPort(outside, { ...port, bridge, ...(user && { uid: user.uid }) });
+    }
+    return ports;
+  }
+
+  /** QEMU greets once every device is there; one that cannot have a device ends instead. */
+  private async untilReady(place: GuestPlace): Promise<void> {
+    const { clock, guestsDir } = this.options;
+    const end = clock.monotonic() + READY_MS;
+    for (;;) {
+      const alive = findGuests(guestsDir).has(place.instanceId);
+      const failure = await this.ask(place, async () => undefined).catch(asRailyardError);
+      if (!failure) return;
+      if (!alive) throw refuse("unavailable", `qemu did not start: ${lastComplaint(place)}`);
+      if (clock.monotonic() >= end) throw failure;
+      await sleep(clock, TRY_AGAIN_MS);
+    }
+  }
+
+  private async stopNow(place: GuestPlace): Promise<void> {
+    const { clock, guestsDir, outside, graceMs } = this.options;
+    const guest = findGuests(guestsDir).get(place.instanceId);
+    if (guest && !(await this.powerDown(place, guest, graceMs ?? GRACE_MS))) {
+      if (isAlive(guest)) process.kill(guest.pid, "SIGKILL");
+      if (!(await hasEnded(clock, guest, END_MS))) {
+        throw refuse("unavailable", `qemu of guest ${place.instanceId} does not end`);
+      }
+    }
+    for (let index = 0; index < VPC_NICS_MAX; index++) {
+      await removeInterface(outside, vpcTapName(place.instanceId, index));
+    }
+    await rm(place.dir, { recursive: true, force: true });
+  }
+
+  /** Asks the guest first, then its QEMU; whether the process ended. */
+  private async powerDown(
+    place: GuestPlace,
+    guest: GuestProcess,
+    graceMs: number,
+  ): Promise<boolean> {
+    const { clock } = this.options;
+    const tell = (command: string) =>
+      this.ask(place, (qmp) => qmp.execute(command)).catch(() => undefined);
+    await tell("system_powerdown");
+    if (await hasEnded(clock, guest, graceMs)) return true;
+    await tell("quit");
+    return hasEnded(clock, guest, END_MS);
+  }
+
+  // The count is written once the machine was reset: whoever is cut off before resets it again.
+  private async rebootNow(place: GuestPlace, bootCount: number): Promise<void> {
+    const record = await readRecord(place);
+    const runs = findGuests(this.options.guestsDir).has(place.instanceId);
+    if (!record || !runs) {
+      throw refuse("unavailable", `guest ${place.instanceId} does not run`);
+    }
+    await this.ask(place, async (qmp) => {
+      await qmp.execute("system_reset");
+      await qmp.event("RESET");
+    });
+    await writeRecord(place, { ...record, bootCount });
+  }
+
+  private ask<T>(place: GuestPlace, work: (qmp: Qmp) => Promise<T>): Promise<T> {
+    const { clock } = this.options;
+    return withQmp({ socket: place.control, clock, deadlineMs: QMP_MS }, work);
+  }
+
+  private place(instanceId: string): GuestPlace {
+    return guestPlace(this.options.guestsDir, instanceId);
+  }
+}
+
+/** Undefined when there is none, or none that can be read: then nothing is known but that it is. */
+async function readRecord(place: GuestPlace): Promise<GuestRecord | undefined> {
+  try {
+    return JSON.parse(await readFile(place.definition, "utf8"));
+  } catch {
+    // Absent or cut off: such a guest was never started.
+    return undefined;
+  }
+}
+
+async function writeRecord(place: GuestPlace, record: GuestRecord): Promise<void> {
+  const draft = `${place.definition}.draft`;
+  await writeFile(draft, JSON.stringify(record), { mode: 0o600, flush: true });
+  await rename(draft, place.definition);
+}
+
+async function giveTo({ uid, gid }: GuestUser, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await chown(path, uid, gid);
+}

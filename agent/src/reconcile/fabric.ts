@@ -1,0 +1,183 @@
+// Makes a fabric's partitions match the ledger: read the ports, tell the subnet manager, read the
+// ports again, report. Woken by a nudge and by a period, like the machine's reconciler. It must not
+// know who accepted the desired state, nor which subnet manager it is.
+import { partitionKey } from "@railyard/lib/attest";
+import { backoffMs } from "@railyard/lib/backoff";
+import { type Clock, sleep, type Timer } from "@railyard/lib/clock";
+import { asRailyardError } from "@railyard/lib/errors";
+import type { Log } from "@railyard/lib/log";
+import { Loop, type LoopReport } from "@railyard/lib/loop";
+import type { Rng } from "@railyard/lib/rng";
+import type { SubnetManager } from "../hardware/fabric.js";
+import type { Ledger } from "../ledger.js";
+import type { DesiredPartition, FabricReading } from "../model/fabric.js";
+import type { Desired, Inventory, PassReport } from "../model.js";
+import { type Membership, membership } from "./diff/membership.js";
+
+/** Between two looks while something is left to do. */
+const LOOK_BACKOFF = { baseMs: 500, maxMs: 10_000 };
+/** Looks at the ports after the subnet manager was told, and the pause before each. */
+const SETTLE_LOOKS_MAX = 8;
+const SETTLE_MS = 250;
+
+export interface FabricOptions {
+  readonly subnetManager: SubnetManager;
+  readonly readInventory: () => Promise<Inventory>;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  /** Upper bound between two looks at the fabric, milliseconds. */
+  readonly sweepMs: number;
+  /** Told after every pass. */
+  readonly onPass: (report: PassReport) => void;
+}
+
+interface Look extends Membership {
+  readonly unread: FabricReading["unread"];
+}
+
+export class FabricReconciler {
+  private readonly loop: Loop;
+  private acting = true;
+  private attempt = 0;
+  private retry: Timer | undefined;
+  private told = "";
+
+  constructor(private readonly options: FabricOptions) {
+    const { clock, log, sweepMs } = options;
+    const runOnce = (signal: AbortSignal) => this.runOnce(signal);
+    this.loop = new Loop({ name: "fabric", clock, log, periodMs: sweepMs, runOnce });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  /** Asks for a pass soon. */
+  nudge(): void {
+    this.attempt = 0;
+    this.loop.nudge();
+  }
+
+  /** While not acting, passes only read and report. */
+  setActing(acting: boolean): void {
+    if (this.acting === acting) return;
+    this.acting = acting;
+    if (acting) this.nudge();
+  }
+
+  async stop(): Promise<void> {
+    this.retry?.cancel();
+    await this.loop.stop();
+    this.retry?.cancel();
+  }
+
+  report(): LoopReport {
+    return this.loop.report();
+  }
+
+  private async runOnce(signal: AbortSignal): Promise<void> {
+    this.retry?.cancel();
+    let again = true;
+    try {
+      again = await this.pass(signal);
+    } finally {
+      if (again && !signal.aborted) this.retryLater();
+    }
+  }
+
+  private retryLater(): void {
+    const { clock, rng } = this.options;
+    this.retry = clock.after(backoffMs(this.attempt, rng, LOOK_BACKOFF), () => this.loop.nudge());
+    this.attempt += 1;
+  }
+
+  /** One pass; whether something is left to be tried again. Only what was read is reported. */
+  private async pass(signal: AbortSignal): Promise<boolean> {
+    const { ledger, log, readInventory, onPass } = this.options;
+    const desired = ledger.desired;
+    const inventory = await readInventory();
+    let look = await this.look(desired);
+    let failure = "";
+    if (desired && (await this.mustTell(desired, look)) && this.mayAct(desired, signal)) {
+      failure = await this.tell(desired);
+      look = await this.settled(desired, look, { signal, failure });
+    }
+    if (signal.aborted) return false;
+    const left = look.wrong || look.absent || look.unread.length > 0 || failure !== "";
+    if (desired && !left && ledger.desired === desired) {
+      await ledger.applied(desired).catch((err) => log.warn({ err }, "progress not recorded"));
+    }
+    if (!left) this.attempt = 0;
+    this.warn(look.unread, failure);
+    onPass({
+      epoch: desired?.epoch ?? 0n,
+      generation: desired?.generation ?? 0n,
+      instances: [],
+      residues: [],
+      partitions: look.partitions.map((one) => (failure ? { ...one, reason: failure } : one)),
+      complete: look.unread.length === 0,
+      inventory,
+    });
+    return left && this.acting;
+  }
+
+  /** Not once a newer state was accepted: the pass that it nudges acts on that. */
+  private mayAct(desired: Desired, signal: AbortSignal): boolean {
+    return this.acting && !signal.aborted && this.options.ledger.desired === desired;
+  }
+
+  private async look(desired: Desired | undefined): Promise<Look> {
+    const { ports, unread } = await this.options.subnetManager.readPorts();
+    return { ...membership(partitionsOf(desired), ports), unread };
+  }
+
+  private async mustTell(desired: Desired, { wrong }: Look): Promise<boolean> {
+    return wrong || !(await this.options.subnetManager.holds(partitionsOf(desired)));
+  }
+
+  /** Why it could not be told; empty when it was. */
+  private async tell(desired: Desired): Promise<string> {
+    const { subnetManager, ledger, log } = this.options;
+    const partitions = partitionsOf(desired);
+    const keys = partitions.map(({ pkey }) => partitionKey(pkey));
+    await ledger.applying(keys).catch((err) => log.warn({ err }, "progress not recorded"));
+    try {
+      await subnetManager.setPartitions(partitions);
+      log.info({ generation: String(desired.generation), partitions: keys }, "partitions told");
+      return "";
+    } catch (thrown) {
+      return asRailyardError(thrown).message;
+    }
+  }
+
+  /** The subnet manager applies in its own time; what shows too late the next pass finds. */
+  private async settled(
+    desired: Desired,
+    before: Look,
+    { signal, failure }: { readonly signal: AbortSignal; readonly failure: string },
+  ): Promise<Look> {
+    let look = before;
+    if (failure !== "") return look;
+    for (let n = 0; n < SETTLE_LOOKS_MAX && !signal.aborted; n++) {
+      look = await this.look(desired);
+      if (!look.wrong) break;
+      await sleep(this.options.clock, SETTLE_MS, signal);
+    }
+    return look;
+  }
+
+  private warn(unread: FabricReading["unread"], failure: string): void {
+    const text = JSON.stringify([unread, failure]);
+    const isTrouble = unread.length > 0 || failure !== "";
+    if (isTrouble && text !== this.told) {
+      this.options.log.warn({ unread, why: failure }, "fabric not as desired");
+    }
+    this.told = text;
+  }
+}
+
+function partitionsOf(desired: Desired | undefined): readonly DesiredPartition[] {
+  return desired?.partitions ?? [];
+}

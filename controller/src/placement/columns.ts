@@ -1,0 +1,179 @@
+// What the index keeps of each node, in columns of numbers: about thirty bytes beside its id. A row
+// is a number; rows of nodes that went are used again. Knows no rule.
+import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
+import type { NodeFacts } from "./facts.js";
+import type { FleetNode } from "./fleet.js";
+import type { LeafGroup } from "./leaf-group.js";
+import type { Make } from "./make.js";
+import { lot } from "./preferences.js";
+
+const ROWS_AT_FIRST = 64;
+const ELIGIBLE = 1;
+const FRESH = 2;
+const MATCHES = 4;
+
+/** What is known of a node's row beside the node itself. */
+export interface Where {
+  readonly group: LeafGroup;
+  /** Number of its make. */
+  readonly make: number;
+}
+
+export class Columns {
+  readonly ids: (NodeId | undefined)[] = [];
+  readonly groups: (LeafGroup | undefined)[] = [];
+  makes = new Uint16Array(ROWS_AT_FIRST);
+  flags = new Uint8Array(ROWS_AT_FIRST);
+  healthy = new Uint32Array(ROWS_AT_FIRST);
+  free = new Uint32Array(ROWS_AT_FIRST);
+  vcpu = new Int32Array(ROWS_AT_FIRST);
+  memoryMib = new Int32Array(ROWS_AT_FIRST);
+  diskGib = new Int32Array(ROWS_AT_FIRST);
+  lots = new Uint32Array(ROWS_AT_FIRST);
+  private readonly unused: number[] = [];
+
+  constructor(readonly known: readonly Make[]) {}
+
+  /** A row for another node. */
+  take(): number {
+    const row = this.unused.pop() ?? this.ids.push(undefined) - 1;
+    if (row >= this.flags.length) this.grow();
+    return row;
+  }
+
+  write(row: number, node: FleetNode, { group, make }: Where): void {
+    this.ids[row] = node.nodeId;
+    this.groups[row] = group;
+    this.makes[row] = make;
+    this.flags[row] = flagsOf(node);
+    this.healthy[row] = healthyOf(node);
+    this.free[row] = freeOf(node);
+    this.vcpu[row] = node.free.vcpu;
+    this.memoryMib[row] = node.free.memoryMib;
+    this.diskGib[row] = node.free.diskGib;
+    this.lots[row] = lot(node.nodeId);
+  }
+
+  /** Whether this is what the row holds already; a row's node and leaf group never change. */
+  has(row: number, node: FleetNode, make: number): boolean {
+    const { vcpu, memoryMib, diskGib } = node.free;
+    return (
+      this.makes[row] === make &&
+      this.flags[row] === flagsOf(node) &&
+      this.healthy[row] === healthyOf(node) &&
+      this.free[row] === freeOf(node) &&
+      this.vcpu[row] === vcpu &&
+      this.memoryMib[row] === memoryMib &&
+      this.diskGib[row] === diskGib
+    );
+  }
+
+  /** Gives the row back. */
+  drop(row: number): void {
+    this.ids[row] = undefined;
+    this.groups[row] = undefined;
+    this.unused.push(row);
+  }
+
+  private grow(): void {
+    this.makes = wider(this.makes, Uint16Array);
+    this.flags = wider(this.flags, Uint8Array);
+    this.healthy = wider(this.healthy, Uint32Array);
+    this.free = wider(this.free, Uint32Array);
+    this.vcpu = wider(this.vcpu, Int32Array);
+    this.memoryMib = wider(this.memoryMib, Int32Array);
+    this.diskGib = wider(this.diskGib, Int32Array);
+    this.lots = wider(this.lots, Uint32Array);
+  }
+}
+
+function flagsOf(node: FleetNode): number {
+  const { eligible, leaseFresh, inventoryMatches } = node;
+  return (eligible ? ELIGIBLE : 0) | (leaseFresh ? FRESH : 0) | (inventoryMatches ? MATCHES : 0);
+}
+
+function healthyOf({ pairs }: FleetNode): number {
+  let mask = 0;
+  for (let p = 0; p < pairs.length; p++) if (pairs[p]?.healthy) mask |= 1 << p;
+  return mask >>> 0;
+}
+
+function freeOf({ pairs }: FleetNode): number {
+  let mask = 0;
+  for (let p = 0; p < pairs.length; p++) if (pairs[p]?.free) mask |= 1 << p;
+  return mask >>> 0;
+}
+
+interface Column {
+  readonly length: number;
+}
+
+function wider<C extends Column & { set(from: C): void }>(from: C, make: new (n: number) => C): C {
+  const to = new make(from.length * 2);
+  to.set(from);
+  return to;
+}
+
+/** Reads one row after another without making objects: set `row`, then read. */
+export class Cursor implements NodeFacts {
+  row = 0;
+
+  constructor(private readonly columns: Columns) {}
+
+  get nodeId(): NodeId {
+    return this.columns.ids[this.row] as NodeId;
+  }
+  get group(): LeafGroup {
+    return this.columns.groups[this.row] as LeafGroup;
+  }
+  get zone(): string {
+    return this.group.zone;
+  }
+  get physicalClusterId(): PhysicalClusterId {
+    return this.group.physicalClusterId;
+  }
+  get make(): Make {
+    return this.columns.known[this.columns.makes[this.row] as number] as Make;
+  }
+  get eligible(): boolean {
+    return this.has(ELIGIBLE);
+  }
+  get leaseFresh(): boolean {
+    return this.has(FRESH);
+  }
+  get inventoryMatches(): boolean {
+    return this.has(MATCHES);
+  }
+  get healthy(): number {
+    return this.columns.healthy[this.row] as number;
+  }
+  get free(): number {
+    return this.columns.free[this.row] as number;
+  }
+  get vcpu(): number {
+    return this.columns.vcpu[this.row] as number;
+  }
+  get memoryMib(): number {
+    return this.columns.memoryMib[this.row] as number;
+  }
+  get diskGib(): number {
+    return this.columns.diskGib[this.row] as number;
+  }
+  get lot(): number {
+    return this.columns.lots[this.row] as number;
+  }
+
+  /** Whether the row is in use, by a node of this leaf group. */
+  isIn(group: LeafGroup): boolean {
+    return this.columns.groups[this.row] === group;
+  }
+
+  /** Whether the node is named before that of the other row. */
+  isNamedBefore(other: number): boolean {
+    return this.nodeId < (this.columns.ids[other] as NodeId);
+  }
+
+  private has(flag: number): boolean {
+    return ((this.columns.flags[this.row] as number) & flag) !== 0;
+  }
+}

@@ -1,0 +1,43 @@
+// A leaf group in the index: its nodes' rows and what is in use of it. Knows no request.
+import type { PhysicalClusterId } from "@railyard/lib/ids";
+import { groupKey } from "./facts.js";
+import type { FleetNode, LeafGroupKey } from "./fleet.js";
+import { type GroupUse, lot } from "./preferences.js";
+
+export class LeafGroup implements GroupUse {
+  readonly zone: string;
+  readonly physicalClusterId: PhysicalClusterId;
+  readonly leafGroup: string;
+  readonly key: string;
+  /** Its point on the ring of lots. */
+  readonly lot: number;
+  readonly rows: number[] = [];
+  started = 0;
+  wholeFree = 0;
+  /** Where it stands among all leaf groups, in the order of their lots. */
+  position = -1;
+
+  constructor(node: Pick<FleetNode, "zone" | "physicalClusterId" | "leafGroup">) {
+    this.zone = node.zone;
+    this.physicalClusterId = node.physicalClusterId;
+    this.leafGroup = node.leafGroup;
+    this.key = keyOf(node);
+    this.lot = lot(groupKey(node));
+  }
+
+  remove(row: number): void {
+    const last = this.rows.pop();
+    if (last === undefined || last === row) return;
+    this.rows[this.rows.indexOf(row)] = last;
+  }
+}
+
+/** What a leaf group is known by. */
+export function keyOf(node: LeafGroupKey & { readonly zone: string }): string {
+  return `${node.zone} ${groupKey(node)}`;
+}
+
+/** In the order of their lots. */
+export function byLot(a: LeafGroup, b: LeafGroup): number {
+  return a.lot - b.lot || (a.key < b.key ? -1 : 1);
+}

@@ -1,0 +1,90 @@
+// The soft preferences among nodes that fit, each by name, and how what still ties is decided: the
+// previous host, then its leaf group, then what keeps whole nodes whole, then started leaf groups,
+// the fullest first; then by lot.
+import type { NodeFacts } from "./facts.js";
+import type { PlacementRequest } from "./fleet.js";
+import type { Bundle } from "./make.js";
+import { fitsApart, suits } from "./rules.js";
+
+/** What is in use of one leaf group. */
+export interface GroupUse {
+  /** Nodes with a pair that is taken. */
+  readonly started: number;
+  /** Nodes that are wholly free. */
+  readonly wholeFree: number;
+}
+
+/**
+ * Keep whole nodes whole: the size of the free block that the bundle breaks up, which is that of
+ * the bundle itself where nothing is broken. Lower is better.
+ */
+function broken(node: NodeFacts, bundle: Bundle): number {
+  for (const around of node.make.bundles) {
+    const within = (bundle.pairs & ~around.pairs) === 0;
+    if (within && (around.pairs & ~node.free) === 0) return around.size;
+  }
+  return bundle.size;
+}
+
+export interface Fitting {
+  /** 0 for what needs no GPU. */
+  readonly pairs: number;
+  readonly broken: number;
+}
+
+/**
+ * The bundle to take on the node, and the size of the block that it breaks up; undefined when the
+ * node does not fit. Without GPUs a node counts as broken up when nothing of it is taken.
+ */
+export function fitting(node: NodeFacts, request: PlacementRequest): Fitting | undefined {
+  if (!fitsApart(node, request)) return undefined;
+  const { make, free } = node;
+  if (request.gpuCount === 0) {
+    return { pairs: 0, broken: make.pairs !== 0 && free === make.pairs ? 1 : 0 };
+  }
+  let best: Fitting | undefined;
+  for (const bundle of make.bySize.get(request.gpuCount) ?? []) {
+    if (!suits(node, bundle, request)) continue;
+    const block = broken(node, bundle);
+    if (!best || block < best.broken) best = { pairs: bundle.pairs, broken: block };
+  }
+  return best;
+}
+
+/** The smallest block that any node could have broken up for the request: see `fitting`. */
+export function leastBroken({ gpuCount }: PlacementRequest): number {
+  return gpuCount;
+}
+
+const BROKEN_AT = 17;
+const UNSTARTED_AT = 16;
+const WHOLE_FREE_MAX = 0xffff;
+
+/**
+ * Everything but the lot as one number, lower is better: broken block, then started leaf groups
+ * first, then those with the fewest whole nodes left.
+ */
+export function score(block: number, { started, wholeFree }: GroupUse): number {
+  const unstarted = started === 0 ? 1 : 0;
+  const left = Math.min(wholeFree, WHOLE_FREE_MAX);
+  return (block << BROKEN_AT) | (unstarted << UNSTARTED_AT) | left;
+}
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** A point on the ring of lots: FNV-1a, then MurmurHash3's finish so that like names part. */
+export function lot(text: string): number {
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** How far `to` lies behind `from` on the ring; the nearest wins. */
+export function distance(from: number, to: number): number {
+  return (to - from) >>> 0;
+}

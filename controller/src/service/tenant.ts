@@ -1,0 +1,66 @@
+// What a use case of one account may reach: that account's objects, and of the yard the tables that
+// hold no tenant's objects. From such a handle there is no way to another account's rows: its type
+// has none, and neither has the value. Knows no noun's rules.
+import type { AccountId, NodeId } from "@railyard/lib/ids";
+import type { AccountReads, AccountRows, ReadTx, WriteTx } from "../store/contract.js";
+import type { Mutation, ServiceContext, TenantCall } from "./context.js";
+import { fitsMessage } from "./desired.js";
+import { accountOf } from "./find.js";
+import { type MutationGiven, mutate } from "./mutate.js";
+
+/** What leads to objects of any account, or to what only operators and loops may see. */
+type AnyAccounts = "account" | "everyone" | "instancesOnNode" | "instanceIdsOnNode" | "fabric";
+type OperatorsOwn = "mzones" | "requests" | "tokens" | "logs" | "expire";
+type Unscoped = AnyAccounts | OperatorsOwn;
+
+/** The yard without any tenant's objects: profiles, catalog, nodes, claims, isolation ids. */
+export type FleetReads = Omit<ReadTx, Unscoped>;
+export type FleetTx = Omit<WriteTx, Unscoped>;
+
+/** One account's objects, to be read. */
+export interface TenantReads extends FleetReads {
+  readonly mine: AccountReads;
+}
+
+type Seen = Pick<ServiceContext, "store" | "catalog">;
+
+/** One account's objects, to be changed. */
+export interface TenantTx extends FleetTx {
+  readonly mine: AccountRows;
+  /** Whether all that the node should have, whoever owns it, still fits into one message. */
+  fitsMessage(ctx: Seen, node: NodeId): Promise<boolean>;
+}
+
+/** The handle of `account` in the transaction; for loops and reports, which name the owner. */
+export function tenantReads(tx: ReadTx, account: AccountId): TenantReads {
+  const { account: of, everyone, instancesOnNode, instanceIdsOnNode, fabric, ...rest } = tx;
+  const { mzones, requests, tokens, logs, ...fleet } = rest;
+  return { ...fleet, mine: of(account) };
+}
+
+/** The same, to be changed. */
+export function tenantTx(tx: WriteTx, account: AccountId): TenantTx {
+  const { account: of, everyone, instancesOnNode, instanceIdsOnNode, fabric, ...rest } = tx;
+  const { mzones, requests, tokens, logs, expire, ...fleet } = rest;
+  const fits: TenantTx["fitsMessage"] = (ctx, node) => fitsMessage(tx, ctx, node);
+  return { ...fleet, mine: of(account), fitsMessage: fits };
+}
+
+/** Reads in the caller's account. */
+export function readMine<T>(
+  ctx: ServiceContext,
+  call: TenantCall,
+  fn: (tx: TenantReads) => Promise<T>,
+): Promise<T> {
+  return ctx.store.read((tx) => fn(tenantReads(tx, call.account)));
+}
+
+/** `mutate` in the caller's account; throws `forbidden` for callers without one. */
+export function mutateMine<Value, Answer>(
+  ctx: ServiceContext,
+  call: Mutation<Value, Answer>,
+  fn: (tx: TenantTx, given: MutationGiven) => Promise<Value>,
+): Promise<Answer> {
+  const account = accountOf(call.principal);
+  return mutate(ctx, call, (tx, given) => fn(tenantTx(tx, account), given));
+}

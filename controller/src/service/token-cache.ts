@@ -1,0 +1,50 @@
+// Tokens that were asked for lately, so that a call needs no transaction to learn who makes it.
+// Forgets all of them whenever any token changes. Knows neither secrets nor what a token allows.
+import type { Token } from "../domain/token.js";
+import type { Store } from "../store/contract.js";
+
+/** Tokens kept; beyond that all are forgotten and asked for again. */
+const TOKENS_MAX = 4_096;
+
+class TokenCache {
+  private readonly tokens = new Map<string, Token>();
+  /** Counts what a reading transaction could have missed. */
+  private changes = 0;
+
+  constructor(private readonly store: Store) {
+    store.onTouch(({ kind }) => {
+      if (kind !== "token") return;
+      this.changes += 1;
+      this.tokens.clear();
+    });
+  }
+
+  /** The token as the newest commit has it. */
+  async byHash(hash: string): Promise<Token | undefined> {
+    const known = this.tokens.get(hash);
+    if (known) return known;
+    let before = 0;
+    const found = await this.store.read((tx) => {
+      before = this.changes;
+      return tx.tokens.byHash(hash);
+    });
+    if (found && before === this.changes) this.keep(hash, found);
+    return found;
+  }
+
+  private keep(hash: string, token: Token): void {
+    if (this.tokens.size >= TOKENS_MAX) this.tokens.clear();
+    this.tokens.set(hash, token);
+  }
+}
+
+const caches = new WeakMap<Store, TokenCache>();
+
+/** The store's one cache. */
+export function tokensOf(store: Store): TokenCache {
+  const known = caches.get(store);
+  if (known) return known;
+  const made = new TokenCache(store);
+  caches.set(store, made);
+  return made;
+}

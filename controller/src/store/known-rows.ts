@@ -1,0 +1,34 @@
+// Rows that a transaction has read or written by id, so that it need not read them again: its later
+// steps, and the encoding of what it changed, take them from here. Knows no noun.
+import type { SqlRow } from "./sql.js";
+
+export interface KnownRow {
+  readonly row: object;
+  /** Its columns as they are stored. */
+  readonly columns: SqlRow;
+}
+
+/** Rows kept; beyond that all are forgotten and read again. */
+const ROWS_MAX = 4_096;
+
+export class KnownRows {
+  private readonly known = new Map<string, KnownRow>();
+
+  get(kind: string, id: string): KnownRow | undefined {
+    return this.known.get(`${kind}/${id}`);
+  }
+
+  keep(kind: string, id: string, known: KnownRow): void {
+    if (this.known.size >= ROWS_MAX) this.known.clear();
+    this.known.set(`${kind}/${id}`, known);
+  }
+
+  /** To be told when a row may have changed by another way than its noun's rows. */
+  forget(kind: string, id: string): void {
+    this.known.delete(`${kind}/${id}`);
+  }
+
+  forgetAll(): void {
+    this.known.clear();
+  }
+}

@@ -1,0 +1,102 @@
+// Load on a gRPC server from h2load, a second process: one unary call, again and again. Knows what
+// h2load prints, and no call.
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const RUN_MS_MAX = 5 * 60_000;
+
+/** Calls under way at the same time: connections × streams of each. */
+export const CONNECTIONS = 8;
+export const STREAMS = 8;
+export const IN_FLIGHT = CONNECTIONS * STREAMS;
+
+/** The one call that a server is loaded with. */
+export interface Call {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  /** The encoded request. */
+  readonly body: Uint8Array;
+  readonly token: string;
+}
+
+export interface LoadResult {
+  readonly callsPerSecond: number;
+  readonly seconds: number;
+}
+
+interface Amount {
+  readonly calls: number;
+  readonly connections?: number;
+  readonly streams?: number;
+}
+
+const run = promisify(execFile);
+
+/**
+ * Makes `each` calls of every one of these at the same time, IN_FLIGHT under way in all. Several
+ * h2loads: one of them has one body only.
+ */
+export async function loadEach(
+  port: number,
+  calls: readonly Call[],
+  each: number,
+): Promise<LoadResult> {
+  const shape = { connections: 1, streams: Math.ceil(IN_FLIGHT / calls.length) };
+  const results = await Promise.all(
+    calls.map((call) => load(port, call, { calls: each, ...shape })),
+  );
+  const seconds = Math.max(...results.map((result) => result.seconds));
+  return { seconds, callsPerSecond: (each * calls.length) / seconds };
+}
+
+/** Makes `calls` calls; throws unless HTTP went well for each. What gRPC said is not seen here. */
+export async function load(
+  port: number,
+  call: Call,
+  { calls, connections = CONNECTIONS, streams = STREAMS }: Amount,
+): Promise<LoadResult> {
+  const dir = mkdtempSync(join(tmpdir(), "railyard-load-"));
+  try {
+    const data = join(dir, "frame");
+    writeFileSync(data, frameOf(call.body));
+    const clients = Math.min(connections, calls);
+    const args = ["-n", calls, "-c", clients, "-m", streams, "-t", 1, "-d", data].map(String);
+    const headers = {
+      "content-type": "application/grpc",
+      te: "trailers",
+      authorization: `Bearer ${call.token}`,
+    };
+    for (const [name, value] of Object.entries(headers)) args.push("-H", `${name}: ${value}`);
+    const url = `http://127.0.0.1:${port}${call.path}`;
+    const { stdout } = await run(h2load(), [...args, url], { timeout: RUN_MS_MAX });
+    return readResult(stdout, calls);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** A message as gRPC frames it: uncompressed, with its length. */
+export function frameOf(body: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(body.length, 1);
+  return Buffer.concat([head, body]);
+}
+
+/** What h2load says at its end. */
+export function readResult(text: string, calls: number): LoadResult {
+  const finished = /finished in ([\d.]+)(us|ms|s|m), ([\d.]+) req\/s/.exec(text);
+  const good = Number(/(\d+) succeeded/.exec(text)?.[1] ?? 0);
+  const statuses = Number(/status codes: (\d+) 2xx/.exec(text)?.[1] ?? 0);
+  if (!finished || good !== calls || statuses !== calls) {
+    throw new Error(`h2load: ${good} of ${calls} calls went well\n${text}`);
+  }
+  const unit = { us: 1e-6, ms: 1e-3, s: 1, m: 60 }[finished[2] as "us" | "ms" | "s" | "m"];
+  return { seconds: Number(finished[1]) * unit, callsPerSecond: Number(finished[3]) };
+}
+
+function h2load(): string {
+  return process.env.RAILYARD_H2LOAD ?? "/usr/bin/h2load";
+}

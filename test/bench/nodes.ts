@@ -1,0 +1,85 @@
+// Healthy nodes without agents, written straight into the store, so that there is room for
+// thousands of instances. They are of the example's kind and cluster.
+import type { Node } from "@railyard/controller/domain/node";
+import type { ServiceContext } from "@railyard/controller/service/context";
+import type { NodeId, SessionId } from "@railyard/lib/ids";
+
+const RAILS = 8;
+const PER_WRITE = 200;
+const CLUSTER = "wdc07-hopper-a";
+const HARDWARE = "hgx-h100";
+
+/** Adds `count` nodes, whose names go on after `from`. */
+export async function plantNodes(
+  ctx: ServiceContext,
+  { from, count }: { readonly from: number; readonly count: number },
+): Promise<void> {
+  const at = ctx.clock.now();
+  for (let first = from; first < from + count; first += PER_WRITE) {
+    const last = Math.min(first + PER_WRITE, from + count);
+    await ctx.store.write({ by: "system:bench", method: "bench.nodes", at }, async (tx) => {
+      const clusters = await tx.physicalClusters.all();
+      const cluster = clusters.find(({ name }) => name === CLUSTER);
+      const kind = await tx.hardware.get(HARDWARE);
+      if (!cluster || !kind) throw new Error("the example was not applied");
+      const limits = { vcpu: kind.vcpu, memoryMib: kind.memoryGib * 1024, diskGib: kind.diskGib };
+      for (let i = first; i < last; i++) {
+        const node = nodeOf(i, { at, cluster: cluster.id, zone: cluster.zone });
+        await tx.nodes.insert(node);
+        await tx.claims.setLimits(node.id, limits);
+      }
+    });
+  }
+  beatNodes(ctx, { from, count });
+}
+
+/** Hears every one of these nodes once. */
+export function beatNodes(
+  ctx: ServiceContext,
+  { from, count }: { readonly from: number; readonly count: number },
+): void {
+  for (let i = from; i < from + count; i++) {
+    const pulse = { epoch: 1n, acceptedGeneration: 0n, appliedGeneration: 0n, digest: "" };
+    ctx.leases.beat(idOf(i), { session: `ses-${i}`, ...pulse });
+  }
+}
+
+function idOf(i: number): NodeId {
+  return `node-bench-${i}` as NodeId;
+}
+
+function nodeOf(
+  i: number,
+  at: { readonly at: number; readonly cluster: Node["physicalClusterId"]; readonly zone: string },
+): Node {
+  return {
+    id: idOf(i),
+    name: `bench-${i}`,
+    serial: `B${i}`,
+    zone: at.zone,
+    physicalClusterId: at.cluster,
+    leafGroup: i % 2 === 0 ? "su1" : "su2",
+    hardware: HARDWARE,
+    cabling: [],
+    ...{ retired: false, cordoned: false, cordonReason: "" },
+    publicKey: `U${i}`,
+    incarnation: 1,
+    session: `ses-${i}` as SessionId,
+    superseded: [],
+    ...{ bootId: "boot", agentVersion: "1", fake: true },
+    inventory: {
+      ...{ numaCount: 2, vcpu: 176, memoryMib: 1920 * 1024, diskGib: 24_576 },
+      ...{ gpus: [], nics: [], pairs: [], warnings: [] },
+    },
+    mismatches: [],
+    pairs: Array.from({ length: RAILS }, (_, rail) => ({
+      rail,
+      gpu: `gpu-${rail}`,
+      nic: `nic-${rail}`,
+      healthy: true,
+    })),
+    flags: [],
+    ...{ generation: 0n, acceptedGeneration: 0n, appliedGeneration: 0n },
+    registeredAt: at.at,
+  };
+}

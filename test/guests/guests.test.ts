@@ -1,0 +1,200 @@
+// Guests as real QEMU processes: started, read back from what runs, rebooted, stopped, and found
+// again by an agent that knows nothing of them but their directory.
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemOutside } from "@railyard/agent/hardware/linux/outside";
+import type { Backing } from "@railyard/agent/hardware/linux/qemu/arguments";
+import { makeTap, removeInterface } from "@railyard/agent/hardware/linux/tap";
+import { compileLayout } from "@railyard/agent/layout/layout";
+import type { GuestFunction } from "@railyard/agent/model";
+import { systemClock } from "@railyard/lib/clock";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { until } from "../until.js";
+import { softInstance, softInventory } from "./plant.js";
+import { canRunGuests, GuestRig, pidsBelow } from "./rig.js";
+
+const TAPS = ["rytest0", "rytest1"];
+const outside = systemOutside(systemClock());
+
+describe.skipIf(!canRunGuests())("guests under qemu", () => {
+  let rig: GuestRig;
+  beforeEach(() => {
+    rig = new GuestRig();
+  });
+  afterEach(() => rig.close());
+
+  test("a guest runs, is adopted by the next agent, and leaves only its volumes", async () => {
+    const volumes = [{ id: "vol-1", capacityGib: 2, boot: true }];
+    const spec = rig.spec({ volumes });
+    await rig.open().start(spec);
+    const pids = pidsBelow(rig.guestsDir);
+    expect(pids).toHaveLength(1);
+    const again = rig.open();
+    await again.start(spec);
+    expect(pidsBelow(rig.guestsDir)).toEqual(pids);
+    const guest = await rig.until(again, (g) => g.running);
+    const plain = { vcpu: 1, memoryMib: 64, functions: [], addresses: {} };
+    expect(guest).toEqual({ instanceId: "ins-1", bootCount: 1, running: true, ...plain });
+    await again.stop("ins-1");
+    await again.stop("ins-1");
+    expect(await again.list()).toEqual([]);
+    expect(pidsBelow(rig.guestsDir)).toEqual([]);
+    expect(existsSync(join(rig.guestsDir, "ins-1"))).toBe(false);
+    const info = execFileSync("/usr/bin/qemu-img", [
+      "info",
+      "--output=json",
+      join(rig.volumesDir, "vol-1.qcow2"),
+    ]);
+    expect(JSON.parse(String(info))).toMatchObject({
+      "virtual-size": 2 * 1024 ** 3,
+      "backing-filename": rig.image,
+    });
+  });
+
+  test("a guest lives on when the process that started it is killed", async () => {
+    const script = join(import.meta.dirname, "starter.ts");
+    const node = ["--import", "tsx", "--conditions=railyard-source", script, rig.dir];
+    const agent = spawn(process.execPath, node, { stdio: ["ignore", "pipe", "inherit"] });
+    await once(agent.stdout, "data");
+    const pids = pidsBelow(rig.guestsDir);
+    agent.kill("SIGKILL");
+    await once(agent, "exit");
+    const guests = rig.open();
+    expect(await rig.until(guests, (g) => g.running)).toMatchObject({ bootCount: 1 });
+    expect(pids).toHaveLength(1);
+    expect(pidsBelow(rig.guestsDir)).toEqual(pids);
+    await guests.stop("ins-1");
+    expect(pidsBelow(rig.guestsDir)).toEqual([]);
+  });
+
+  test("functions sit at the compiled addresses once the firmware numbered the buses", async () => {
+    const inventory = softInventory(2);
+    const desired = softInstance(inventory);
+    const result = compileLayout(inventory, rig.desired(desired));
+    if (!result.ok) throw new Error(result.problem.message);
+    const { layout } = result;
+    const functions: GuestFunction[] = [...layout.gpus, ...layout.attachments].map((f, at) => ({
+      guestAddress: f.guestAddress,
+      hostAddress: `fa00:00:0${at}.0`,
+    }));
+    for (const tap of TAPS) await makeTap(outside, tap);
+    try {
+      rig.backings = new Map(
+        functions.map((fn, at): [string, Backing] => {
+          const attachment = desired.attachments[at - layout.gpus.length];
+          if (!attachment) return [fn.hostAddress, { kind: "stand-in" }];
+          const tap = TAPS[attachment.position]!;
+          return [fn.hostAddress, { kind: "tap", tap, mac: attachment.mac, mtu: 9000 }];
+        }),
+      );
+      const guests = rig.open();
+      const spec = { ...rig.spec(desired), functions, layout };
+      await guests.start(spec);
+      const order = (a: GuestFunction, b: GuestFunction) =>
+        a.guestAddress < b.guestAddress ? -1 : 1;
+      const guest = await rig.until(guests, (g) => g.running);
+      expect(guest.functions).toEqual([...functions].sort(order));
+      expect(guest.addresses).toEqual(spec.addresses);
+      await expect(guests.start({ ...spec, instanceId: "ins-2" })).rejects.toMatchObject({
+        code: "unavailable",
+      });
+      await guests.stop("ins-1");
+    } finally {
+      for (const tap of TAPS) await removeInterface(outside, tap);
+    }
+  });
+
+  test("what is no guest in the directory is left aside", async () => {
+    mkdirSync(join(rig.guestsDir, "lost+found"));
+    expect(await rig.open().list()).toEqual([]);
+  });
+
+  test("a reboot is counted after the machine was reset, and the process stays", async () => {
+    const guests = rig.open();
+    await guests.start(rig.spec());
+    const pids = pidsBelow(rig.guestsDir);
+    await guests.reboot("ins-1", 2);
+    expect((await rig.until(rig.open(), (g) => g.running)).bootCount).toBe(2);
+    expect(pidsBelow(rig.guestsDir)).toEqual(pids);
+    await expect(guests.reboot("ins-2", 2)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("a guest whose process died does not run, and is started over its disk", async () => {
+    const guests = rig.open();
+    await guests.start(rig.spec());
+    process.kill(pidsBelow(rig.guestsDir)[0]!, "SIGKILL");
+    const dead = await rig.until(guests, (g) => !g.running);
+    expect(dead).toMatchObject({ bootCount: 1, memoryMib: 64 });
+    await guests.start(rig.spec());
+    await rig.until(guests, (g) => g.running);
+  });
+
+  test("a guest runs under the account that it is given, with no way to more", async () => {
+    chmodSync(rig.dir, 0o711);
+    chmodSync(rig.guestsDir, 0o711);
+    const guests = rig.open({ name: "nobody", uid: 65_534, gid: 65_534 });
+    await guests.start(rig.spec());
+    const status = readFileSync(`/proc/${pidsBelow(rig.guestsDir)[0]}/status`, "utf8");
+    expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+    expect(status).toMatch(/^Groups:\s*$/m);
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    expect(status).toMatch(/^Seccomp:\t2$/m);
+    await rig.until(guests, (g) => g.running);
+    await guests.stop("ins-1");
+  });
+
+  test("an image that is another than the one asked for starts nothing", async () => {
+    const spec = rig.spec();
+    writeFileSync(rig.image, "changed");
+    await expect(rig.open().start(spec)).rejects.toThrow("is not the one with that sha256");
+    expect(pidsBelow(rig.guestsDir)).toEqual([]);
+  });
+
+  test("an image that refers to another file starts nothing", async () => {
+    const path = join(rig.dir, "sly.qcow2");
+    execFileSync("/usr/bin/qemu-img", [
+      ...["create", "-q", "-f", "qcow2", "-F", "raw"],
+      ...["-b", rig.image, path, "1M"],
+    ]);
+    const spec = rig.specOver(path);
+    await expect(rig.open().start(spec)).rejects.toThrow("refers to another file");
+  });
+
+  test("what qemu complained about is told", async () => {
+    rig.backings = new Map([["fa00:00:00.0", { kind: "tap", tap: "none", mac: "x", mtu: 1 }]]);
+    const inventory = softInventory(1);
+    const desired = rig.desired({ ...softInstance(inventory), attachments: [] });
+    const result = compileLayout(inventory, desired);
+    if (!result.ok) throw new Error(result.problem.message);
+    const { layout } = result;
+    const functions = [{ guestAddress: layout.gpus[0]!.guestAddress, hostAddress: "fa00:00:00.0" }];
+    const start = rig.open().start({ ...rig.spec(desired), functions, layout });
+    await expect(start).rejects.toThrow(/qemu did not start: .*qemu-system/);
+  });
+
+  test("the serial console answers and is reached again after a session", async () => {
+    const guests = rig.open();
+    await expect(guests.console("ins-1")).rejects.toMatchObject({ code: "unavailable" });
+    await guests.start(rig.spec());
+    for (const session of ["first", "second"]) {
+      const { stream } = await guests.console("ins-1");
+      stream.end();
+      await until(`end of the ${session} session`, () => stream.closed);
+    }
+  });
+
+  test("the seed has metadata, keys and user data, and no other file has the secrets", async () => {
+    const guests = rig.open();
+    const userData = new TextEncoder().encode("#cloud-config\nhostname: secret-7\n");
+    await guests.start(rig.spec({ userData }));
+    const dir = join(rig.guestsDir, "ins-1");
+    const seed = readFileSync(join(dir, "seed.iso"), "latin1");
+    for (const part of ["secret-7", '"local-hostname": "one"', "ssh-ed25519 AAAA", "cidata"]) {
+      expect(seed).toContain(part);
+    }
+    const others = execFileSync("/usr/bin/grep", ["-rlc", "secret-7", dir], { encoding: "utf8" });
+    expect(others.trim()).toBe(join(dir, "seed.iso"));
+  });
+});

@@ -1,0 +1,82 @@
+// The machine that these tests run on, as the agent puts it together.
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMachine, type MachineOptions } from "@railyard/agent/hardware/linux/machine";
+import { qemuArguments } from "@railyard/agent/layout/qemu";
+import { systemClock } from "@railyard/lib/clock";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "ryg-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function options(change: Partial<MachineOptions> = {}): MachineOptions {
+  return {
+    clock: systemClock(),
+    dataDir: dir,
+    guestsDir: join(dir, "guests"),
+    volumesDir: join(dir, "volumes"),
+    accelerator: "kvm",
+    vpcBridge: "ry-test",
+    guestUser: "",
+    iommu: "strict",
+    layoutArguments: qemuArguments,
+    ...change,
+  };
+}
+
+test("this machine is read as it is, with what it lacks said", async () => {
+  const hardware = createMachine(options());
+  const facts = await hardware.readFacts();
+  expect(hardware.fake).toBe(false);
+  expect(facts.cpus).toBeGreaterThan(0);
+  expect(await hardware.listGuests()).toEqual([]);
+  const kinds = facts.oddities.map((o) => o.kind);
+  expect(kinds.includes("no-kvm")).toBe(!existsSync("/dev/kvm"));
+  expect(kinds.includes("no-qemu")).toBe(!existsSync("/usr/bin/qemu-system-x86_64"));
+});
+
+test("a directory too deep for sockets is refused before anything is made", () => {
+  const guestsDir = join(dir, "d".repeat(60));
+  expect(() => createMachine(options({ guestsDir }))).toThrow(/is too deep/);
+  expect(existsSync(guestsDir)).toBe(false);
+});
+
+test.runIf(process.getuid?.() === 0)("an account needs a way to its guests", () => {
+  const nobody = options({ guestUser: "nobody" });
+  expect(() => createMachine(nobody)).toThrow(`nobody cannot get through ${dir}`);
+  chmodSync(dir, 0o711);
+  createMachine(nobody);
+});
+
+test("an account that is not known is refused", () => {
+  expect(() => createMachine(options({ guestUser: "no-such" }))).toThrow(/no-such is not known/);
+});
+
+test("rails without sr-iov stand beside the machine's own devices", async () => {
+  const rails = [{ uplink: "lo", leaf: "leaf-a", speedGbps: 100 }];
+  const overlay = { serial: "LAB-1", vfs: 4, rails };
+  const hardware = createMachine(options({ overlay }));
+  const [gpu, nic] = ["fa00:00:04.0", "fa00:00:05.0"];
+  const before = await hardware.readFacts();
+  expect(before.serial).toBe("LAB-1");
+  expect(before.interfaces.at(-1)).toMatchObject({ name: "lo", pciAddress: nic });
+  const drivers = async () => {
+    const { functions } = await createMachine(options({ overlay })).readFacts();
+    return functions.find((fn) => fn.address === gpu)?.driver;
+  };
+  expect(await drivers()).toBe("");
+  await hardware.bindVfio(gpu);
+  expect(await drivers()).toBe("vfio-pci");
+  await hardware.unbindVfio(gpu);
+  expect(await drivers()).toBe("");
+});
+
+test("a rail that cannot be is refused by name", () => {
+  const rails = [{ uplink: "rail0 up", leaf: "leaf-a", speedGbps: 100 }];
+  const overlay = { serial: "LAB-1", vfs: 4, rails };
+  expect(() => createMachine(options({ overlay }))).toThrow(/uplink/);
+});

@@ -1,0 +1,107 @@
+// What an emulated hypervisor boots from: QEMU with an SR-IOV NIC (10 or newer), a kernel that has
+// its driver, an initramfs. All from Debian's packages, in a folder of our own; kept between runs.
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { findProgram } from "../../../deploy/find-program.mjs";
+import { output } from "../program.js";
+import { buildInitramfs } from "./initramfs.js";
+import { PrivateApt } from "./private-apt.js";
+
+export interface HypervisorImage {
+  readonly qemu: string;
+  /** Folders of QEMU's own data files. */
+  readonly data: readonly string[];
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** Folder of the kernel's modules; holds one folder named after the kernel. */
+  readonly modules: string;
+}
+
+const KERNEL = "linux-image-6.12-amd64";
+const QEMU = ["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios"];
+const DONE = "done";
+
+/** Programs that building and running need, with the packages that bring them. */
+const PROGRAMS = {
+  "/usr/bin/busybox": "busybox-static",
+  "/usr/bin/cpio": "cpio",
+  "/usr/bin/xz": "xz-utils",
+  "/sbin/modprobe": "kmod",
+  "/sbin/ip": "iproute2",
+  "/usr/sbin/lldpd": "lldpd",
+};
+
+/** Installs what is missing; throws, saying what, when that cannot be done. */
+export async function providePrograms(say: (line: string) => void): Promise<void> {
+  const missing = Object.entries(PROGRAMS).filter(([path]) => !existsSync(path));
+  const packages = missing.map(([, name]) => name);
+  // QEMU of the machine's own release brings the shared libraries that the newer one needs.
+  if (!findProgram("qemu-system-x86_64")) packages.push("qemu-system-x86", "qemu-utils");
+  if (packages.length === 0) return;
+  if (process.getuid?.() !== 0) throw new Error(`these are needed: ${packages.join(" ")}`);
+  say(`installing ${packages.join(" ")}`);
+  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
+  await output("/usr/bin/apt-get", ["update", "-qq"], { env, limitMs: 300_000 });
+  await output("/usr/bin/apt-get", install, { env, limitMs: 600_000 });
+}
+
+/** Why no hypervisor can be emulated here; undefined when one can, its image built or found. */
+export async function hypervisorNeeds(say: (line: string) => void): Promise<string | undefined> {
+  if (process.platform !== "linux") return "needs Linux";
+  if (process.arch !== "x64") return "needs an x86-64 machine";
+  try {
+    await providePrograms(say);
+    await hypervisorImage(say);
+    return undefined;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  }
+}
+
+/** Builds the image, or finds the one built earlier. Throws when packages cannot be had. */
+export async function hypervisorImage(say: (line: string) => void): Promise<HypervisorImage> {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+  const folder = join(cache, "railyard-lab");
+  if (!existsSync(join(folder, DONE))) await build(folder, say);
+  const root = join(folder, "root");
+  const [kernel = ""] = readdirSync(join(root, "lib/modules"));
+  return {
+    qemu: join(root, "usr/bin/qemu-system-x86_64"),
+    data: [join(root, "usr/share/qemu"), join(root, "usr/share/seabios")],
+    kernel: join(root, "boot", `vmlinuz-${kernel}`),
+    initramfs: join(folder, "initramfs.gz"),
+    modules: join(root, "lib/modules"),
+  };
+}
+
+async function build(folder: string, say: (line: string) => void): Promise<void> {
+  say("fetching QEMU and a kernel from Debian's packages");
+  const fresh = `${folder}.${process.pid}`;
+  const root = join(fresh, "root");
+  mkdirSync(root, { recursive: true });
+  try {
+    const apt = new PrivateApt(join(fresh, "apt"));
+    await apt.update();
+    await apt.unpack(root, QEMU, "bookworm-backports");
+    const kernelPackage = await apt.dependency(KERNEL, "linux-image-");
+    await apt.unpack(root, [kernelPackage]);
+    const kernel = kernelPackage.replace(/^linux-image-/, "");
+    await output("/sbin/depmod", ["-b", root, kernel]);
+    await checkLibraries(join(root, "usr/bin/qemu-system-x86_64"));
+    await buildInitramfs({ root, kernel, busybox: "/usr/bin/busybox", folder: fresh });
+    rmSync(join(fresh, "apt"), { recursive: true, force: true });
+    writeFileSync(join(fresh, DONE), `${kernel}\n`);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(fresh, folder);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+async function checkLibraries(program: string): Promise<void> {
+  const said = await output("/usr/bin/ldd", [program]);
+  const missing = said.split("\n").filter((line) => line.includes("not found"));
+  if (missing.length > 0) throw new Error(`QEMU lacks libraries: ${missing.join(", ").trim()}`);
+}
