@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { findProgram } from "../../../deploy/find-program.mjs";
 import { output } from "../program.js";
-import { buildInitramfs } from "./initramfs.js";
+import { provideInitramfs } from "./initramfs.js";
 import { PrivateApt } from "./private-apt.js";
 
 export interface HypervisorImage {
@@ -71,7 +71,7 @@ export async function hypervisorImage(say: (line: string) => void): Promise<Hype
     qemu: join(root, "usr/bin/qemu-system-x86_64"),
     data: [join(root, "usr/share/qemu"), join(root, "usr/share/seabios")],
     kernel: join(root, "boot", `vmlinuz-${kernel}`),
-    initramfs: join(folder, "initramfs.gz"),
+    initramfs: await provideInitramfs({ root, kernel, busybox: "/usr/bin/busybox", folder }),
     modules: join(root, "lib/modules"),
   };
 }
@@ -90,7 +90,6 @@ async function build(folder: string, say: (line: string) => void): Promise<void>
     const kernel = kernelPackage.replace(/^linux-image-/, "");
     await output("/sbin/depmod", ["-b", root, kernel]);
     await checkLibraries(join(root, "usr/bin/qemu-system-x86_64"));
-    await buildInitramfs({ root, kernel, busybox: "/usr/bin/busybox", folder: fresh });
     rmSync(join(fresh, "apt"), { recursive: true, force: true });
     writeFileSync(join(fresh, DONE), `${kernel}\n`);
     rmSync(folder, { recursive: true, force: true });

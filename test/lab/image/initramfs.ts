@@ -1,11 +1,14 @@
 // The first file system of an emulated hypervisor: busybox, a handful of kernel modules and an
 // init that puts the machine's own root, read-only, under a writable layer in memory.
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -16,6 +19,13 @@ import { output } from "../program.js";
 /** What the init itself needs; everything else is loaded later from the unpacked packages. */
 const EARLY_MODULES = ["9p", "9pnet_virtio", "overlay"];
 
+const SCRIPTS_FOLDER = join(import.meta.dirname, "scripts");
+/** Where each script stands in the archive. */
+const SCRIPTS = [
+  ["init.sh", "init"],
+  ["modprobe.sh", "sbin/modprobe"],
+] as const;
+
 export interface InitramfsParts {
   /** Where the kernel's packages were unpacked. */
   readonly root: string;
@@ -25,26 +35,29 @@ export interface InitramfsParts {
   readonly folder: string;
 }
 
-/** Builds the archive; answers its path. */
-export async function buildInitramfs(parts: InitramfsParts): Promise<string> {
+/** The archive's path; it is built unless one with the same scripts is there. */
+export async function provideInitramfs(parts: InitramfsParts): Promise<string> {
+  const scripts = SCRIPTS.map(([name]) => readFileSync(join(SCRIPTS_FOLDER, name)));
+  const digest = createHash("sha256").update(Buffer.concat(scripts)).digest("hex").slice(0, 12);
+  const archive = join(parts.folder, `initramfs-${digest}.gz`);
+  if (!existsSync(archive)) await build(parts, archive);
+  return archive;
+}
+
+async function build(parts: InitramfsParts, archive: string): Promise<void> {
   const tree = join(parts.folder, "initramfs");
   rmSync(tree, { recursive: true, force: true });
   for (const name of ["bin", "sbin", "proc", "sys", "dev", "modules"]) {
     mkdirSync(join(tree, name), { recursive: true });
   }
-  const scripts = join(import.meta.dirname, "scripts");
-  for (const [from, to] of [
-    [parts.busybox, "bin/busybox"],
-    [join(scripts, "init.sh"), "init"],
-    [join(scripts, "modprobe.sh"), "sbin/modprobe"],
-  ] as const) {
+  const programs = SCRIPTS.map(([name, to]) => [join(SCRIPTS_FOLDER, name), to] as const);
+  for (const [from, to] of [[parts.busybox, "bin/busybox"] as const, ...programs]) {
     copyFileSync(from, join(tree, to));
     chmodSync(join(tree, to), 0o755);
   }
   await copyModules(parts, join(tree, "modules"));
-  const archive = join(parts.folder, "initramfs.gz");
-  writeFileSync(archive, gzipSync(await packed(tree), { level: 1 }));
-  return archive;
+  writeFileSync(`${archive}.new`, gzipSync(await packed(tree), { level: 1 }));
+  renameSync(`${archive}.new`, archive);
 }
 
 /** In the order in which they can be loaded; the kernel of the init takes no compressed ones. */

@@ -19,7 +19,6 @@ $B mount -t devtmpfs dev /new/dev
 $B mkdir -p /new/dev/pts
 $B mount -t devpts pts /new/dev/pts
 $B mount -t tmpfs run /new/run
-$B mount -t tmpfs tmp /new/tmp
 value() { $B sed -n "s/.*lab\.$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 modules=$(value modules)
 $B mkdir -p /new/lib/modules
