@@ -120,7 +120,10 @@ async function waitedOut({ rpc }: DescribedRpc, ms: number): Promise<string[]> {
   let state = "waits";
   const authenticate = async () => ({ id: "tok", account: undefined, roles });
   void runCall(
-    { authenticate, limits, clock, log: silentLog(), signPage: () => Buffer.alloc(0) },
+    {
+      ...{ authenticate, limits, clock, log: silentLog(), signPage: () => Buffer.alloc(0) },
+      onTokenTouch: () => () => undefined,
+    },
     bindRpc(rpc, limits, { [rpc.key]: never }),
     {
       ...{ metadata, remainingMs: Number.POSITIVE_INFINITY, write: never },
@@ -131,8 +134,6 @@ async function waitedOut({ rpc }: DescribedRpc, ms: number): Promise<string[]> {
     state = asRailyardError(thrown).code;
   });
   const settle = () => new Promise((resolve) => setImmediate(resolve));
-  // The call starts its clock after it has asked who is calling.
-  await settle();
   const states: string[] = [];
   for (const step of [ms - 1, 1]) {
     await clock.advance(step);

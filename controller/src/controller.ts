@@ -40,6 +40,7 @@ import { fleetOf } from "./service/fleet.js";
 import { Leases } from "./service/leases.js";
 import { settleReadOnly } from "./service/read-only.js";
 import { authenticate, ensureOperatorToken } from "./service/token.js";
+import { tokensOf } from "./service/token-cache.js";
 import { WatchHub } from "./service/watch/hub.js";
 import { objectEncoder } from "./service/watch/objects.js";
 import type { Store } from "./store/contract.js";
@@ -223,6 +224,7 @@ class Assembly implements Controller {
       services: name === "tenant" ? TENANT_SERVICES : ADMIN_SERVICES,
       handlers,
       authenticate: (secret) => authenticate(this.context, secret),
+      onTokenTouch: (id, fn) => tokensOf(store).onTouch(id, fn),
       limits: new Limits(image),
       signPage: pageSigner(dataDir.keyFor("pages")),
       // Sockets live in real time, whatever clock the yard runs on.

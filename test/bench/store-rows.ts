@@ -4,6 +4,9 @@
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { encodeObject } from "@railyard/controller/api/watch-object";
+import { storedCatalog } from "@railyard/controller/catalog/stored";
+import { objectEncoder } from "@railyard/controller/service/watch/objects";
 import type { WriteTx } from "@railyard/controller/store/contract";
 import { openSqlite } from "@railyard/controller/store/sqlite";
 import { systemClock } from "@railyard/lib/clock";
@@ -86,7 +89,9 @@ function open(path: string) {
   const onFatal = (err: unknown) => {
     throw err;
   };
-  return openSqlite({ path, clock: systemClock(), log: silentLog(), onFatal });
+  // As in production, where what is written is encoded for its owner as well.
+  const encode = objectEncoder({ catalog: storedCatalog() }, encodeObject);
+  return openSqlite({ path, clock: systemClock(), log: silentLog(), onFatal, encode });
 }
 
 /** An instance, and for each of its attachments the interface and the address. */

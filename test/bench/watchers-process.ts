@@ -54,7 +54,7 @@ async function connect(port: number): Promise<http2.ClientHttp2Session> {
 serve({
   /** Microseconds of processor time until now. */
   cpuMicros: () => process.cpuUsage().user + process.cpuUsage().system,
-  /** Opens so many readers; resolves when each has its first message. */
+  /** Opens so many readers; when each has its first message, how many of them are looked into. */
   open: async ({ port, token, count }: { port: number; token: string; count: number }) => {
     const opened: Promise<void>[] = [];
     for (let i = 0; i < count; i++) {
@@ -63,6 +63,7 @@ serve({
       if (session) opened.push(read(session, token, i % SAMPLED === 0));
     }
     await Promise.all(opened);
+    return Math.ceil(count / SAMPLED);
   },
   /** What was seen since the last time. */
   seen: () => {

@@ -9,7 +9,7 @@ import {
 import { InstanceServiceService } from "@railyard/proto/gen/railyard/v1/instance";
 import { type Effort, interleaved } from "./compare.js";
 import { type Figure, figure, least, median, most, percentile } from "./figure.js";
-import { createBare } from "./instances.js";
+import { createBare, creates } from "./instances.js";
 import { Remote } from "./remote.js";
 import { BenchYard } from "./yard.js";
 
@@ -21,13 +21,16 @@ const SETTLE_MS = 2_000;
 const CREATES = 500;
 const PER_NODE = 22;
 const FEW_READERS = 100;
+/** Of the sampled events: a name that is cut between two chunks is not found. */
+const SEEN_MIN = 0.9;
 
 export async function measureWatch(effort: Effort): Promise<readonly Figure[]> {
   const yard = await BenchYard.open({ execArgv: ["--expose-gc"] });
   const readers = Remote.start("watchers-process", join(yard.dir, "watchers.log"));
   try {
     const count = Math.ceil(READERS / effort.less);
-    await readers.ask("open", { port: yard.tenantPort, token: yard.token, count });
+    const asked = { port: yard.tenantPort, token: yard.token, count };
+    const sampled = await readers.ask<number>("open", asked);
     const change = await changer(yard);
     const seconds = Math.ceil(SECONDS / effort.less);
     await yard.profile("watch");
@@ -41,6 +44,10 @@ export async function measureWatch(effort: Effort): Promise<readonly Figure[]> {
     const grown = ((await heap(yard)) - before) / 1024 ** 2;
     const { lags, ended } = await readers.ask<{ lags: number[]; ended: number }>("seen");
     if (ended > 0) throw new Error(`${ended} watches were ended`);
+    const due = sampled * changed.count;
+    if (lags.length < due * SEEN_MIN) {
+      throw new Error(`only ${lags.length} of ${due} events were seen`);
+    }
     const lag = { value: percentile(lags, 0.99), unit: "ms", goal: most(1_000) };
     const { perSecond, answered } = changed;
     const note =
@@ -67,9 +74,9 @@ export async function measureWatchedCreates(effort: Effort): Promise<readonly Fi
   try {
     const count = Math.ceil(FEW_READERS / effort.less);
     await readers.ask("open", { port: watched.tenantPort, token: watched.token, count });
-    const side = (yard: BenchYard) => async () => {
+    const side = (yard: BenchYard) => () => {
       const call = yard.callOf(InstanceServiceService.createInstance, createBare());
-      return (await yard.load(call, n)).callsPerSecond;
+      return creates(yard, call, n);
     };
     const sides = { ours: side(watched), theirs: side(alone) };
     const { ratio, ours, theirs } = await interleaved(effort, sides);
@@ -132,11 +139,17 @@ async function changes(change: () => Promise<unknown>, seconds: number) {
     await delay(TICK_MS);
   }
   const answered = percentile(await Promise.all(made), 0.99);
-  return { perSecond: made.length / ((performance.now() - started) / 1_000), answered };
+  return {
+    perSecond: made.length / ((performance.now() - started) / 1_000),
+    answered,
+    count: made.length,
+  };
 }
 
+/** With the buffers that wait for readers, which lie outside the heap. */
 async function heap(yard: BenchYard): Promise<number> {
-  return (await yard.remote.ask<NodeJS.MemoryUsage>("memory")).heapUsed;
+  const { heapUsed, external } = await yard.remote.ask<NodeJS.MemoryUsage>("memory");
+  return heapUsed + external;
 }
 
 function delay(ms: number): Promise<void> {

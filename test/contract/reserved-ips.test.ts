@@ -171,3 +171,10 @@ test("reserved IPs are filtered by name and by address", async () => {
   expect(await rows({ address: "10.1.0.9" })).toEqual([row]);
   expect(await rows({ name: "two" })).toEqual([]);
 });
+
+test("a list names a bad address beside a page token that is none of its own", async () => {
+  const over = { ...path, address: "999.1.1.1", pageToken: "x.y" };
+  const request = ips.ListClusterNetworkSubnetReservedIpsRequest.fromPartial(over);
+  const refused = await tenant.wire.refused(list, request);
+  expect([refused.code, ...refused.fields]).toEqual([INVALID_ARGUMENT, "address", "page_token"]);
+});

@@ -6,7 +6,9 @@ import {
   CreateClusterNetworkRequest,
   ListClusterNetworksRequest,
 } from "@railyard/proto/gen/railyard/v1/cluster_network";
+import { WatchObjectsRequest, WatchServiceService } from "@railyard/proto/gen/railyard/v1/watch";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { until } from "../until.js";
 import { type Target, target } from "./target.js";
 
 const INVALID_ARGUMENT = 3;
@@ -17,6 +19,7 @@ const UNAUTHENTICATED = 16;
 const { Role } = tokens;
 const { createToken, listTokens, revokeToken } = tokens.TokenServiceService;
 const { createClusterNetwork, listClusterNetworks } = ClusterNetworkServiceService;
+const { watchObjects } = WatchServiceService;
 const LIST = ListClusterNetworksRequest.fromPartial({});
 
 let at: Target;
@@ -43,6 +46,17 @@ test("a token acts in its account until it is revoked", async () => {
   const refused = await wire.refused(listClusterNetworks, LIST);
   expect(refused.code).toBe(UNAUTHENTICATED);
   expect(["TOKEN_REVOKED", "UNAUTHENTICATED"]).toContain(refused.reason);
+});
+
+test("a stream ends when its token is revoked", async () => {
+  const tenant = await at.tenant();
+  const one = await at.admin.call(createToken, making({ account: tenant.account }));
+  const wire = at.stranger("server", one.secret);
+  const watch = wire.stream(watchObjects, WatchObjectsRequest.fromPartial({ fromRevision: 0n }));
+  await tenant.network();
+  await until("the network is told", () => watch.messages.length > 0);
+  await at.admin.call(revokeToken, revoking(one.token!.id));
+  expect(await watch.ended).toMatchObject({ code: UNAUTHENTICATED });
 });
 
 test("a secret is shown once: lists show tokens without it", async () => {

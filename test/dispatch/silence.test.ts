@@ -1,6 +1,8 @@
 // Silent nodes: what is written down about them, what it means for their instances, and when nobody
 // is condemned.
 import { leasesLoop } from "@railyard/controller/loops/leases";
+import { stopInstance } from "@railyard/controller/service/instance";
+import { rebootInstance } from "@railyard/controller/service/instance-reboot";
 import { createJoinToken, getNode } from "@railyard/controller/service/node";
 import { fenceNode } from "@railyard/controller/service/node-fence";
 import { createBusIdentity } from "@railyard/lib/bus/identity";
@@ -8,7 +10,7 @@ import type { NodeId } from "@railyard/lib/ids";
 import type { Loop } from "@railyard/lib/loop";
 import { afterEach, expect, test } from "vitest";
 import { Agent, refusedFor } from "./agent.js";
-import { INSTANCE, intended, plant, presence } from "./plant.js";
+import { ACCOUNT, INSTANCE, intended, plant, presence } from "./plant.js";
 import { call, DispatchYard } from "./yard.js";
 
 const LEASE_MS = 5_000;
@@ -86,6 +88,30 @@ test("an instance that was starting is only unjudged again when its node is hear
   await agent.heartbeat();
   await agent.report();
   expect(await health()).toEqual(["starting", "inapplicable"]);
+});
+
+test("on a silent host nothing reboots, and what stops stays faulted until heard", async () => {
+  const agent = await listening();
+  await plant(of);
+  await agent.report({ instances: presence(await intended(of)) });
+  await pass(4 * LEASE_MS);
+  const { generation } = await of.node();
+  const tenant = { account: ACCOUNT, principal: { id: "tok-1", account: ACCOUNT, roles: [] } };
+  const input = { id: INSTANCE, etag: "", force: false };
+  const reboot = rebootInstance(of.ctx, { ...call("Reboot"), ...tenant }, input);
+  await expect(reboot).rejects.toMatchObject({ reason: "INSTANCE_HOST_LOST" });
+  expect(await health()).toEqual(["running", "faulted", "host_silent"]);
+  expect((await of.node()).generation).toBe(generation);
+
+  await stopInstance(of.ctx, { ...call("Stop"), ...tenant }, input);
+  expect(await health()).toEqual(["stopping", "faulted", "host_silent"]);
+  await agent.heartbeat();
+  await pass(1_000);
+  expect(await health()).toEqual(["stopping", "inapplicable"]);
+  await pass(LEASE_MS + 2_000);
+  expect(await health()).toEqual(["stopping", "faulted", "host_silent"]);
+  await fence();
+  expect(await health()).toEqual(["stopped", "inapplicable"]);
 });
 
 test("a controller condemns nobody before it has listened for a lease", async () => {

@@ -82,6 +82,12 @@ export function anyRequest(): fc.Arbitrary<PlacementRequest> {
         0x05,
         0x01,
       ),
+      pinned: fc.constantFrom<NonNullable<PlacementRequest["pinned"]>>(
+        [],
+        [],
+        [{ pair: 1, rail: 1 }],
+        [{ pair: 0, rail: 4 }],
+      ),
       physicalClusterId: fc.constantFrom(undefined, ...CLUSTERS),
       vcpu: fc.constantFrom(8, 64),
       memoryMib: fc.constantFrom(32, 64, 512),

@@ -50,6 +50,7 @@ function bundlesFor(node: FleetNode, request: PlacementRequest): readonly (reado
     if (request.attachmentCount === 0) return true;
     const rails = bundle.map(({ rail }) => rail);
     if (new Set(rails).size < rails.length || bundle.some(({ healthy }) => !healthy)) return false;
+    if (request.pinned?.some(({ pair, rail }) => rails[pair] !== rail)) return false;
     return request.rails === undefined || request.rails === rails.reduce((m, r) => m + 2 ** r, 0);
   });
 }

@@ -1,11 +1,12 @@
 // Paging against a plain set: however a list changes between two pages, what stood throughout is on
 // exactly one of them, and nothing is on two; in every order, for every list that changes.
+import { attachmentKeys, listAttachments } from "@railyard/controller/service/attachment";
 import {
   createNetwork,
   deleteNetwork,
   listNetworks,
 } from "@railyard/controller/service/cluster-network";
-import { deleteInstance, listInstances } from "@railyard/controller/service/instance";
+import { deleteInstance, listInstances, stopInstance } from "@railyard/controller/service/instance";
 import {
   createInterface,
   deleteInterface,
@@ -20,6 +21,7 @@ import {
 } from "@railyard/controller/service/reserved-ip";
 import { createSubnet, deleteSubnet, listSubnets } from "@railyard/controller/service/subnet";
 import type {
+  AttachmentId,
   ClusterNetworkId,
   InstanceId,
   InterfaceId,
@@ -28,6 +30,7 @@ import type {
 } from "@railyard/lib/ids";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { Attachments, fresh } from "../tenant/attachment-rig.js";
 import { ALICE, createInstanceNamed, networkWish, type Rig, rig } from "./world.js";
 
 const SEED = 13;
@@ -39,6 +42,7 @@ interface Row {
   readonly id: string;
   readonly name: string;
   readonly createdAt: number;
+  readonly seen?: readonly string[];
 }
 
 /** One list that can change. */
@@ -51,9 +55,11 @@ interface Changing {
 interface Place {
   readonly clusterNetworkId: ClusterNetworkId;
   readonly subnetId: SubnetId;
+  /** Stopped; its attachments are what changes. */
+  readonly instanceId: InstanceId;
 }
 
-const fresh = { kind: "new", address: "", name: "", autoDelete: true } as const;
+const freshIp = { kind: "new", address: "", name: "", autoDelete: true } as const;
 
 const LISTS: Readonly<Record<string, (made: Rig, place: Place) => Changing>> = {
   networks: ({ ctx, call, read }) => ({
@@ -85,7 +91,7 @@ const LISTS: Readonly<Record<string, (made: Rig, place: Place) => Changing>> = {
   }),
   interfaces: ({ ctx, call, read }, place) => ({
     create: async (name) => {
-      const wish = { ...place, primaryIp: fresh, name, allowIpSpoofing: false };
+      const wish = { ...place, primaryIp: freshIp, name, allowIpSpoofing: false };
       return (await createInterface(ctx, call(), wish)).row;
     },
     remove: (id) => deleteInterface(ctx, call(), { ...place, id: id as InterfaceId, etag }),
@@ -95,6 +101,23 @@ const LISTS: Readonly<Record<string, (made: Rig, place: Place) => Changing>> = {
       return { ...page, rows: page.rows.map(({ row }) => row) };
     },
   }),
+  attachments: (made, place) => {
+    const { instanceId, subnetId } = place;
+    const attachments = new Attachments(made, instanceId, subnetId);
+    return {
+      create: async (name) => {
+        // At the front, so that every place shifts.
+        const [before] = await attachments.ids();
+        const [view] = await attachments.create({ wishes: [fresh(subnetId, name)], before });
+        return view!.attachment;
+      },
+      remove: (id) => attachments.remove(id as AttachmentId),
+      list: async (listing) => {
+        const page = await listAttachments(made.ctx, made.read(), { ...listing, instanceId });
+        return { ...page, rows: attachmentKeys(listing, page) };
+      },
+    };
+  },
   instances: (made, { subnetId }) => ({
     create: async (name) => (await createInstanceNamed(made, subnetId, name)).instance,
     remove: (id) => deleteInstance(made.ctx, made.call(), { id: id as InstanceId, etag }),
@@ -121,7 +144,8 @@ test.each(Object.keys(LISTS))("what stood throughout is on one page of %s", asyn
         const made = await rig({ nodes: 0 });
         const { networkId: clusterNetworkId, subnetId } = await made.network();
         await made.write((tx) => tx.account(ALICE).quotas.setLimit("cluster-networks", 100));
-        const list = LISTS[kind]!(made, { clusterNetworkId, subnetId });
+        const instanceId = await stoppedHolder(made, subnetId);
+        const list = LISTS[kind]!(made, { clusterNetworkId, subnetId, instanceId });
         await walk(made, list, { order, changes });
         await made.ctx.store.close();
       },
@@ -129,6 +153,13 @@ test.each(Object.keys(LISTS))("what stood throughout is on one page of %s", asyn
     { numRuns: RUNS, seed: SEED },
   );
 });
+
+/** An instance that may have other attachments; instances listed beside it stand throughout. */
+async function stoppedHolder(made: Rig, subnetId: SubnetId): Promise<InstanceId> {
+  const { id } = (await createInstanceNamed(made, subnetId, "holder")).instance;
+  await stopInstance(made.ctx, made.call(), { id, etag });
+  return id;
+}
 
 interface Walk {
   readonly order: (typeof LIST_ORDERS)[number] | undefined;

@@ -1,7 +1,11 @@
 // Tenants' instances, against the real store and the real placement: create, refuse, fail for
 // capacity, stop, start, delete, and what each gives back when.
 import type { Instance } from "@railyard/controller/domain/instance";
-import { getLayout, listAttachments } from "@railyard/controller/service/attachment";
+import {
+  attachmentKeys,
+  getLayout,
+  listAttachments,
+} from "@railyard/controller/service/attachment";
 import { deleteNetwork } from "@railyard/controller/service/cluster-network";
 import {
   deleteInstance,
@@ -55,7 +59,7 @@ test.each([8, 16, 32])("%i attachments keep their order and share the NICs", asy
     undefined,
   ]);
   const page = await listAttachments(made.ctx, made.read(), { instanceId: row.id, limit: 5 });
-  const after = page.rows.at(-1)?.attachment;
+  const after = attachmentKeys({ limit: 5 }, page).at(-1);
   const next = { instanceId: row.id, limit: 5, ...(after && { after }) };
   const second = await listAttachments(made.ctx, made.read(), next);
   expect(second.rows[0]?.attachment.position).toBe(5);

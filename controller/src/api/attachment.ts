@@ -14,7 +14,12 @@ import {
 } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
 import { ClusterNetworkAttachmentPrototype } from "@railyard/proto/gen/railyard/v1/instance_template";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import { type AttachmentView, getAttachment, listAttachments } from "../service/attachment.js";
+import {
+  type AttachmentView,
+  attachmentKeys,
+  getAttachment,
+  listAttachments,
+} from "../service/attachment.js";
 import { createAttachments } from "../service/attachment-create.js";
 import { deleteAttachment, moveAttachment, updateAttachment } from "../service/attachment-edit.js";
 import type { ServiceContext } from "../service/context.js";
@@ -40,10 +45,9 @@ function reads(ctx: ServiceContext): AttachmentHandlers {
       const bound = boundOf(filter);
       const wish = { ...filter, ...readPage(rpc, request, bound) };
       const page = await listAttachments(ctx, rpc.tenant(), wish);
-      const rows = page.rows.map((view) => view.attachment);
       return {
         instanceClusterNetworkAttachments: page.rows.map(attachmentMessage),
-        nextPageToken: pageToken(rpc, bound, { ...page, rows }),
+        nextPageToken: pageToken(rpc, bound, { ...page, rows: attachmentKeys(wish, page) }),
         totalSize: BigInt(page.total),
       };
     },

@@ -14,6 +14,7 @@ import type { AnyHandler, AnyHandlers, MessageType, MutationRequest, Rpc } from 
 import { LateSignal } from "./late-signal.js";
 import type { Limits, RequestCheck } from "./limits.js";
 import type { RpcDefinition } from "./services.js";
+import { keepAsking } from "./still-allowed.js";
 
 /** Longest time a call may take when its client asks for no shorter one. */
 export const CALL_MS_MAX = 30_000;
@@ -27,6 +28,8 @@ const OVER = refuse("unavailable", "the call is over");
 export interface Gate {
   /** The caller behind a bearer token; throws `unauthenticated`. */
   readonly authenticate: (secret: string) => Promise<Principal>;
+  /** Calls `fn` whenever a token may have changed; returns how to end that. */
+  readonly onTokenTouch: (id: string, fn: () => void) => () => void;
   readonly limits: Limits;
   readonly signPage: (text: string) => Buffer;
   readonly clock: Clock;
@@ -103,14 +106,30 @@ interface Line {
 type Walk = Incoming & { readonly line: Line };
 
 async function walk(gate: Gate, rpc: BoundRpc, call: Walk): Promise<Buffer> {
-  const principal = await gate.authenticate(bearerOf(call.metadata));
+  const ms = Math.max(0, Math.min(longestMs(rpc), call.remainingMs));
+  const limit = { ms, what: rpc.definition.method };
+  const over = new LateSignal(() => [call.gone.signal]);
+  try {
+    return await withDeadline(gate.clock, limit, serve(gate, rpc, { ...call, over }));
+  } finally {
+    over.end(OVER);
+  }
+}
+
+async function serve(
+  gate: Gate,
+  rpc: BoundRpc,
+  call: Walk & { readonly over: LateSignal },
+): Promise<Buffer> {
+  const { over } = call;
+  const secret = bearerOf(call.metadata);
+  const principal = await gate.authenticate(secret);
+  // A caller whose time went by meanwhile was told so, and counts on nothing being done.
+  over.throwIfEnded();
   call.line.principal = principal.id;
   authorise(principal, rpc.roles);
   const { handler, check, definition } = rpc;
-  const { method } = definition;
-  if (!handler) throw refuse("unimplemented", `${method} is not built`);
-  const ms = Math.max(0, Math.min(longestMs(rpc), call.remainingMs));
-  const over = new LateSignal(() => [call.gone.signal]);
+  if (!handler) throw refuse("unimplemented", `${definition.method} is not built`);
   const taken = (request: MutationRequest) => {
     if (request.requestId) call.line.requestId = request.requestId;
     check(request);
@@ -118,12 +137,8 @@ async function walk(gate: Gate, rpc: BoundRpc, call: Walk): Promise<Buffer> {
   const by = rpcOf(gate, rpc, { principal, over });
   const { requests, write } = call;
   const { definition: codec } = definition;
-  const made = exchange(gate.clock, { handler, codec, by, taken, requests, write });
-  try {
-    return await withDeadline(gate.clock, { ms, what: method }, made);
-  } finally {
-    over.end(OVER);
-  }
+  if (codec.responseStream) void keepAsking(gate, { secret, id: principal.id }, over);
+  return exchange(gate.clock, { handler, codec, by, taken, requests, write });
 }
 
 function longestMs({ definition }: BoundRpc): number {

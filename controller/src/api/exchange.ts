@@ -13,6 +13,7 @@ import type {
   UnaryHandler,
   UploadHandler,
 } from "./handler.js";
+import { TooManyItems } from "./limits.js";
 import { unlessAborted } from "./stream.js";
 
 /** Largest request in bytes. */
@@ -70,11 +71,18 @@ async function answered(call: Exchange): Promise<object> {
   try {
     taken(request);
   } catch (thrown) {
-    if (!("validateOnly" in request)) throw thrown;
-    const dryRun = async () => handler({ ...request, validateOnly: true }, by);
-    throw await everyFault(asRailyardError(thrown), dryRun);
+    const harmless = withoutEffect(request);
+    // What is too much is not worth the one writer's time.
+    if (!harmless || thrown instanceof TooManyItems) throw thrown;
+    throw await everyFault(asRailyardError(thrown), async () => handler(harmless, by));
   }
   return handler(request, by);
+}
+
+/** The request as one that changes nothing; undefined when nothing says that it would not. */
+function withoutEffect(request: object): object | undefined {
+  if ("validateOnly" in request) return { ...request, validateOnly: true };
+  return "pageToken" in request ? request : undefined;
 }
 
 async function only({ requests }: Exchange): Promise<Buffer> {

@@ -20,6 +20,11 @@ export class LateSignal {
     this.controller?.abort(this.ending.reason);
   }
 
+  /** Throws what the signal was ended with; makes no signal, and does not ask the others. */
+  throwIfEnded(): void {
+    if (this.ending) throw this.ending.reason;
+  }
+
   private make(): AbortSignal {
     this.controller = new AbortController();
     if (this.ending) this.controller.abort(this.ending.reason);

@@ -11,7 +11,7 @@ import {
 import { CreateInstanceRequest } from "@railyard/proto/gen/railyard/v1/instance";
 import { contractImage } from "@railyard/proto/image";
 import { expect, test } from "vitest";
-import { Limits } from "./limits.js";
+import { Limits, TooManyItems } from "./limits.js";
 import { ADMIN_SERVICES, rpcsOf, TENANT_SERVICES } from "./services.js";
 
 const image = contractImage();
@@ -157,4 +157,20 @@ test("a list that is too long is named, and each bad item in it as well", () => 
   const bad = faults(INSTANCES, "CreateInstance", request);
   expect(bad["template.key_ids"]).toMatch(/at most/);
   expect(Object.keys(bad)).toContain("template.key_ids[65]");
+});
+
+test("a list with too many items is told apart from other faults", () => {
+  const check = limits.ofMethod(SUBNETS, "UpdateClusterNetworkSubnet");
+  const thrownBy = (updateMask: string[]) => {
+    const over = { id: "", updateMask };
+    try {
+      check(UpdateClusterNetworkSubnetRequest.fromPartial(over));
+    } catch (thrown) {
+      return thrown;
+    }
+    return undefined;
+  };
+  expect(thrownBy(Array(10_000).fill("name"))).toBeInstanceOf(TooManyItems);
+  expect(thrownBy([])).not.toBeInstanceOf(TooManyItems);
+  expect(thrownBy([])).toMatchObject({ code: "invalid" });
 });

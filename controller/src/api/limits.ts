@@ -13,16 +13,36 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { bug, Violations } from "@railyard/lib/errors";
+import { bug, invalid, RailyardError, Violations } from "@railyard/lib/errors";
 import { FieldBehavior } from "@railyard/proto/gen/google/api/field_behavior";
 import { Charset, FieldLimits } from "@railyard/proto/gen/railyard/v1/limits";
 import { charsetProblem } from "./charset.js";
 
-/** Checks one decoded request; throws `invalid` naming every bad field at once. */
+/** The `invalid` of a request with a list or map of more items than it may have. */
+export class TooManyItems extends RailyardError {}
+
+/**
+ * Checks one decoded request; throws `invalid` naming every bad field at once, as TooManyItems when
+ * that is among what is wrong.
+ */
 export type RequestCheck = (request: object) => void;
 
 /** Checks one value that is set; adds what is wrong under `path`. */
-type ValueCheck = (value: unknown, path: string, bad: Violations) => void;
+type ValueCheck = (value: unknown, path: string, bad: Faults) => void;
+
+/** What is wrong with one request. */
+class Faults extends Violations {
+  tooMany = false;
+
+  override throwIfAny(): void {
+    if (!this.tooMany) {
+      super.throwIfAny();
+      return;
+    }
+    const { code, message, parts } = invalid(this.fields);
+    throw new TooManyItems(code, message, parts);
+  }
+}
 
 interface FieldCheck {
   readonly name: string;
@@ -33,7 +53,7 @@ interface FieldCheck {
   readonly required: boolean;
   readonly check: ValueCheck;
   /** What is required inside a message that is missing itself; finds nothing for other fields. */
-  readonly checkMissing: (path: string, bad: Violations) => void;
+  readonly checkMissing: (path: string, bad: Faults) => void;
 }
 
 const EXPLICIT_PRESENCE = 1;
@@ -63,7 +83,7 @@ export class Limits {
     if (!input) throw bug(`the contract has no method ${service}/${method}`);
     const fields = this.fieldsOf(input);
     return (request) => {
-      const bad = new Violations();
+      const bad = new Faults();
       checkFields(fields, request, { prefix: "", bad });
       bad.throwIfAny();
     };
@@ -142,7 +162,7 @@ export class Limits {
 function checkFields(
   fields: readonly FieldCheck[],
   message: object,
-  into: { readonly prefix: string; readonly bad: Violations },
+  into: { readonly prefix: string; readonly bad: Faults },
 ): void {
   for (const field of fields) {
     const value = valueIn(field, message as Readonly<Record<string, unknown>>);
@@ -193,7 +213,7 @@ function tooLong(maxLength: number): string {
 function checkRange(
   limits: FieldLimits,
   value: number | bigint,
-  at: { readonly path: string; readonly bad: Violations },
+  at: { readonly path: string; readonly bad: Faults },
 ): void {
   const { minimum, maximum } = limits;
   if (minimum !== undefined && value < minimum) at.bad.add(at.path, `must be at least ${minimum}`);
@@ -204,6 +224,7 @@ function listCheck(limits: FieldLimits, item: ValueCheck): ValueCheck {
   return (value, path, bad) => {
     const items = value as readonly unknown[];
     if (tooMany(limits, items.length)) {
+      bad.tooMany = true;
       bad.add(path, `must have at most ${limits.maxItems} items`);
     }
     // Those beyond are named too: whoever shortens the list must know which of them to keep.
@@ -216,6 +237,7 @@ function mapCheck(limits: FieldLimits, item: ValueCheck): ValueCheck {
   return (value, path, bad) => {
     const entries = [...(value as ReadonlyMap<unknown, unknown>)];
     if (tooMany(limits, entries.length)) {
+      bad.tooMany = true;
       bad.add(path, `must have at most ${limits.maxItems} entries`);
     }
     for (const [name, one] of entries.slice(0, CHECKED_MAX)) {
@@ -230,7 +252,7 @@ function tooMany(limits: FieldLimits, count: number): boolean {
   return limits.maxItems > 0 && count > limits.maxItems;
 }
 
-function checkTime(value: unknown, path: string, bad: Violations): void {
+function checkTime(value: unknown, path: string, bad: Faults): void {
   if (value instanceof Date && Number.isNaN(value.getTime())) bad.add(path, "must be a time");
 }
 

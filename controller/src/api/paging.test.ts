@@ -64,3 +64,17 @@ test("an order is one of four, and an unknown one names what there is", () => {
   expect(order("")).toEqual({ limit: 50 });
   expect(() => order("size")).toThrow(expect.objectContaining({ reason: "ORDER_BY_INVALID" }));
 });
+
+test("all that is wrong with a page and its filters is named at once", () => {
+  const faults = [{ field: "address", description: "wrong" }];
+  const request = { pageSize: -1, pageToken: "x.y", orderBy: "size", faults };
+  const fields = ["address", "page_size", "order_by", "page_token"].map((field) =>
+    expect.objectContaining({ field }),
+  );
+  expect(() => readPage(rpc, request, "")).toThrow(
+    expect.objectContaining({
+      reason: "FIELD_INVALID",
+      parts: expect.objectContaining({ fields }),
+    }),
+  );
+});

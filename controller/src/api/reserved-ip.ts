@@ -1,6 +1,5 @@
 // gRPC door of reserved IPs: converts requests and answers.
 import { formatIpv4, parseIpv4 } from "@railyard/lib/address";
-import { invalidField } from "@railyard/lib/errors";
 import { parseId } from "@railyard/lib/ids";
 import {
   type ClusterNetworkSubnetReservedIp,
@@ -39,8 +38,10 @@ export function reservedIpHandlers(
     listClusterNetworkSubnetReservedIps: async (request, rpc) => {
       const { clusterNetworkId, subnetId } = parentOf(request);
       const filter = { subnetId, ...filterOf(request) };
+      const faults = addressFaults(request);
       const bound = boundOf({ clusterNetworkId, ...filter });
-      const query = { clusterNetworkId, filter, ...readPage(rpc, request, bound) };
+      const listing = readPage(rpc, { ...request, faults }, bound);
+      const query = { clusterNetworkId, filter, ...listing };
       const page = await listReservedIps(ctx, rpc.tenant(), query);
       const rows = page.rows.map((view) => view.reservedIp);
       return {
@@ -80,10 +81,12 @@ function pathOf(request: Parent & { readonly id: string }) {
 
 function filterOf({ name, address: text }: ListClusterNetworkSubnetReservedIpsRequest) {
   const address = text === "" ? undefined : parseIpv4(text);
-  if (text !== "" && address === undefined) {
-    throw invalidField("address", "must be an IPv4 address such as 10.0.0.4");
-  }
   return { ...(name !== "" && { name }), ...(address !== undefined && { address }) };
+}
+
+function addressFaults({ address }: ListClusterNetworkSubnetReservedIpsRequest) {
+  if (address === "" || parseIpv4(address) !== undefined) return [];
+  return [{ field: "address", description: "must be an IPv4 address such as 10.0.0.4" }];
 }
 
 function answer(view: ReservedIpView) {

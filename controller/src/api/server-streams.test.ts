@@ -50,6 +50,7 @@ async function listen(
     health: { store: async () => true, dispatch: () => false },
     reflect: undefined,
     tls: undefined,
+    onTokenTouch: () => () => undefined,
     authenticate: async (secret) => {
       if (secret !== "good") throw refuse("unauthenticated", "the bearer token is not known");
       return { id: "tok-1", account: undefined, roles: ["release-engineer"] };

@@ -58,6 +58,7 @@ async function listen(over: Partial<ApiOptions> = {}): Promise<string> {
     health: { store: async () => true, dispatch: () => false },
     reflect: image,
     tls: undefined,
+    onTokenTouch: () => () => undefined,
     authenticate: async (secret) => {
       if (secret === "good") return { id: "tok-1", account: "acc-1" as AccountId, roles: ROLES };
       if (secret === "viewer") return { id: "tok-2", account: undefined, roles: ["tenant-viewer"] };
@@ -355,6 +356,7 @@ test("a listener stops in time with streams open", async () => {
     reflect: image,
     tls: undefined,
     authenticate: async () => ({ id: "tok-1", account: undefined, roles: ROLES }),
+    onTokenTouch: () => () => undefined,
   });
   const address = `127.0.0.1:${await server.listen({ host: "127.0.0.1", port: 0 })}`;
   const watch = health(address).watch({ service: "" });

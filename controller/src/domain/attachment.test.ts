@@ -46,12 +46,14 @@ const profile = {
 const network = { rails: 8, speedGbps: 400 } as ClusterNetworkProfile;
 
 test("whole-node profiles know their rails before they are placed, parts of a node do not", () => {
-  const shape = { count: 16, profile, network, placement: undefined };
+  const shape = { count: 16, profile, network, rails: undefined };
   expect(logicalPlaces(shape)[3]).toEqual({ rail: 1, gpuIndex: 1, nicIndex: 1, speedGbps: 200 });
   const part = { ...shape, network: { ...network, rails: 16 } };
   expect(logicalPlaces(part)[3]?.rail).toBeUndefined();
+  const fixed = { ...part, rails: [4, 5, 6, 7, 8, 9, 10, 11] };
+  expect(logicalPlaces(fixed)[3]?.rail).toBe(5);
 });
 
 test("while the count is not a permitted one there is no logical place", () => {
-  expect(logicalPlaces({ count: 24, profile, network, placement: undefined })).toEqual([]);
+  expect(logicalPlaces({ count: 24, profile, network, rails: undefined })).toEqual([]);
 });

@@ -2,7 +2,6 @@
 // interface. Where a position lands (pair, VF, speed) is decided here, by the contract's rule and
 // nothing else.
 import type { AttachmentId, ClusterNetworkId, InstanceId, InterfaceId } from "@railyard/lib/ids";
-import type { InstancePlacement } from "./instance.js";
 import type { LifecycleReason, Owned } from "./lifecycle.js";
 import {
   type ClusterNetworkProfile,
@@ -69,24 +68,29 @@ export function landings(shape: {
 
 /** Where a position lies as its tenant may know it. */
 export interface LogicalPlace {
-  /** Absent while it is not known: a part of a node that is not placed. */
+  /** Absent while it is not known: a part of a node whose rails nothing has fixed yet. */
   readonly rail: number | undefined;
   readonly gpuIndex: number;
   readonly nicIndex: number;
   readonly speedGbps: number;
 }
 
-/**
- * The logical place of each position, in order; empty while `count` is not one that the profile
- * permits. Without a placement the rails are known only for profiles that take a whole node.
- */
-export function logicalPlaces(shape: {
-  readonly count: number;
+/** What the rails of an instance's positions follow from. */
+export interface RailShape {
   readonly profile: InstanceProfile;
   readonly network: ClusterNetworkProfile;
-  readonly placement: InstancePlacement | undefined;
-}): readonly LogicalPlace[] {
-  const { count, profile, network, placement } = shape;
+  /** Of the instance's pairs, in order, where it is placed or others have fixed them. */
+  readonly rails: readonly number[] | undefined;
+}
+
+/**
+ * The logical place of each position, in order; empty while `count` is not one that the profile
+ * permits. Without `rails` they are known only for profiles that take a whole node.
+ */
+export function logicalPlaces(
+  shape: RailShape & { readonly count: number },
+): readonly LogicalPlace[] {
+  const { count, profile, network, rails } = shape;
   if (!permittedCounts(profile).includes(count)) return [];
   const whole = takesWholeNode(profile, network);
   return landings({
@@ -95,7 +99,7 @@ export function logicalPlaces(shape: {
     nicSpeedGbps: network.speedGbps,
     layout: profile.attachmentLayout,
   }).map(({ pair, speedGbps }) => ({
-    rail: placement?.pairs[pair]?.rail ?? (whole ? pair : undefined),
+    rail: rails?.[pair] ?? (whole ? pair : undefined),
     gpuIndex: pair,
     nicIndex: pair,
     speedGbps: Math.floor(speedGbps),
@@ -105,11 +109,11 @@ export function logicalPlaces(shape: {
 /** A reason for each position whose subnet declares another rail than the position is on. */
 export function railMismatches(
   declared: readonly (number | undefined)[],
-  shape: { readonly profile: InstanceProfile; readonly network: ClusterNetworkProfile },
+  shape: RailShape,
 ): readonly (LifecycleReason | undefined)[] {
   const count = declared.length;
   if (shape.network.railAlignment === "none") return declared.map(() => undefined);
-  const places = logicalPlaces({ ...shape, count, placement: undefined });
+  const places = logicalPlaces({ ...shape, count });
   return declared.map((rail, position) => {
     const actual = places[position]?.rail;
     if (rail === undefined || actual === undefined || rail === actual) return undefined;

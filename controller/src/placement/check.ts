@@ -69,6 +69,9 @@ function ofPairs(node: FleetNode, request: PlacementRequest, plan: Plan): readon
       must(before <= pair.rail, `pair ${i} is out of rail order`);
       must(!attached || before < pair.rail, `pair ${i} shares its rail`);
     }
+    for (const { pair, rail } of (attached && request.pinned) || []) {
+      must(plan.pairs[pair]?.rail === rail, `pair ${pair} is not on rail ${rail}`);
+    }
     if (!attached || request.rails === undefined) return;
     const rails = plan.pairs.map(({ rail }) => rail);
     for (let rail = 0; rail < 30; rail++) {

@@ -47,6 +47,8 @@ export interface PlacementRequest {
   readonly gpuCount: number;
   /** The set of rails that the instance's pairs must be on, bit r for rail r; absent: any. */
   readonly rails: number | undefined;
+  /** Pairs that must be on one rail each, by their index among the instance's in rail order. */
+  readonly pinned?: readonly { readonly pair: number; readonly rail: number }[];
   readonly attachmentCount: number;
   readonly vcpu: number;
   readonly memoryMib: number;

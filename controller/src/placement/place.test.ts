@@ -182,6 +182,29 @@ test("a part of a node keeps to the rails that are asked for", () => {
   });
 });
 
+test("a pair that is pinned to a rail decides which part of a node it is", () => {
+  const shared = node("a", { legalSets: SHARED });
+  const at = (...pinned: { pair: number; rail: number }[]) => small(4, { pinned });
+  expect(placed([shared], at({ pair: 2, rail: 2 })).rails).toEqual([0, 1, 2, 3]);
+  expect(placed([shared], at({ pair: 2, rail: 6 }, { pair: 3, rail: 7 })).rails[0]).toBe(4);
+  // No legal set has this rail in this place, or one pair on two rails.
+  for (const never of [at({ pair: 0, rail: 6 }), at({ pair: 0, rail: 0 }, { pair: 0, rail: 4 })]) {
+    expect(place(fleet(shared), never)).toMatchObject({ removed: { railSet: 1 } });
+  }
+  // One index answers both, whichever comes first.
+  const lower = fleet(node("b", { legalSets: SHARED }, [4, 5, 6, 7]));
+  const answers = [6, 2, 6].map((rail) => place(lower, at({ pair: 2, rail })));
+  expect(answers).toMatchObject([{ fits: false }, { bundle: 0x0f }, { fits: false }]);
+});
+
+test("the judge names a pair that is not on the rail it was pinned to", () => {
+  const shared = node("a", { legalSets: SHARED });
+  const choice = place(fleet(shared), small(4, { rails: 0x0f }));
+  const wanted = small(4, { pinned: [{ pair: 1, rail: 5 }] });
+  if (!choice.fits) throw new Error("there is room");
+  expect(check(shared, wanted, planOf(choice, shared))).toEqual(["pair 1 is not on rail 5"]);
+});
+
 test("without attachments a sick rail does not matter", () => {
   const sick = node("a", { pairs: node("m").pairs.map((p) => ({ ...p, healthy: false })) });
   expect(placed([sick], request({ attachmentCount: 0, rails: undefined })).on).toBe("a");

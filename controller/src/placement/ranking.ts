@@ -23,10 +23,11 @@ export interface Around {
 /** Requests of one shape are answered from one ranking. */
 export function shapeOf(request: PlacementRequest): string {
   const { zone, physicalClusterId, gpuModel, gpuCount, rails, attachmentCount } = request;
-  const { vcpu, memoryMib, diskGib } = request;
+  const { vcpu, memoryMib, diskGib, pinned = [] } = request;
   const amounts = `${vcpu} ${memoryMib} ${diskGib}`;
   const place = `${zone} ${physicalClusterId}`;
-  return `${place} ${gpuModel} ${gpuCount} ${rails} ${attachmentCount} ${amounts}`;
+  const pins = pinned.map(({ pair, rail }) => `${pair}:${rail}`).join();
+  return `${place} ${gpuModel} ${gpuCount} ${rails} ${attachmentCount} ${amounts} ${pins}`;
 }
 
 export class Ranking {

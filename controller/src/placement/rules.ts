@@ -1,5 +1,6 @@
 // The hard rules, each with a name under which it counts the nodes it removes. A rule looks at one
 // node and one request; which of the nodes that remain is best is not decided here.
+import { sizeOf } from "../domain/bundle.js";
 import type { NodeFacts } from "./facts.js";
 import { type PlacementRequest, RULES, type Rule } from "./fleet.js";
 import type { Bundle } from "./make.js";
@@ -63,7 +64,15 @@ export function suits(node: NodeFacts, bundle: Bundle, request: PlacementRequest
 function isOnItsRails(node: NodeFacts, bundle: Bundle, request: PlacementRequest): boolean {
   if (request.attachmentCount === 0) return true;
   if (!isWell(node, bundle, request) || !bundle.apart) return false;
+  if (request.pinned && !request.pinned.every(({ pair, rail }) => isAt(bundle, pair, rail))) {
+    return false;
+  }
   return request.rails === undefined || request.rails === bundle.rails;
+}
+
+/** Whether the bundle's pair of that index, in rail order, is on the rail. */
+function isAt({ rails }: Bundle, pair: number, rail: number): boolean {
+  return (rails & (1 << rail)) !== 0 && sizeOf(rails & ((1 << rail) - 1)) === pair;
 }
 
 function isWell(

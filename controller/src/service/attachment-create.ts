@@ -27,6 +27,7 @@ import {
   planAttachments,
 } from "./instance-attachments.js";
 import { remapEmptyNetwork } from "./mapping.js";
+import { railShape } from "./rail-set.js";
 import { mutateMine } from "./tenant.js";
 
 export interface CreateAttachments {
@@ -90,7 +91,7 @@ async function planCreate(edit: Edit, input: CreateAttachments): Promise<CreateP
   });
   const seats = views.map((view) => seatOf(view, "before_id"));
   const order = insertAt(seats, slot ?? seats.length, fresh);
-  const reasons = reasonsOf(faults, order, { profile, network: home?.profile });
+  const reasons = reasonsOf(faults, order, home && (await railShape(tx, profile, home)));
   faults.throwIfAny();
   const complete = plans.filter((plan) => plan !== undefined);
   if (!home || slot === undefined || complete.length < plans.length) {

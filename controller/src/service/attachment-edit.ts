@@ -3,12 +3,12 @@
 // it keeps its order.
 import { bug, refuse } from "@railyard/lib/errors";
 import type { AttachmentId, ClusterNetworkId, InstanceId } from "@railyard/lib/ids";
-import { type Attachment, isLeaving } from "../domain/attachment.js";
+import { type Attachment, isLeaving, type RailShape } from "../domain/attachment.js";
 import { moved, without } from "../domain/attachment-order.js";
 import { Faults } from "../domain/faults.js";
 import { allows, type Instance } from "../domain/instance.js";
 import { AWAITING_ABSENCE, type LifecycleReason, type Principal } from "../domain/lifecycle.js";
-import type { ClusterNetworkProfile, InstanceProfile } from "../domain/profile.js";
+import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { AccountRows } from "../store/contract.js";
 import { type AttachmentView, layoutOf } from "./attachment.js";
@@ -20,6 +20,7 @@ import { refuseStatus } from "./instance.js";
 import { alignRails } from "./instance-attachments.js";
 import type { Given } from "./mutate.js";
 import { checkNewName } from "./naming.js";
+import { railShape } from "./rail-set.js";
 import { mutateMine, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.attachment;
@@ -69,14 +70,10 @@ export function seatOf({ attachment, subnet }: AttachmentView, field: string): S
 export function reasonsOf(
   faults: Faults,
   seats: readonly Seat[],
-  shape: {
-    readonly profile: InstanceProfile;
-    readonly network: ClusterNetworkProfile | undefined;
-  },
+  shape: RailShape | undefined,
 ): readonly (readonly LifecycleReason[])[] {
-  const { profile, network } = shape;
   const staying = seats.filter(({ leaving }) => !leaving);
-  const said = network ? alignRails(faults, staying, { profile, network }) : [];
+  const said = shape ? alignRails(faults, staying, shape) : [];
   return seats.map((seat) => {
     return seat.leaving ? [AWAITING_ABSENCE] : (said[staying.indexOf(seat)] ?? []);
   });
@@ -95,6 +92,7 @@ export async function finishEdit(
   const before = views.map(({ attachment }) => attachment);
   await writeOrder(mine, given, { before, after: ordered });
   const clusterNetworkId = after.rows.length > 0 ? after.network : undefined;
+  if (!clusterNetworkId) await tx.railSets.remove(instance.id);
   const changed = touched({ ...instance, clusterNetworkId }, given.rng);
   await mine.instances.update(changed);
   return layoutOf(tx, changed);
@@ -223,9 +221,10 @@ async function reasonsAfter(
 ): Promise<readonly (readonly LifecycleReason[])[]> {
   const { clusterNetworkId: id } = instance;
   const home = id && (await mine.clusterNetworks.get(id));
-  const network = home && (await tx.profiles.clusterNetwork(home.profile));
+  const offered = home && (await tx.profiles.clusterNetwork(home.profile));
   const seats = after.views.map((view) => seatOf(view, after.field));
-  return reasonsOf(faults, seats, { profile, network });
+  const shape = offered && (await railShape(tx, profile, { network: home, profile: offered }));
+  return reasonsOf(faults, seats, shape);
 }
 
 /** Whether the instance's host holds something for the attachment. */

@@ -16,8 +16,10 @@ import type { Subnet } from "../domain/subnet.js";
 import type { Page } from "../store/contract.js";
 import type { ServiceContext, TenantCall } from "./context.js";
 import { type AttachmentPath, findAttachment, findInstance } from "./find.js";
-import type { Listing } from "./listing.js";
+import type { AfterKey, Listing } from "./listing.js";
 import { readMine, type TenantReads } from "./tenant.js";
+
+const MARK_CHARS = 8;
 
 export interface AttachmentView {
   readonly attachment: Attachment;
@@ -44,7 +46,10 @@ export function getAttachment(
   });
 }
 
-/** One page of an instance's attachments, in order of position. */
+/**
+ * One page of an instance's attachments, in order of position. Positions shift as others are moved
+ * and removed, so a page holds the first that were not seen: `after.seen` counts, not the row.
+ */
 export function listAttachments(
   ctx: ServiceContext,
   call: TenantCall,
@@ -53,10 +58,26 @@ export function listAttachments(
   return readMine(ctx, call, async (tx) => {
     const instance = await findInstance(tx.mine, wish.instanceId);
     const all = await layoutOf(tx, instance);
-    const from = all.findIndex((view) => view.attachment.id === wish.after?.id) + 1;
-    const rows = all.slice(from, from + wish.limit);
-    return { rows, total: all.length, more: from + rows.length < all.length };
+    const seen = new Set(wish.after?.seen);
+    const unseen = all.filter(({ attachment }) => !seen.has(markOf(attachment)));
+    const rows = unseen.slice(0, wish.limit);
+    return { rows, total: all.length, more: rows.length < unseen.length };
   });
+}
+
+/** The page's rows as what to go on after. */
+export function attachmentKeys(
+  { after }: Listing,
+  page: Page<AttachmentView>,
+): readonly (AfterKey & Attachment)[] {
+  const rows = page.rows.map(({ attachment }) => attachment);
+  const seen = [...(after?.seen ?? []), ...rows.map(markOf)];
+  return rows.map((row) => ({ ...row, seen }));
+}
+
+/** The random end of an id: enough within one instance, and a page token must stay short. */
+function markOf({ id }: Attachment): string {
+  return id.slice(-MARK_CHARS);
 }
 
 export interface LayoutView {
@@ -114,5 +135,8 @@ async function placesOf(
   const network = home && (await tx.profiles.clusterNetwork(home.profile));
   const profile = await tx.profiles.instance(instance.profile);
   if (!network || !profile) return [];
-  return logicalPlaces({ count, profile, network, placement });
+  const rails =
+    placement?.pairs.map(({ rail }) => rail) ??
+    (await tx.railSets.of(clusterNetworkId, profile.name));
+  return logicalPlaces({ count, profile, network, rails });
 }

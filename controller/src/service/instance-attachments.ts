@@ -3,7 +3,7 @@
 import { bug } from "@railyard/lib/errors";
 import type { ClusterNetworkId, InterfaceId } from "@railyard/lib/ids";
 import type { Rng } from "@railyard/lib/rng";
-import { railMismatches } from "../domain/attachment.js";
+import { type RailShape, railMismatches } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import type { Faults } from "../domain/faults.js";
 import type { Interface } from "../domain/interface.js";
@@ -226,7 +226,7 @@ export interface Home {
 export function alignRails(
   faults: Faults,
   order: readonly { readonly rail: number | undefined; readonly field: string }[],
-  shape: { readonly profile: InstanceProfile; readonly network: ClusterNetworkProfile },
+  shape: RailShape,
 ): readonly (readonly LifecycleReason[])[] {
   const declared = order.map(({ rail }) => rail);
   return railMismatches(declared, shape).map((mismatch, position) => {

@@ -26,6 +26,7 @@ import { resolveTemplate, type TemplateWish } from "./instance-template.js";
 import { remapEmptyNetwork } from "./mapping.js";
 import type { Given } from "./mutate.js";
 import { chooseName } from "./naming.js";
+import { railShape } from "./rail-set.js";
 import type { TemplateCheck } from "./template-check.js";
 import { mutateMine } from "./tenant.js";
 import { claimVolumes } from "./volume.js";
@@ -53,8 +54,8 @@ const PATHS = listPaths("template.cluster_network_attachments", "template.profil
 
 /**
  * Creates an instance and starts it. When nothing fits it is written as pending and then, by a
- * second write, as failed for capacity, which is what the answer shows. Errors: every bad field at
- * once; quota; no address left.
+ * second write, as failed for capacity, which is what the answer shows; as pending when that write
+ * fails, and a sweep ends it. Errors: every bad field at once; quota; no address left.
  */
 export async function createInstance<A>(
   ctx: ServiceContext,
@@ -63,6 +64,7 @@ export async function createInstance<A>(
 ): Promise<A> {
   const account = accountOf(call.principal);
   let unplaced: Unplaced | undefined;
+  let view: InstanceView | undefined;
   const answer = await mutateMine(ctx, call, async (tx, given) => {
     unplaced = undefined;
     const { mine } = tx;
@@ -83,10 +85,23 @@ export async function createInstance<A>(
     const outcome = started ?? (await withoutRoom(tx, ctx, launch));
     if (!started) unplaced = { pending: instance, failed: outcome };
     tellInstance(given, outcome);
-    return instanceView(ctx, tx, outcome);
+    view = await instanceView(ctx, tx, outcome);
+    return view;
   });
-  if (unplaced && !call.validateOnly) await failPending(ctx, unplaced);
-  return answer;
+  if (!unplaced || !view || call.validateOnly || (await endUnplaced(ctx, unplaced))) return answer;
+  return call.answer({ ...view, instance: unplaced.pending });
+}
+
+/** False when its end could not be written: the create stands, the sweep ends it later. */
+async function endUnplaced(ctx: ServiceContext, unplaced: Unplaced): Promise<boolean> {
+  try {
+    await failPending(ctx, unplaced);
+    return true;
+  } catch (err) {
+    const { id } = unplaced.pending;
+    ctx.log.warn({ instanceId: id, err }, "an instance without room stays pending");
+    return false;
+  }
 }
 
 async function planInstance(check: TemplateCheck, input: CreateInstance): Promise<InstancePlan> {
@@ -102,7 +117,7 @@ async function planInstance(check: TemplateCheck, input: CreateInstance): Promis
   if (profile) checkCount(faults, PATHS.all, { count: wishes.length, profile });
   const home = await checkHome(tx, faults, { ...asked, plans, ...template });
   const order = plans.map((plan, i) => ({ rail: plan?.subnet.rail, field: PATHS.at(i) }));
-  const shape = home && profile && { profile, network: home.profile };
+  const shape = home && profile && (await railShape(tx, profile, home));
   const reasons = shape ? alignRails(faults, order, shape) : [];
   faults.throwIfAny();
   const attachments = plans.filter((plan) => plan !== undefined);

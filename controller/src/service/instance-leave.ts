@@ -112,7 +112,9 @@ export async function releaseHost(
   for (const [position, attachment] of staying.entries()) {
     await mine.attachments.update(touched({ ...attachment, ...UNSEEN, position }, given.rng));
   }
-  return staying.length > 0 ? instance : { ...instance, clusterNetworkId: undefined };
+  if (staying.length > 0) return instance;
+  await tx.railSets.remove(instance.id);
+  return { ...instance, clusterNetworkId: undefined };
 }
 
 /** The attachments go with their instance, and are held as long. */

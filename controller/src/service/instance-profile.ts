@@ -8,6 +8,7 @@ import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import { layoutOf } from "./attachment.js";
 import type { Ordered } from "./attachment-write.js";
 import { alignRails, checkRoom, homeOf } from "./instance-attachments.js";
+import { railShape } from "./rail-set.js";
 import type { TenantReads } from "./tenant.js";
 
 const FIELD = "instance.profile";
@@ -26,13 +27,13 @@ export async function planProfile(
     return { before, after: [] };
   }
   checkRoom(faults, FIELD, { count: views.length, profile });
-  const network = await networkProfileOf(tx, faults, { instance: after, profile });
+  const home = await homeAfter(tx, faults, { instance: after, profile });
   const seats = views.map(({ subnet }) => ({ rail: subnet.rail, field: FIELD }));
-  const reasons = network ? alignRails(faults, seats, { profile, network }) : [];
+  const reasons = home ? alignRails(faults, seats, await railShape(tx, profile, home)) : [];
   return { before, after: before.map((row, i) => ({ row, reasons: reasons[i] ?? [] })) };
 }
 
-async function networkProfileOf(
+async function homeAfter(
   tx: TenantReads,
   faults: Faults,
   of: { readonly instance: Instance; readonly profile: InstanceProfile },
@@ -40,5 +41,5 @@ async function networkProfileOf(
   const { clusterNetworkId: id } = of.instance;
   const network = id && (await tx.mine.clusterNetworks.get(id));
   if (!network) return undefined;
-  return (await homeOf(tx, faults, { network, profile: of.profile, field: FIELD }))?.profile;
+  return homeOf(tx, faults, { network, profile: of.profile, field: FIELD });
 }

@@ -6,6 +6,7 @@ import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import { checkEtag, touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { findInstance } from "./find.js";
+import { refuseHostLost } from "./host-lost.js";
 import {
   enqueue,
   type InstanceView,
@@ -33,6 +34,7 @@ export function rebootInstance<A>(
     const { mine } = tx;
     const found = await findInstance(mine, id);
     checkEtag(found, etag, RESOURCE_TYPE.instance);
+    await refuseHostLost(tx, found);
     const waits = queues(found, "reboot");
     if (!waits && !allows(found, "reboot")) throw refuseStatus(found, "reboot");
     const instance = force ? { ...found, queuedActions: [] } : found;

@@ -29,6 +29,7 @@ import { countText } from "./instance-attachments.js";
 import { hasHardware } from "./mapping.js";
 import type { Given } from "./mutate.js";
 import { PLACE_TRIES_MAX, placeInstance } from "./placing.js";
+import { declaredRails, keepRails, noteRails } from "./rail-set.js";
 import { mutateMine, type TenantReads, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.instance;
@@ -103,13 +104,20 @@ export async function tryPlace(
   const { instances } = tx.mine;
   const seed = `${instance.id}/${instance.bootCount}`;
   const exclude: NodeId[] = [];
+  const declared = await declaredRails(tx, launch);
+  const pinned = declared?.network.railAlignment === "required" ? declared.rails : [];
   while (exclude.length < PLACE_TRIES_MAX) {
-    const outcome = await placeInstance(tx, ctx, { instance, ...rest, seed, exclude });
+    const outcome = await placeInstance(tx, ctx, { instance, ...rest, pinned, seed, exclude });
     if ("refused" in outcome) break;
     const started = touched(toStarting(instance, outcome.placed), given.rng);
     await instances.update(started);
     const { nodeId } = outcome.placed;
-    if (await tx.fitsMessage(ctx, nodeId)) return started;
+    if (await tx.fitsMessage(ctx, nodeId)) {
+      const { placed: placement } = outcome;
+      await keepRails(tx, launch, placement);
+      if (declared) await noteRails(tx, given, { wish: launch, declared, placement });
+      return started;
+    }
     await tx.claims.release(instance.id);
     await instances.update(instance);
     exclude.push(nodeId);

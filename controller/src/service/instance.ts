@@ -6,6 +6,7 @@ import type { InstanceId } from "@railyard/lib/ids";
 import type { Attachment } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
+import { stoppingThere } from "../domain/host-failure.js";
 import {
   allows,
   type Instance,
@@ -16,7 +17,6 @@ import {
   type QueuedAction,
   statusesFor,
   toStopped,
-  toStopping,
 } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
@@ -130,7 +130,10 @@ export function updateInstance<A>(
       throw refuseStatus(before, "changing its profile");
     }
     if (sameSettings(before, after)) return instanceView(ctx, tx, before);
-    if (reshaped) await writeOrder(mine, given, reshaped);
+    if (reshaped) {
+      await writeOrder(mine, given, reshaped);
+      await tx.railSets.remove(before.id);
+    }
     const { placement } = before;
     if (placement?.phase === "present" && !sameOnNode(before, after)) {
       await tx.outbox.raise(placement.nodeId);
@@ -155,7 +158,7 @@ export function stopInstance<A>(
     if (!allows(found, "stop")) throw refuseStatus(found, "stop");
     const instance = input.force ? { ...found, queuedActions: [] } : found;
     const placement = await leaveHost(tx, instance);
-    const after = placement ? toStopping(instance, placement) : toStopped(instance);
+    const after = placement ? stoppingThere(instance, placement) : toStopped(instance);
     const written = touched(after, given.rng);
     await mine.instances.update(written);
     tellInstance(given, written);

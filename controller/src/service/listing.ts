@@ -5,9 +5,15 @@ export interface Listing {
   /** Most rows to answer with. */
   readonly limit: number;
   /** Go on after this row; absent for the first page. */
-  readonly after?: PageKey;
+  readonly after?: AfterKey;
   /** Absent for the default, newest first. */
   readonly order?: ListOrder;
+}
+
+/** The last row of the page before. */
+export interface AfterKey extends PageKey {
+  /** Marks of all rows shown by now: for short lists whose rows change their places. */
+  readonly seen?: readonly string[];
 }
 
 export const LIST_ORDERS = [

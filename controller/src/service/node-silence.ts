@@ -1,7 +1,8 @@
 // Writes down which nodes are silent, with the reason, and what that means for the instances on
 // them. When silence counts is the domain's; nothing is moved here.
 import type { NodeId } from "@railyard/lib/ids";
-import { onSilentHost } from "../domain/host-failure.js";
+import { onHeardHost, onSilentHost } from "../domain/host-failure.js";
+import type { Instance } from "../domain/instance.js";
 import type { Node, NodeSilence } from "../domain/node.js";
 import { type Heard, isMassSilence, LOST_LEASES, silenceAfter } from "../domain/node-silence.js";
 import type { WriteTx } from "../store/contract.js";
@@ -59,20 +60,25 @@ async function write(ctx: ServiceContext, id: NodeId): Promise<boolean> {
     if (!node || !verdict) return undefined;
     if (verdict === "heard") {
       await tx.nodes.update({ ...node, silence: undefined });
+      await judgeInstances(tx, node, onHeardHost);
       return { silence: undefined };
     }
     const silence = { state: verdict, since: at, reason: reasonOf(ctx, verdict) };
     await tx.nodes.update({ ...node, silence });
-    await faultInstances(tx, node);
+    await judgeInstances(tx, node, onSilentHost);
     return { silence };
   });
   if (written) tell(ctx, id, written.silence);
   return written !== undefined;
 }
 
-async function faultInstances(tx: WriteTx, node: Node): Promise<void> {
+async function judgeInstances(
+  tx: WriteTx,
+  node: Node,
+  judge: (instance: Instance) => Instance,
+): Promise<void> {
   for (const instance of await tx.instancesOnNode(node.id)) {
-    const after = onSilentHost(instance);
+    const after = judge(instance);
     if (after === instance) continue;
     await tx.account(instance.account).instances.update(touched(after, chanceOf(after)));
   }

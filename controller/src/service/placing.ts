@@ -20,7 +20,7 @@ import type { ServiceContext } from "./context.js";
 import { raiseFabric } from "./fabric.js";
 import { fleetOf } from "./fleet.js";
 import { fleetViewOf } from "./fleet-view.js";
-import { keepRails, railsFor } from "./rail-set.js";
+import { pinsOf, railsFor } from "./rail-set.js";
 import type { FleetReads, FleetTx } from "./tenant.js";
 
 /** How often another writer may win before the caller is told. */
@@ -33,6 +33,8 @@ export interface PlaceWish {
   readonly network: ClusterNetwork | undefined;
   /** In position order. */
   readonly attachments: readonly Attachment[];
+  /** By position, the rail that it must be on; nothing: any. */
+  readonly pinned?: readonly (number | undefined)[];
   readonly seed: string;
   /** Nodes that must not be chosen. */
   readonly exclude?: readonly NodeId[];
@@ -69,7 +71,6 @@ export async function placeInstance(
       lost.push(plan.nodeId);
       continue;
     }
-    await keepRails(tx, wish, plan);
     const sinceGeneration = await tx.outbox.raise(plan.nodeId);
     if (wish.network) await raiseFabric(tx, plan.nodeId);
     const { nodeId, pairs, near } = plan;
@@ -107,6 +108,7 @@ export async function requestOf(
     gpuModel: profile.gpu?.model,
     gpuCount: profile.gpu?.count ?? 0,
     rails: await railsFor(tx, wish),
+    pinned: pinsOf(wish),
     attachmentCount: attachments.length,
     vcpu: profile.vcpu,
     memoryMib: profile.memoryGib * 1024,

@@ -10,13 +10,29 @@ class TokenCache {
   private readonly tokens = new Map<string, Token>();
   /** Counts what a reading transaction could have missed. */
   private changes = 0;
+  /** Who wants to hear of a token, by its id. */
+  private readonly listeners = new Map<string, Set<() => void>>();
 
   constructor(private readonly store: Store) {
-    store.onTouch(({ kind }) => {
+    store.onTouch(({ kind, id }) => {
       if (kind !== "token") return;
       this.changes += 1;
       this.tokens.clear();
+      for (const listener of this.listeners.get(id) ?? []) listener();
     });
+  }
+
+  /**
+   * Calls `fn` whenever the token is touched, or that is undone; whoever then asks for it waits for
+   * the outcome. `fn` must not throw. Returns how to end that.
+   */
+  onTouch(id: string, fn: () => void): () => void {
+    const told = this.listeners.get(id) ?? new Set();
+    this.listeners.set(id, told.add(fn));
+    return () => {
+      told.delete(fn);
+      if (told.size === 0 && this.listeners.get(id) === told) this.listeners.delete(id);
+    };
   }
 
   /** The token as the newest commit has it. */

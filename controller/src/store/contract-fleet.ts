@@ -178,6 +178,8 @@ export interface RailSetReads {
 export interface RailSetRows extends RailSetReads {
   /** Replaces what is known of the instance; it goes with the instance's row. */
   put(set: RailSet): Promise<void>;
+  /** Forgets what is known of an instance that left the network or changed its profile. */
+  remove(instance: InstanceId): Promise<void>;
 }
 
 export interface OutboxEntry {

@@ -14,6 +14,7 @@ const CAUSE: Cause = { by: "system:test", method: "Test", at: 1 };
 class ScriptedEngine implements Engine {
   trouble: Trouble | undefined;
   commitFails: Trouble | undefined;
+  beginFails = false;
   readonly calls: string[] = [];
   readonly sql: Sql = {
     get: async (text) => (/(FROM|UPDATE) revision/.test(text) ? { value: 1n } : undefined),
@@ -24,6 +25,7 @@ class ScriptedEngine implements Engine {
 
   async begin(): Promise<void> {
     this.calls.push("begin");
+    if (this.beginFails) throw refuse("unavailable", "planned");
   }
 
   async commit(): Promise<void> {
@@ -89,4 +91,16 @@ test("a batch is bounded, and a waiting read runs before the next", async () => 
   await Promise.all(writes);
   expect(engine.calls).toEqual(["begin", "commit", "read", "begin", "commit"]);
   expect(store.stats()).toMatchObject({ commits: 2, writes: BATCH_MAX + 1, reads: 1 });
+});
+
+test("when a batch cannot even begin, its writes hear so, and the next is tried", async () => {
+  const { engine, store } = scripted();
+  engine.beginFails = true;
+  const writes = [1, 2].map(() => store.write(CAUSE, (tx) => tx.meta.set("k", "v")));
+  const outcomes = await Promise.allSettled(writes);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(engine.calls).toEqual(["begin", "rollback"]);
+  engine.beginFails = false;
+  await store.write(CAUSE, (tx) => tx.meta.set("k", "v"));
+  expect(store.stats()).toMatchObject({ commits: 1, writes: 1 });
 });

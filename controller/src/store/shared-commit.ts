@@ -206,7 +206,8 @@ export class SharedCommit implements Store {
     log.error({ err, writes: taken.length }, "shared commit failed");
     const refusal = this.engine.trouble ? this.troubled() : err;
     for (const { reject } of taken) reject(refusal);
-    if (!this.engine.trouble) return;
+    // A batch that could not even begin would be tried again at once, and again.
+    if (!this.engine.trouble && taken.length > 0) return;
     for (const { reject } of this.writes.splice(0)) reject(refusal);
   }
 

@@ -1,6 +1,6 @@
 // On which rails instances that take a part of a node were last placed. A row goes with its
 // instance, and counts only while the instance still is of that network and profile.
-import type { ClusterNetworkId } from "@railyard/lib/ids";
+import type { ClusterNetworkId, InstanceId } from "@railyard/lib/ids";
 import type { RailSet, RailSetRows } from "../contract.js";
 import { fromJson, type Work } from "../work.js";
 
@@ -24,5 +24,9 @@ export class RailSets implements RailSetRows {
          profile = excluded.profile, rails = excluded.rails`,
       [instanceId, clusterNetworkId, profile, JSON.stringify(rails)],
     );
+  }
+
+  async remove(instance: InstanceId): Promise<void> {
+    await this.work.sql.run("DELETE FROM rail_sets WHERE instance_id = ?", [instance]);
   }
 }
