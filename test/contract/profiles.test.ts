@@ -79,6 +79,17 @@ test.each([
   expect(profile?.attachmentLayout).toBe(sizes.AttachmentLayout.ATTACHMENT_LAYOUT_BLOCKED);
 });
 
+test("a profile of half a server has four GPUs and takes 4, 8 or 16 attachments", async () => {
+  const { instanceProfile: profile } = await wire.call(getInstanceProfile, {
+    name: "gx3d-80x896x4h100",
+  });
+  expect(profile?.gpu?.count).toBe(4);
+  expect(profile?.clusterNetworkAttachmentCount?.type).toMatchObject({
+    $case: "enum",
+    value: { values: [4, 8, 16] },
+  });
+});
+
 test("instance profiles are listed by cluster network profile", async () => {
   const { instanceProfiles } = await listSizes({ clusterNetworkProfile: "hopper-1" });
   const names = instanceProfiles.map(({ name }) => name);

@@ -33,6 +33,7 @@ test("the example file is right and declares what it promises", () => {
   expect(mzone.profiles.instances.map(({ name }) => name)).toEqual([
     "gx3d-152x1536-8h100",
     "gx3d-160x1792x8h100",
+    "gx3d-80x896x4h100",
     "gx3d-160x1792x8h200",
     "bx3d-8x40",
   ]);
@@ -74,7 +75,7 @@ test("every bad field is named at once, whatever kind of fault it is", () => {
   });
   expect(faults.sort()).toEqual([
     "metadata.generation",
-    "profiles.clusterNetworks[0].instanceProfiles[2]",
+    "profiles.clusterNetworks[0].instanceProfiles[3]",
     "zones[0].physicalClusters[0].isolation.range[0]",
     "zones[0].physicalClusters[0].isolation.range[1]",
     "zones[0].servers[1].hardware",
@@ -92,7 +93,7 @@ test.each<[string, (d: any) => void, string]>([
   [
     "a profile without attachments",
     (d) => d.profiles.clusterNetworks[0].instanceProfiles.push("bx3d-8x40"),
-    "profiles.clusterNetworks[0].instanceProfiles[2]",
+    "profiles.clusterNetworks[0].instanceProfiles[3]",
   ],
   [
     "a missing rail",
