@@ -12,18 +12,23 @@ import {
   type FaultSpec,
 } from "@railyard/proto/gen/railyard/admin/v1/node_fault";
 import { NodeMismatchKind } from "@railyard/proto/gen/railyard/admin/v1/node_inventory";
-import { type Instance, InstanceServiceService } from "@railyard/proto/gen/railyard/v1/instance";
+import {
+  type Instance,
+  InstanceServiceService,
+  StartInstanceRequest,
+} from "@railyard/proto/gen/railyard/v1/instance";
 import {
   HealthReasonCode,
   HealthState,
   InstanceStatus,
+  InstanceStatusReasonCode,
 } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { LifecycleReasonCode } from "@railyard/proto/gen/railyard/v1/resource";
 import { afterEach, expect, test } from "vitest";
 import { Customer } from "./customer.js";
 import { operatorRailctl } from "./operator-railctl.js";
 import { until } from "./until.js";
-import { Yard } from "./yard.js";
+import { exampleMzone, Yard } from "./yard.js";
 
 const A1 = "wdc07-a-r01-s01";
 const LEASE_MS = 600;
@@ -36,9 +41,9 @@ let customer: Customer;
 let subnets: string[];
 afterEach(() => yard.close());
 
-async function open(): Promise<void> {
+async function open(document = exampleMzone()): Promise<void> {
   yard = await Yard.open({ leaseMs: LEASE_MS });
-  await yard.applyMzone();
+  await yard.applyMzone(document);
   await yard.startAgent(A1);
   await yard.ready(A1);
   customer = new Customer(await yard.tenant("acme"));
@@ -124,6 +129,8 @@ async function runningOne(): Promise<string> {
   return id;
 }
 
+const { INSTANCE_STATUS_REASON_CODE_STOPPED_BY_HOST_FAILURE: STOPPED_BY_HOST_FAILURE } =
+  InstanceStatusReasonCode;
 const { HEALTH_STATE_DEGRADED, HEALTH_STATE_FAULTED } = HealthState;
 const {
   HEALTH_REASON_CODE_ATTACHMENT_DEGRADED,
@@ -141,6 +148,34 @@ test("a link that is down degrades the instance and spoils its rail", async () =
   await remove(fault);
   await well(id);
   await asDeclared();
+});
+
+test("where the profile says so, too few well rails stop the instance, saying why", async () => {
+  const document = exampleMzone();
+  const [hopper] = document.profiles.clusterNetworks;
+  Object.assign(hopper!, { minRails: 7, onRailDown: "stop" });
+  await open(document);
+  const id = await runningOne();
+  const first = await inject(FaultKind.FAULT_KIND_LINK_DOWN, { rail: 3 });
+  await health(id, HEALTH_STATE_DEGRADED, HEALTH_REASON_CODE_ATTACHMENT_DEGRADED);
+  await mismatch(NodeMismatchKind.NODE_MISMATCH_KIND_LINK_DOWN, 3);
+  expect((await instance(id)).status).toBe(RUNS);
+  const second = await inject(FaultKind.FAULT_KIND_LINK_DOWN, { rail: 5 });
+  const stopped = await when("it is stopped", async () => {
+    const found = await instance(id);
+    return found.status === InstanceStatus.INSTANCE_STATUS_STOPPED && found;
+  });
+  expect(stopped.statusReasons).toMatchObject([
+    { code: STOPPED_BY_HOST_FAILURE, message: expect.stringContaining("(3, 5)") },
+  ]);
+  await remove(first);
+  await remove(second);
+  await asDeclared();
+  await customer.wire.call(
+    InstanceServiceService.startInstance,
+    StartInstanceRequest.fromPartial({ id }),
+  );
+  await well(id);
 });
 
 test("a slow link and a wrong neighbour each spoil their rail only", async () => {

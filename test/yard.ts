@@ -30,6 +30,7 @@ const ALL_NODES = ListNodesRequest.fromPartial({ pageSize: 100 });
 /** The parts of an mzone document that tests look at or change. */
 export interface MzoneDocument {
   metadata: { name: string; generation: number };
+  profiles: { clusterNetworks: { name: string; minRails: number; onRailDown: string }[] };
   zones: {
     name: string;
     physicalClusters: {

@@ -247,12 +247,12 @@ export function toStopping(instance: Instance, placement: InstancePlacement): In
   };
 }
 
-/** It does not run and holds no host. */
+/** It does not run and holds no host; why it was stopped stays said. */
 export function toStopped(instance: Instance): Instance {
   return {
     ...offHost(instance),
     status: "stopped",
-    statusReasons: [],
+    statusReasons: instance.status === "stopping" ? instance.statusReasons : [],
     ...UNJUDGED,
     startable: true,
     lifecycleState: "stable",

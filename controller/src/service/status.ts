@@ -25,7 +25,8 @@ import { judged, newestSeen } from "./inventory-breaker.js";
 import { chanceOf } from "./mutate.js";
 import { endsFence } from "./node-fence.js";
 import { flagNode } from "./node-flag.js";
-import { tenantTx } from "./tenant.js";
+import { stopForRails } from "./rail-down.js";
+import { type TenantTx, tenantTx } from "./tenant.js";
 
 export interface ReportInput {
   readonly nodeId: NodeId;
@@ -164,21 +165,17 @@ async function updatePresent(
     // An incomplete pass says nothing about what it did not list.
     if (!seen && !input.complete) continue;
     const theirs = tenantTx(tx, instance.account);
-    const { mine } = theirs;
-    for (const attachment of await mine.attachments.ofInstance(instance.id)) {
-      const next = observeAttachment(attachment, seen);
-      if (next === attachment) continue;
-      const seenByOwner = looksOther(attachment, next);
-      await mine.attachments.update(seenByOwner ? touched(next, chanceOf(next)) : next);
-    }
+    await updateAttachments(theirs, instance, seen);
     if (seen?.layout && seen.phase === "present" && seen.digest === digest) {
-      await mine.guestLayouts.put(instance, seen.layout);
+      await theirs.mine.guestLayouts.put(instance, seen.layout);
     }
     const wanted = desired.instances.find(({ instanceId }) => instanceId === instance.id);
     const isolated = wanted === undefined || (await isIsolated(tx, node, wanted));
     const next = observe(instance, seen, { digest, newest, isolated });
-    if (next === instance) continue;
-    await mine.instances.update(touched(next, chanceOf(next)));
+    const stopping = await stopForRails(theirs, next);
+    if (stopping) news.push(stopping);
+    if (stopping || next === instance) continue;
+    await theirs.mine.instances.update(touched(next, chanceOf(next)));
     const runs = next.status === "running";
     news.push(
       runs
@@ -187,6 +184,19 @@ async function updatePresent(
     );
   }
   return news;
+}
+
+async function updateAttachments(
+  { mine }: TenantTx,
+  { id }: Instance,
+  seen: InstanceObservation | undefined,
+): Promise<void> {
+  for (const attachment of await mine.attachments.ofInstance(id)) {
+    const next = observeAttachment(attachment, seen);
+    if (next === attachment) continue;
+    const seenByOwner = looksOther(attachment, next);
+    await mine.attachments.update(seenByOwner ? touched(next, chanceOf(next)) : next);
+  }
 }
 
 async function goneFrom(
