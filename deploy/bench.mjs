@@ -9,6 +9,7 @@ const USAGE = `usage: npm run bench -- [SUITE]… [--quick] [--json] [--only MEA
 
   api        the API against bare gRPC and bare SQLite, under load from h2load
   placement  decisions about where instances go, against two plain schedulers
+  agent      what an agent costs its machine, over made-up hardware
   --quick    a few calls of everything: shows that it works, measures nothing
   --json     the last line is one object of all figures
   --only     only this measure
@@ -16,7 +17,7 @@ const USAGE = `usage: npm run bench -- [SUITE]… [--quick] [--json] [--only MEA
 Without a suite all of them. Ends with 1 when a figure misses its gate, which stands at half of its
 goal.`;
 
-const SUITES = ["api", "placement"];
+const SUITES = ["api", "placement", "agent"];
 const LOG = join(ROOT, ".railyard", "bench.log");
 const LIMIT_MS = 60 * 60_000;
 

@@ -4,7 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findNatsServer } from "../deploy/nats-server.mjs";
+import { pathToFileURL } from "node:url";
+import { ROOT } from "./root.js";
+
+// By path: seen from what is built of this file, it lies elsewhere.
+const search = pathToFileURL(join(ROOT, "deploy", "nats-server.mjs")).href;
+const { findNatsServer }: typeof import("../deploy/nats-server.mjs") = await import(search);
 
 const START_MS = 10_000;
 

@@ -12,7 +12,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createBusIdentity } from "@railyard/lib/bus/identity";
 import { MzoneServiceService } from "@railyard/proto/gen/railyard/admin/v1/mzone";
 import {
@@ -22,6 +21,7 @@ import {
 } from "@railyard/proto/gen/railyard/admin/v1/node";
 import { Role, TokenServiceService } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { type Broker, freePort, startBroker } from "./broker.js";
+import { ROOT } from "./root.js";
 import { until } from "./until.js";
 import { Wire } from "./wire.js";
 import { exampleMzone, type MzoneDocument, machineOf } from "./yard.js";
@@ -29,7 +29,7 @@ import { exampleMzone, type MzoneDocument, machineOf } from "./yard.js";
 const START_MS = 20_000;
 
 function program(workspace: "controller" | "agent"): string {
-  return fileURLToPath(new URL(`../${workspace}/dist/main.js`, import.meta.url));
+  return join(ROOT, workspace, "dist", "main.js");
 }
 
 /** One process that can be killed and started again. */
@@ -55,6 +55,12 @@ export class Daemon {
 
   get log(): string {
     return readFileSync(join(this.dir, `${this.name}.log`), "utf8");
+  }
+
+  get pid(): number {
+    const pid = this.child?.pid;
+    if (pid === undefined) throw new Error(`${this.name} does not run`);
+    return pid;
   }
 
   get running(): boolean {

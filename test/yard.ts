@@ -20,17 +20,26 @@ import {
 } from "@railyard/proto/gen/railyard/admin/v1/node";
 import { Role, TokenServiceService } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { controllerPermissions, nodePermissions } from "@railyard/proto/subjects";
+import { ROOT } from "./root.js";
 import { until } from "./until.js";
 import { Wire } from "./wire.js";
 
-const EXAMPLE = new URL("../deploy/mzone.example.yaml", import.meta.url);
+const EXAMPLE = join(ROOT, "deploy", "mzone.example.yaml");
 const FAST_MS = 100;
 const ALL_NODES = ListNodesRequest.fromPartial({ pageSize: 100 });
 
 /** The parts of an mzone document that tests look at or change. */
 export interface MzoneDocument {
   metadata: { name: string; generation: number };
-  profiles: { clusterNetworks: { name: string; minRails: number; onRailDown: string }[] };
+  profiles: {
+    clusterNetworks: {
+      name: string;
+      minRails: number;
+      onRailDown: string;
+      instanceProfiles: string[];
+    }[];
+    instances: { name: string; [field: string]: unknown }[];
+  };
   zones: {
     name: string;
     physicalClusters: {

@@ -1,6 +1,7 @@
 // `npm run bench`: how fast the product is, figure by figure. Ends with 1 when a gate is missed.
 // Knows the suites and how they are asked for, not what they measure.
 import { parseArgs } from "node:util";
+import { measureAgent } from "./agent.js";
 import { API, type Measure } from "./api.js";
 import type { Effort } from "./compare.js";
 import { type Figure, lineOf, objectOf } from "./figure.js";
@@ -9,9 +10,11 @@ import { figures as placementFigures } from "./placement.js";
 const PLACEMENT: Readonly<Record<string, Measure>> = {
   placement: ({ less }) => placementFigures({ quick: less > 1 }),
 };
+const AGENT: Readonly<Record<string, Measure>> = { agent: measureAgent };
 const SUITES: Readonly<Record<string, Readonly<Record<string, Measure>>>> = {
   api: API,
   placement: PLACEMENT,
+  agent: AGENT,
 };
 
 const FULL: Effort = { windows: 5, less: 1 };
