@@ -2,17 +2,16 @@
 // ports again, report. Woken by a nudge and by a period, like the machine's reconciler. It must not
 // know who accepted the desired state, nor which subnet manager it is.
 import { partitionKey } from "@railyard/lib/attest";
-import { backoffMs } from "@railyard/lib/backoff";
-import { type Clock, sleep, type Timer } from "@railyard/lib/clock";
+import { type Clock, sleep } from "@railyard/lib/clock";
 import { asRailyardError } from "@railyard/lib/errors";
 import type { Log } from "@railyard/lib/log";
-import { Loop, type LoopReport } from "@railyard/lib/loop";
 import type { Rng } from "@railyard/lib/rng";
 import type { SubnetManager } from "../hardware/fabric.js";
 import type { Ledger } from "../ledger.js";
 import type { DesiredPartition, FabricReading } from "../model/fabric.js";
 import type { Desired, Inventory, PassReport } from "../model.js";
 import { type Membership, membership } from "./diff/membership.js";
+import { Passes } from "./passes.js";
 
 /** Between two looks while something is left to do. */
 const LOOK_BACKOFF = { baseMs: 500, maxMs: 10_000 };
@@ -37,64 +36,15 @@ interface Look extends Membership {
   readonly unread: FabricReading["unread"];
 }
 
-export class FabricReconciler {
-  private readonly loop: Loop;
-  private acting = true;
-  private attempt = 0;
-  private retry: Timer | undefined;
+export class FabricReconciler extends Passes {
   private told = "";
 
   constructor(private readonly options: FabricOptions) {
-    const { clock, log, sweepMs } = options;
-    const runOnce = (signal: AbortSignal) => this.runOnce(signal);
-    this.loop = new Loop({ name: "fabric", clock, log, periodMs: sweepMs, runOnce });
+    super({ ...options, name: "fabric", backoff: LOOK_BACKOFF });
   }
 
-  start(): void {
-    this.loop.start();
-  }
-
-  /** Asks for a pass soon. */
-  nudge(): void {
-    this.attempt = 0;
-    this.loop.nudge();
-  }
-
-  /** While not acting, passes only read and report. */
-  setActing(acting: boolean): void {
-    if (this.acting === acting) return;
-    this.acting = acting;
-    if (acting) this.nudge();
-  }
-
-  async stop(): Promise<void> {
-    this.retry?.cancel();
-    await this.loop.stop();
-    this.retry?.cancel();
-  }
-
-  report(): LoopReport {
-    return this.loop.report();
-  }
-
-  private async runOnce(signal: AbortSignal): Promise<void> {
-    this.retry?.cancel();
-    let again = true;
-    try {
-      again = await this.pass(signal);
-    } finally {
-      if (again && !signal.aborted) this.retryLater();
-    }
-  }
-
-  private retryLater(): void {
-    const { clock, rng } = this.options;
-    this.retry = clock.after(backoffMs(this.attempt, rng, LOOK_BACKOFF), () => this.loop.nudge());
-    this.attempt += 1;
-  }
-
-  /** One pass; whether something is left to be tried again. Only what was read is reported. */
-  private async pass(signal: AbortSignal): Promise<boolean> {
+  /** Only what was read is reported. */
+  protected async pass(signal: AbortSignal): Promise<boolean> {
     const { ledger, log, readInventory, onPass } = this.options;
     const desired = ledger.desired;
     const inventory = await readInventory();
@@ -109,7 +59,7 @@ export class FabricReconciler {
     if (desired && !left && ledger.desired === desired) {
       await ledger.applied(desired).catch((err) => log.warn({ err }, "progress not recorded"));
     }
-    if (!left) this.attempt = 0;
+    if (!left) this.progressed();
     this.warn(look.unread, failure);
     onPass({
       epoch: desired?.epoch ?? 0n,

@@ -1,10 +1,8 @@
 // Makes the machine match the ledger: observe, diff, apply, observe again, report. Woken by a nudge
 // and by a period; failures are tried again with back-off. It must not know who accepted the
 // desired state, or how.
-import { backoffMs } from "@railyard/lib/backoff";
-import type { Clock, Timer } from "@railyard/lib/clock";
+import type { Clock } from "@railyard/lib/clock";
 import type { Log } from "@railyard/lib/log";
-import { Loop, type LoopReport } from "@railyard/lib/loop";
 import type { Rng } from "@railyard/lib/rng";
 import type { Hardware } from "../hardware/hardware.js";
 import { compileLayout } from "../layout/layout.js";
@@ -22,6 +20,7 @@ import type { Situation } from "./diff/view.js";
 import { diff } from "./diff.js";
 import { injectFaults } from "./faults.js";
 import { observe, type ReadInventory, type Reading } from "./observe.js";
+import { Passes } from "./passes.js";
 import { findings } from "./report.js";
 import { Retries } from "./retries.js";
 
@@ -47,77 +46,26 @@ export interface ReconcilerOptions {
   readonly failpoint: (name: "after-apply-before-report") => void;
 }
 
-export class Reconciler {
-  private readonly loop: Loop;
+export class Reconciler extends Passes {
   private readonly retries: Retries;
-  private acting = true;
-  private attempt = 0;
-  private retry: Timer | undefined;
   private last: PassReport | undefined;
   private problems = "";
 
   constructor(private readonly options: ReconcilerOptions) {
-    const { clock, log, rng, sweepMs } = options;
-    this.retries = new Retries(clock, rng);
-    this.loop = new Loop({
-      name: "reconcile",
-      clock,
-      log,
-      periodMs: sweepMs,
-      runOnce: (signal) => this.runOnce(signal),
-    });
+    super({ ...options, name: "reconcile", backoff: LOOK_BACKOFF });
+    this.retries = new Retries(options.clock, options.rng);
   }
 
-  start(): void {
-    this.loop.start();
-  }
-
-  /** Asks for a pass soon. What was taken in vain waits all the same. */
-  nudge(): void {
-    this.attempt = 0;
-    this.loop.nudge();
-  }
-
-  /** While not acting, passes only observe and report. */
-  setActing(acting: boolean): void {
-    if (this.acting === acting) return;
-    this.acting = acting;
-    if (acting) this.nudge();
-  }
-
-  /** Resolves when a step under way has ended. */
-  async stop(): Promise<void> {
-    this.retry?.cancel();
-    await this.loop.stop();
-    this.retry?.cancel();
-  }
-
-  report(): LoopReport {
-    return this.loop.report();
-  }
-
-  private async runOnce(signal: AbortSignal): Promise<void> {
-    this.retry?.cancel();
-    let again = true;
+  protected async pass(signal: AbortSignal): Promise<boolean> {
     try {
-      again = await this.pass(signal);
+      return await this.passOver(signal);
     } catch (thrown) {
       this.tellUnread(signal);
       throw thrown;
-    } finally {
-      if (again && !signal.aborted) this.retryLater();
     }
   }
 
-  private retryLater(): void {
-    const { clock, rng } = this.options;
-    const waitMs = backoffMs(this.attempt, rng, LOOK_BACKOFF);
-    this.attempt += 1;
-    this.retry = clock.after(waitMs, () => this.loop.nudge());
-  }
-
-  /** One pass; whether something is left to be tried again. */
-  private async pass(signal: AbortSignal): Promise<boolean> {
+  private async passOver(signal: AbortSignal): Promise<boolean> {
     const { ledger, log, onPass, failpoint } = this.options;
     const desired = ledger.desired;
     const mayAct = () => this.acting && !signal.aborted && ledger.desired === desired;
@@ -127,13 +75,13 @@ export class Reconciler {
     const { situation, pending, taken } = await work.run();
     if (signal.aborted) return false;
     if (taken.size > 0) failpoint("after-apply-before-report");
-    if ([...taken.keys()].some((key) => !retries.knows(key))) this.attempt = 0;
+    if ([...taken.keys()].some((key) => !retries.knows(key))) this.progressed();
     const failed = retries.note(pending, taken);
     const { problems } = situation.observed;
     this.tellProblems(problems);
     const left = pending.length > 0 || problems.length > 0 || failed.length > 0;
     if (desired && !left && ledger.desired === desired) await noted(log, ledger.applied(desired));
-    if (!left) this.attempt = 0;
+    if (!left) this.progressed();
     this.last = {
       epoch: desired?.epoch ?? 0n,
       generation: desired?.generation ?? 0n,
