@@ -1,4 +1,4 @@
-// Where the repository is, seen from the sources and from what is built of them. Knows nothing else.
+// Where the repository is, seen from the sources and from what is built of them. Knows no more.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
