@@ -35,9 +35,9 @@ export class ConsoleCaller {
     return this.said.length;
   }
 
-  /** Waits until the session is open. */
-  async opened(): Promise<void> {
-    await until("the session is open", () => this.stream.messages.length > 0);
+  /** Waits until the session is open; `limitMs` is for guests on slow machines. */
+  async opened(limitMs?: number): Promise<void> {
+    await until("the session is open", () => this.stream.messages.length > 0, limitMs);
   }
 
   /** What the server said last, if that was why the session ended. */

@@ -16,6 +16,7 @@ import { silentLog } from "@railyard/lib/log";
 import { Role } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { contractImage } from "@railyard/proto/image";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { calledRpcs } from "./contract-calls.js";
 import {
   type DescribedRpc,
   declaredRpcs,
@@ -119,18 +120,20 @@ async function waitedOut({ rpc }: DescribedRpc, ms: number): Promise<string[]> {
   metadata.set("authorization", "Bearer any");
   let state = "waits";
   const authenticate = async () => ({ id: "tok", account: undefined, roles });
-  void runCall(
-    {
-      ...{ authenticate, limits, clock, log: silentLog(), signPage: () => Buffer.alloc(0) },
-      onTokenTouch: () => () => undefined,
-    },
-    bindRpc(rpc, limits, { [rpc.key]: never }),
-    {
-      ...{ metadata, remainingMs: Number.POSITIVE_INFINITY, write: never },
-      requests: { [Symbol.asyncIterator]: () => ({ next: never }) },
-      gone: new LateSignal(),
-    },
-  ).catch((thrown) => {
+  const run = async () =>
+    runCall(
+      {
+        ...{ authenticate, limits, clock, log: silentLog(), signPage: () => Buffer.alloc(0) },
+        onTokenTouch: () => () => undefined,
+      },
+      bindRpc(rpc, limits, { [rpc.key]: never }),
+      {
+        ...{ metadata, remainingMs: Number.POSITIVE_INFINITY, write: never },
+        requests: { [Symbol.asyncIterator]: () => ({ next: never }) },
+        gone: new LateSignal(),
+      },
+    );
+  void run().catch((thrown) => {
     state = asRailyardError(thrown).code;
   });
   const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -163,12 +166,23 @@ async function notBuilt(): Promise<Set<DescribedRpc>> {
 
 const NOTHING = new Uint8Array();
 
-test("every RPC that is built is called by a test of the contract", async () => {
-  const files = readdirSync(SUITE).filter((file) => file.endsWith(".test.ts"));
-  const suite = files.map((file) => readFileSync(join(SUITE, file), "utf8")).join("\n");
+test("every RPC that is built is called, and answered, by a test of the contract", async () => {
+  const tests = readdirSync(SUITE).map((file) => join(SUITE, file));
+  const helpers = ["customer.ts", "console.ts"].map((file) => join(SUITE, "..", file));
+  const called = new Set(
+    [...tests, ...helpers].flatMap((path) => [...calledRpcs(path, readFileSync(path, "utf8"))]),
+  );
   const missing = await notBuilt();
-  const uncalled = RPCS.filter((one) => !missing.has(one))
-    .filter(({ rpc }) => !new RegExp(`\\b${rpc.key}\\b`).test(suite))
-    .map(nameOf);
-  expect(uncalled).toEqual([]);
+  const uncalled = RPCS.filter((one) => !missing.has(one) && !called.has(one.rpc.key));
+  expect(uncalled.map(nameOf)).toEqual([]);
+});
+
+test("an RPC that is only named, or only refused, counts as not called", () => {
+  const text = `
+    const { getNode, listNodes: list, cordonNode } = nodes.NodeServiceService;
+    const quotas = QuotaServiceService;
+    // drainNode
+    at.admin.call(list, {}); at.admin.call(quotas.getQuota, {}); at.admin.refused(cordonNode, {});
+  `;
+  expect([...calledRpcs("some.test.ts", text)].sort()).toEqual(["getQuota", "listNodes"]);
 });

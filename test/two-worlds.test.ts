@@ -14,12 +14,19 @@ import { ClusterNetworkServiceService } from "@railyard/proto/gen/railyard/v1/cl
 import { ClusterNetworkInterfaceServiceService } from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
 import { ClusterNetworkSubnetServiceService } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
 import { ClusterNetworkSubnetReservedIpServiceService } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
-import { InstanceServiceService } from "@railyard/proto/gen/railyard/v1/instance";
+import {
+  BatchCreateInstancesRequest,
+  InstanceServiceService,
+} from "@railyard/proto/gen/railyard/v1/instance";
 import { InstanceClusterNetworkAttachmentServiceService } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
+import {
+  CreateHoldRequest,
+  PlacementServiceService,
+} from "@railyard/proto/gen/railyard/v1/placement";
 import { WatchObjectsRequest, WatchServiceService } from "@railyard/proto/gen/railyard/v1/watch";
 import { controllerPermissions } from "@railyard/proto/subjects";
 import { expect, test } from "vitest";
-import { Customer } from "./customer.js";
+import { Customer, instanceRequest } from "./customer.js";
 import { addNode } from "./tenant/rig.js";
 import { until } from "./until.js";
 import { type Method, Wire, WireError } from "./wire.js";
@@ -31,6 +38,8 @@ const subnets = ClusterNetworkSubnetServiceService;
 const ips = ClusterNetworkSubnetReservedIpServiceService;
 const instances = InstanceServiceService;
 const attachments = InstanceClusterNetworkAttachmentServiceService;
+const placement = PlacementServiceService;
+const WHOLE = "gx3d-152x1536-8h100";
 
 const NODES = 24;
 const LEASE_MS = 3_000;
@@ -129,17 +138,19 @@ class World {
   }
 }
 
+type Kind = "network" | "subnet" | "interface" | "instance" | "hold";
 type Made = { readonly id: string; readonly in: string };
 
 /** Does one thing after another, by chance; keeps what it was answered. */
 class Person {
   readonly answers: string[] = [];
   private readonly customer: Customer;
-  private readonly made: Record<"network" | "subnet" | "interface" | "instance", Made[]> = {
+  private readonly made: Record<Kind, Made[]> = {
     network: [],
     subnet: [],
     interface: [],
     instance: [],
+    hold: [],
   };
 
   constructor(
@@ -167,6 +178,8 @@ class Person {
       () => this.reads(),
       () => this.changes(),
       () => this.removes(),
+      () => this.holds(),
+      () => this.batch(),
     ];
     await acts[this.rng.int(acts.length)]?.();
   }
@@ -235,6 +248,31 @@ class Person {
     const run = this.customer.instance(this.name(), Array<string>(count).fill(subnet));
     const id = await this.kept("instance", run);
     if (id) this.made.instance.push({ id, in: "" });
+  }
+
+  /** One at a time: answers about capacity are about everybody. */
+  private async holds(): Promise<void> {
+    const [held] = this.made.hold.splice(0);
+    await this.ask(placement.listHolds, { pageSize: 1, pageToken: "" });
+    if (held) {
+      await this.ask(placement.getHold, { id: held.id });
+      await this.ask(placement.deleteHold, { id: held.id, etag: "", validateOnly: false });
+      return;
+    }
+    const shape = { clusterNetworkId: this.pick("network").id, instanceProfile: WHOLE, count: 1 };
+    const request = { name: this.name(), shape, ttl: { seconds: 3_600n } };
+    const made = await this.ask(placement.createHold, CreateHoldRequest.fromPartial(request));
+    if (made?.hold) this.made.hold.push({ id: made.hold.id, in: "" });
+  }
+
+  private async batch(): Promise<void> {
+    const subnetIds = Array<string>(8).fill(this.pick("subnet").id);
+    const { template } = instanceRequest("", subnetIds);
+    const request = { template: template!, count: 2, namePrefix: this.name(), validateOnly: true };
+    await this.ask(
+      instances.batchCreateInstances,
+      BatchCreateInstancesRequest.fromPartial(request),
+    );
   }
 
   private async lists(): Promise<void> {

@@ -12,6 +12,7 @@ import { createBusIdentity } from "@railyard/lib/bus/identity";
 import { MemoryBroker } from "@railyard/lib/bus/memory";
 import { systemClock } from "@railyard/lib/clock";
 import { type Log, silentLog } from "@railyard/lib/log";
+import type { Rng } from "@railyard/lib/rng";
 import { MzoneServiceService } from "@railyard/proto/gen/railyard/admin/v1/mzone";
 import {
   ListNodesRequest,
@@ -37,9 +38,11 @@ export interface MzoneDocument {
       minRails: number;
       onRailDown: string;
       instanceProfiles: string[];
+      [field: string]: unknown;
     }[];
     instances: { name: string; [field: string]: unknown }[];
   };
+  catalog: { volumes: { id: string }[] };
   zones: {
     name: string;
     physicalClusters: {
@@ -70,6 +73,8 @@ export interface YardOptions {
   readonly quarantineMs?: number;
   /** How long one heartbeat keeps a node alive; more than two heartbeats. */
   readonly leaseMs?: number;
+  /** The controller's chance; default: the system's. */
+  readonly rng?: Rng;
 }
 
 export class Yard {
@@ -113,6 +118,7 @@ export class Yard {
       {
         bus: this.broker.connect("controller", controllerPermissions()),
         log: this.options.log ?? silentLog(),
+        ...(this.options.rng && { rng: this.options.rng }),
       },
     );
     await this.controller.start();

@@ -4,6 +4,7 @@ import { asRailyardError, invalidField } from "@railyard/lib/errors";
 import { Command, CommanderError, Option } from "commander";
 import { addAttachment } from "./commands/attachment.js";
 import { addAudit } from "./commands/audit.js";
+import { addHold } from "./commands/hold.js";
 import { addInstance } from "./commands/instance.js";
 import { addInstanceProfile } from "./commands/instance-profile.js";
 import { addInterface } from "./commands/interface.js";
@@ -11,6 +12,7 @@ import { addMzone } from "./commands/mzone.js";
 import { addNetwork } from "./commands/network.js";
 import { addNode } from "./commands/node.js";
 import { addPhysicalCluster } from "./commands/physical-cluster.js";
+import { addPlacement } from "./commands/placement.js";
 import { addProfile } from "./commands/profile.js";
 import { addQuota } from "./commands/quota.js";
 import { addReservedIp } from "./commands/reserved-ip.js";
@@ -48,6 +50,8 @@ const NOUNS = [
   addInterface,
   addInstance,
   addAttachment,
+  addHold,
+  addPlacement,
 ];
 
 /** Runs one command line (without node and script); answers the exit status, throws nothing. */

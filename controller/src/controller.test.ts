@@ -173,6 +173,7 @@ async function slowStore(): Promise<{ store: Store; hold: () => void; held: () =
   const store: Store = {
     read,
     write: (cause, fn) => made.write(cause, fn),
+    shownInstance: (account, id) => made.shownInstance(account, id),
     revision: () => made.revision(),
     onCommit: (fn) => made.onCommit(fn),
     onTouch: (fn) => made.onTouch(fn),

@@ -27,6 +27,7 @@ import { Inbox } from "./dispatch/inbox.js";
 import { Relay } from "./dispatch/relay.js";
 import { reloadBroker } from "./loops/broker-reload.js";
 import { keepBrokerUsers } from "./loops/broker-users.js";
+import { holdsLoop } from "./loops/holds.js";
 import { inventoriesLoop } from "./loops/inventories.js";
 import { leasesLoop } from "./loops/leases.js";
 import { nodeFaultsLoop } from "./loops/node-faults.js";
@@ -52,6 +53,7 @@ const QUIET_MS = 1_000;
 const RELAY_PERIOD_MS = 1_000;
 const RESYNC_PERIOD_MS = 5_000;
 const FAULTS_PERIOD_MS = 1_000;
+const HOLDS_PERIOD_MS = 1_000;
 const INVENTORIES_PERIOD_MS = 5_000;
 const RECLAIM_PERIOD_MS = 60_000;
 
@@ -176,6 +178,7 @@ class Assembly implements Controller {
     this.run(this.hub);
     this.run(reclaimLoop(this.context, RECLAIM_PERIOD_MS));
     this.run(nodeFaultsLoop(this.context, FAULTS_PERIOD_MS));
+    this.run(holdsLoop(this.context, HOLDS_PERIOD_MS));
     this.run(inventoriesLoop(this.context, INVENTORIES_PERIOD_MS));
     this.run(pendingLoop(this.context, RECLAIM_PERIOD_MS));
     this.connecting = this.connect();

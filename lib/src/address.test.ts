@@ -8,6 +8,7 @@ import {
   cidrsOverlap,
   formatCidr,
   formatIpv4,
+  macsTogether,
   newMac,
   parseCidr,
   parseIpv4,
@@ -69,4 +70,12 @@ test("a new MAC is unicast and locally administered", () => {
     expect(mac).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
     expect(Number.parseInt(mac.slice(0, 2), 16) & 3).toBe(2);
   }
+});
+
+test("MACs of what is made together are as unicast, different, and begin alike", () => {
+  const draw = macsTogether(systemRng());
+  const macs = Array.from({ length: 100 }, draw);
+  expect(new Set(macs.map((mac) => mac.slice(0, 8))).size).toBe(1);
+  expect(new Set(macs).size).toBeGreaterThan(90);
+  for (const mac of macs) expect(mac).toMatch(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/);
 });

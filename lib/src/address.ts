@@ -67,9 +67,17 @@ export function prefixForCount(count: number): number {
  * 0).
  */
 export function newMac(rng: Rng): string {
-  const bytes = rng.bytes(6);
-  bytes[0] = ((bytes[0] ?? 0) & 0b1111_1100) | 0b0000_0010;
-  return formatMac(bytes);
+  return macsTogether(rng)();
+}
+
+/**
+ * Draws such MACs for what is made together: they have their first half in common, so that an index
+ * has them next to each other.
+ */
+export function macsTogether(rng: Rng): () => string {
+  const head = rng.bytes(3);
+  head[0] = ((head[0] ?? 0) & 0b1111_1100) | 0b0000_0010;
+  return () => formatMac(Uint8Array.of(...head, ...rng.bytes(3)));
 }
 
 export function formatMac(bytes: Uint8Array): string {

@@ -55,7 +55,16 @@ export function withDeadline<T>(
     const timer = clock.after(limit.ms, () =>
       reject(refuse("deadline", `${limit.what} did not answer within ${limit.ms} ms`)),
     );
-    promise.then(resolve, reject).finally(() => timer.cancel());
+    promise.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (err: unknown) => {
+        timer.cancel();
+        reject(err);
+      },
+    );
   });
 }
 

@@ -38,6 +38,7 @@ export type AttachmentId = Id<"attachment">;
 export type ClusterNetworkId = Id<"clusterNetwork">;
 export type ConsoleId = Id<"console">;
 export type FaultId = Id<"fault">;
+export type HoldId = Id<"hold">;
 export type InstanceId = Id<"instance">;
 export type InterfaceId = Id<"interface">;
 export type NetworkAttachmentId = Id<"networkAttachment">;
@@ -55,9 +56,23 @@ const RANDOM_CHARS = 24;
 
 /** A new id: the noun's prefix and 120 random bits. */
 export function newId<K extends Kind>(kind: K, rng: Rng): Id<K> {
-  let out = `${PREFIX[kind]}-`;
-  for (const byte of rng.bytes(RANDOM_CHARS)) out += ALPHABET[byte & 31];
-  return out as Id<K>;
+  return `${PREFIX[kind]}-${randomChars(rng, RANDOM_CHARS)}` as Id<K>;
+}
+
+/**
+ * Ids of what is made together: of their 120 random bits they have the first half in common, so
+ * that they stand next to each other in every index by id.
+ */
+export function newIds<K extends Kind>(kind: K, rng: Rng, count: number): readonly Id<K>[] {
+  const head = `${PREFIX[kind]}-${randomChars(rng, RANDOM_CHARS / 2)}`;
+  const ids = Array.from({ length: count }, () => head + randomChars(rng, RANDOM_CHARS / 2));
+  return ids as readonly string[] as readonly Id<K>[];
+}
+
+function randomChars(rng: Rng, count: number): string {
+  let out = "";
+  for (const byte of rng.bytes(count)) out += ALPHABET[byte & 31];
+  return out;
 }
 
 /** Whether `text` has the shape of an id, of whatever kind. */

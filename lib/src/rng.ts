@@ -1,7 +1,7 @@
 // Chance comes in through here and nowhere else. A seeded generator gives the same values for the
 // same seed, so a whole yard can be replayed. This file must know nothing of what the values are
 // used for.
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 
 export interface Rng {
   /** `n` random bytes. */
@@ -17,37 +17,45 @@ const UINT32 = 2 ** 32;
 /** The operating system's generator: unpredictable, fit for keys and tokens. */
 export function systemRng(): Rng {
   const bytes = (n: number) => new Uint8Array(randomBytes(n));
-  return { bytes, int: (below) => intBelow(bytes, below), fork: () => systemRng() };
+  const uint32 = () => randomBytes(4).readUInt32BE();
+  return { bytes, int: (below) => intBelow(uint32, below), fork: () => systemRng() };
 }
+
+const SEED_BYTES = 32;
+const COUNTER_AT = SEED_BYTES;
 
 /** A repeatable generator: SHA-256 over (seed, counter). As unpredictable as its seed. */
 export function seededRng(seed: Uint8Array | string): Rng {
-  const key = createHash("sha256").update(seed).digest();
-  let counter = 0;
-  let pool: Buffer = Buffer.alloc(0);
-  const bytes = (n: number): Uint8Array => {
-    while (pool.length < n) pool = Buffer.concat([pool, block(key, counter++)]);
-    const out = new Uint8Array(pool.subarray(0, n));
-    pool = pool.subarray(n);
+  const key = hash("sha256", seed, "buffer");
+  const numbered = Buffer.alloc(COUNTER_AT + 8);
+  key.copy(numbered);
+  let counter = 0n;
+  let block = key.subarray(0, 0);
+  let used = 0;
+  const byte = (): number => {
+    if (used === block.length) {
+      numbered.writeBigUInt64BE(counter++, COUNTER_AT);
+      block = hash("sha256", numbered, "buffer");
+      used = 0;
+    }
+    return block[used++] as number;
+  };
+  const bytes = (n: number) => {
+    const out = new Uint8Array(n);
+    for (let i = 0; i < n; i++) out[i] = byte();
     return out;
   };
+  const uint32 = () => byte() * 2 ** 24 + byte() * 2 ** 16 + byte() * 2 ** 8 + byte();
   const fork = (label: string) =>
-    seededRng(createHash("sha256").update(key).update(`fork\0${label}`).digest());
-  return { bytes, int: (below) => intBelow(bytes, below), fork };
-}
-
-function block(key: Buffer, counter: number): Buffer {
-  const count = Buffer.alloc(8);
-  count.writeBigUInt64BE(BigInt(counter));
-  return createHash("sha256").update(key).update(count).digest();
+    seededRng(hash("sha256", Buffer.concat([key, Buffer.from(`fork\0${label}`)]), "buffer"));
+  return { bytes, int: (below) => intBelow(uint32, below), fork };
 }
 
 /** Draws again rather than take a remainder, so that every value is equally likely. */
-function intBelow(bytes: (n: number) => Uint8Array, below: number): number {
+function intBelow(uint32: () => number, below: number): number {
   const limit = UINT32 - (UINT32 % below);
   for (;;) {
-    const b = bytes(4);
-    const value = new DataView(b.buffer, b.byteOffset, 4).getUint32(0);
+    const value = uint32();
     if (value < limit) return value % below;
   }
 }

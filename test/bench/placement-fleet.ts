@@ -6,7 +6,8 @@ import type { InstanceId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import type { Rng } from "@railyard/lib/rng";
 
 const CLUSTER = "pc-bench" as PhysicalClusterId;
-const GROUP_NODES = 32;
+/** Nodes of each leaf group. */
+export const GROUP_NODES = 32;
 const SETS = legalSets({
   gpus: { count: 8, pci: "10de:2330", model: "H100" },
   fabricManager: true,
@@ -53,7 +54,8 @@ export function takenMasks(nodes: number, full: number, rng: Rng): number[] {
   });
 }
 
-const SHAPES = [
+/** What is asked for, one after another. */
+export const SHAPES = [
   { gpuCount: 8, rails: 0xff, attachmentCount: 8 },
   { gpuCount: 8, rails: 0xff, attachmentCount: 32 },
   { gpuCount: 4, rails: undefined, attachmentCount: 4 },

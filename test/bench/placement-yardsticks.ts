@@ -16,8 +16,6 @@ export interface PlainNode {
   memoryMib: number;
 }
 
-const ALL = 0xff;
-
 export class PlainFleet {
   readonly nodes: readonly PlainNode[];
   /** Where the sampling scheduler goes on. */
@@ -42,21 +40,25 @@ export class PlainFleet {
     Object.assign(of, { taken, vcpu: free.vcpu, memoryMib: free.memoryMib });
   }
 
-  /** The best score of all nodes, lower is better; undefined when none fits. */
-  scan(request: PlacementRequest): number | undefined {
-    let best: number | undefined;
+  /** The best of all nodes; undefined when none fits. */
+  scan(request: PlacementRequest): Found | undefined {
+    let best: PlainNode | undefined;
+    let least = Number.POSITIVE_INFINITY;
     for (const node of this.nodes) {
       const score = scoreOn(node, request);
-      if (score !== undefined && (best === undefined || score < best)) best = score;
+      if (score === undefined || score >= least) continue;
+      best = node;
+      least = score;
     }
-    return best;
+    return best && { node: best, score: least };
   }
 
-  /** The best score among as many fitting nodes as kube-scheduler looks for. */
-  sample(request: PlacementRequest): number | undefined {
+  /** The best among as many fitting nodes as kube-scheduler looks for. */
+  sample(request: PlacementRequest): Found | undefined {
     const { nodes } = this;
     const enough = enoughOf(nodes.length);
-    let best: number | undefined;
+    let best: PlainNode | undefined;
+    let least = Number.POSITIVE_INFINITY;
     let found = 0;
     let seen = 0;
     for (; seen < nodes.length && found < enough; seen++) {
@@ -64,11 +66,19 @@ export class PlainFleet {
       const score = node && scoreOn(node, request);
       if (score === undefined) continue;
       found += 1;
-      if (best === undefined || score < best) best = score;
+      if (score >= least) continue;
+      best = node;
+      least = score;
     }
     this.next = (this.next + seen) % nodes.length;
-    return best;
+    return best && { node: best, score: least };
   }
+}
+
+export interface Found {
+  readonly node: PlainNode;
+  /** Lower is better. */
+  readonly score: number;
 }
 
 /** The score of this node for the request; undefined when it does not fit. */
@@ -85,18 +95,30 @@ export function scoreOn(of: PlainNode, request: PlacementRequest): number | unde
   return block * 2 ** 17 + Number(group.started === 0) * 2 ** 16 + group.whole;
 }
 
-function blockOn({ node, taken }: PlainNode, request: PlacementRequest): number | undefined {
-  const free = ALL & ~taken;
+function blockOn(of: PlainNode, request: PlacementRequest): number | undefined {
   let best: number | undefined;
-  for (const set of node.legalSets) {
-    if ((set & ~free) !== 0 || bits(set) !== request.gpuCount) continue;
-    if (request.attachmentCount > 0 && request.rails !== undefined && request.rails !== set)
-      continue;
-    const around = node.legalSets.find((block) => (set & ~block) === 0 && (block & ~free) === 0);
-    const size = bits(around ?? set);
+  for (const set of of.node.legalSets) {
+    if (!suits(of, set, request)) continue;
+    const size = bits(around(of, set));
     if (best === undefined || size < best) best = size;
   }
   return best;
+}
+
+/** The set to take on a node that fits: that which breaks up the smallest free block. */
+export function setOn(of: PlainNode, request: PlacementRequest): number {
+  const sets = of.node.legalSets.filter((set) => suits(of, set, request));
+  const block = (set: number) => bits(around(of, set));
+  return sets.reduce((best, set) => (best === 0 || block(set) < block(best) ? set : best), 0);
+}
+
+function suits({ taken }: PlainNode, set: number, request: PlacementRequest): boolean {
+  if ((set & taken) !== 0 || bits(set) !== request.gpuCount) return false;
+  return request.attachmentCount === 0 || request.rails === undefined || request.rails === set;
+}
+
+function around({ node, taken }: PlainNode, set: number): number {
+  return node.legalSets.find((block) => (set & ~block) === 0 && (block & taken) === 0) ?? set;
 }
 
 function bits(mask: number): number {

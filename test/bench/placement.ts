@@ -5,10 +5,13 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { FleetNode } from "@railyard/controller/placement/fleet";
 import { FleetIndex } from "@railyard/controller/placement/fleet-index";
+import { placeGang } from "@railyard/controller/placement/gang";
 import { choose } from "@railyard/controller/placement/place";
 import { type Rng, seededRng } from "@railyard/lib/rng";
 import { type Figure, figure, least, median, most, percentile } from "./figure.js";
-import { benchNode, benchRequest, takenMasks } from "./placement-fleet.js";
+import { benchNode, benchRequest, SHAPES, takenMasks } from "./placement-fleet.js";
+import { benchGang, gangFigures } from "./placement-gangs.js";
+import { qualityFigures } from "./placement-quality.js";
 import { PlainFleet, scoreOn } from "./placement-yardsticks.js";
 
 const SEED = "placement";
@@ -36,7 +39,8 @@ export async function figures({ quick }: { readonly quick: boolean }): Promise<F
   const effort = quick ? QUICK_EFFORT : WHOLE_EFFORT;
   const out: Figure[] = [];
   for (const full of FULL) out.push(...decisionFigures(full, effort));
-  out.push(lockstepFigure(effort), ...indexFigures());
+  out.push(...gangFigures({ quick }), lockstepFigure(effort), ...qualityFigures({ quick }));
+  out.push(...indexFigures());
   return out;
 }
 
@@ -118,7 +122,7 @@ class Churn {
     const request = benchRequest(n);
     const choice = choose(this.index, request);
     const chosen = choice && this.plain.nodes[this.at.get(choice.nodeId) ?? -1];
-    return (chosen && scoreOn(chosen, request)) === this.plain.scan(request);
+    return (chosen && scoreOn(chosen, request)) === this.plain.scan(request)?.score;
   }
 
   /** Mean of one decision of a yardstick, µs of processor time: others may share the machine. */
@@ -166,6 +170,7 @@ function indexFigures(): Figure[] {
   choose(index, benchRequest(0));
   const startUp = process.cpuUsage(started).user / 1_000;
   for (let n = 0; n < WARM; n++) choose(index, benchRequest(n));
+  for (let n = 0; n < SHAPES.length; n++) placeGang(index, benchGang(n, 128));
   const perNode = (memoryInUse() - before) / Math.min(index.size, nodes.length);
   return [
     figure("index memory", { value: perNode, unit: "B/node", goal: most(150) }),

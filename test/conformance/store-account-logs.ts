@@ -5,6 +5,7 @@ import type {
   AccountChangeRow,
   AccountRows,
   Encode,
+  Shown,
   Store,
 } from "@railyard/controller/store/contract";
 import fc from "fast-check";
@@ -39,8 +40,65 @@ function logOf(store: Store, account = ACCOUNT, after = 0n): Promise<readonly Ac
   return store.read((tx) => tx.logs.accountChangesAfter(account, after, 100_000));
 }
 
+function sharedCommitTests(open: OpenStore): void {
+  test("writes of one commit see each other's objects, and nothing of one that fails", async () => {
+    const { store } = await open(names);
+    await store.write(cause(), (tx) => tx.physicalClusters.insert(rows.cluster()));
+    const change = (fn: (own: AccountRows["clusterNetworks"]) => Promise<void>) =>
+      store.write(cause(), (tx) => fn(tx.account(ACCOUNT).clusterNetworks));
+    const named = (name: string, etag = "e1") => rows.network("cn-1", { name, etag });
+    const outcomes = await Promise.allSettled([
+      change((own) => own.insert(named("one"))),
+      change((own) => own.update(named("two"))),
+      change(async (own) => {
+        await own.update(named("three"));
+        await own.insert(named("three"));
+      }),
+      change((own) => own.update(named("two", "e2"))),
+      change((own) => own.delete(named("two").id)),
+      change((own) => own.insert(named("four"))),
+      change((own) => own.insert(rows.network("cn-2", { name: "gone" }))),
+      change((own) => own.delete(rows.network("cn-2").id)),
+    ]);
+    expect(outcomes.map(({ status }) => status === "fulfilled")).toEqual([
+      ...[true, true, false, true, true, true, true, true],
+    ]);
+    expect(lines(await logOf(store))).toEqual([
+      [1, "created", "cn-1", "one"],
+      [2, "updated", "cn-1", "two"],
+      [3, "deleted", "cn-1", "two"],
+      [4, "created", "cn-1", "four"],
+      [5, "created", "cn-2", "gone"],
+      [6, "deleted", "cn-2", "gone"],
+    ]);
+    const { shown } = await store.read(async (tx) => {
+      const own = tx.account(ACCOUNT).clusterNetworks as unknown as Shown<string, object>;
+      return { shown: [await own.shown("cn-1"), await own.shown("cn-2")] };
+    });
+    expect(shown.map((bytes) => bytes && Buffer.from(bytes).toString())).toEqual([
+      "four",
+      undefined,
+    ]);
+  });
+
+  test("within a write, logs are those of what was committed before", async () => {
+    const { store } = await open(names);
+    await store.write(cause(), (tx) => tx.physicalClusters.insert(rows.cluster()));
+    const add = (id: string) =>
+      store.write(cause(), async (tx) => {
+        await tx.account(ACCOUNT).clusterNetworks.insert(rows.network(id));
+        return tx.logs.changesAfter(0n, 10);
+      });
+    const [first, second] = await Promise.all([add("cn-1"), add("cn-2")]);
+    expect([first.length, second.length]).toEqual([1, 1]);
+    expect(await add("cn-3")).toHaveLength(3);
+  });
+}
+
 /** What watchers stand on. */
 export function accountLogSuite(open: OpenStore): void {
+  sharedCommitTests(open);
+
   test("a log row holds each object as of its revision, a deleted one as last", async () => {
     const { store, reopen } = await open(names);
     await store.write(cause(), (tx) => tx.physicalClusters.insert(rows.cluster()));

@@ -138,10 +138,12 @@ function restTests(open: OpenStore): void {
     const { store } = await open();
     const mac = "02:00:00:00:00:01";
     await store.write(cause(), (tx) => tx.account(ACCOUNT).macs.rest(NETWORK, mac, NOW + 5));
-    const resting = (network: string) =>
-      store.write(cause(), (tx) =>
-        tx.account(ACCOUNT).macs.taken(network as ClusterNetworkId, mac),
-      );
+    const resting = async (network: string) => {
+      const of = [network as ClusterNetworkId];
+      const macs = [mac, "02:00:00:00:00:02", "02:00:00:00:00:03"];
+      const taken = await store.write(cause(), (tx) => tx.account(ACCOUNT).macs.taken(of, macs));
+      return taken.size === 1 && taken.has(mac);
+    };
     expect([await resting("cn-1"), await resting("cn-2")]).toEqual([true, false]);
     const expired = await store.write(cause(), (tx) => tx.expire(NOW + 5));
     expect(expired).toEqual({ requests: 0, quarantines: 1, changes: 0 });

@@ -1,6 +1,7 @@
 // Made-up rows of every noun for the store's suite: valid against the schema, plain to compare.
 import type { Attachment } from "@railyard/controller/domain/attachment";
 import type { ClusterNetwork } from "@railyard/controller/domain/cluster-network";
+import type { Hold } from "@railyard/controller/domain/hold";
 import type { Instance } from "@railyard/controller/domain/instance";
 import type { Interface } from "@railyard/controller/domain/interface";
 import type { Node } from "@railyard/controller/domain/node";
@@ -76,8 +77,8 @@ export function node(id = "node-1"): Node {
 
 export function network(id = "cn-1", over: Partial<ClusterNetwork> = {}): ClusterNetwork {
   return {
-    ...owned(ACCOUNT),
     id: id as ClusterNetwork["id"],
+    ...owned(ACCOUNT),
     name: `name-${id}`,
     profile: "hopper-1",
     vpcId: "vpc-1",
@@ -92,8 +93,8 @@ export function network(id = "cn-1", over: Partial<ClusterNetwork> = {}): Cluste
 
 export function subnet(id = "cns-1", over: Partial<Subnet> = {}): Subnet {
   return {
-    ...owned(ACCOUNT),
     id: id as Subnet["id"],
+    ...owned(ACCOUNT),
     clusterNetworkId: network().id,
     name: `name-${id}`,
     cidr: { first: BASE, prefix: 24 },
@@ -105,8 +106,8 @@ export function subnet(id = "cns-1", over: Partial<Subnet> = {}): Subnet {
 
 export function reservedIp(id = "cnip-1", over: Partial<ReservedIp> = {}): ReservedIp {
   return {
-    ...owned(ACCOUNT),
     id: id as ReservedIp["id"],
+    ...owned(ACCOUNT),
     clusterNetworkId: network().id,
     subnetId: subnet().id,
     name: `name-${id}`,
@@ -120,8 +121,8 @@ export function reservedIp(id = "cnip-1", over: Partial<ReservedIp> = {}): Reser
 
 export function networkInterface(id = "cni-1", over: Partial<Interface> = {}): Interface {
   return {
-    ...owned(ACCOUNT),
     id: id as Interface["id"],
+    ...owned(ACCOUNT),
     clusterNetworkId: network().id,
     subnetId: subnet().id,
     name: `name-${id}`,
@@ -136,8 +137,8 @@ export function networkInterface(id = "cni-1", over: Partial<Interface> = {}): I
 
 export function instance(id = "ins-1", over: Partial<Instance> = {}): Instance {
   return {
-    ...owned(ACCOUNT),
     id: id as Instance["id"],
+    ...owned(ACCOUNT),
     name: `name-${id}`,
     profile: "gx3d",
     vpcId: "vpc-1",
@@ -177,8 +178,8 @@ export function instance(id = "ins-1", over: Partial<Instance> = {}): Instance {
 
 export function attachment(id = "cna-1", over: Partial<Attachment> = {}): Attachment {
   return {
-    ...owned(ACCOUNT),
     id: id as Attachment["id"],
+    ...owned(ACCOUNT),
     instanceId: instance().id,
     clusterNetworkId: network().id,
     interfaceId: networkInterface().id,
@@ -187,6 +188,25 @@ export function attachment(id = "cna-1", over: Partial<Attachment> = {}): Attach
     observed: "pending",
     guestPciAddress: "",
     hostPciAddress: "",
+    ...over,
+  };
+}
+
+export function hold(id = "hold-1", over: Partial<Hold> = {}): Hold {
+  return {
+    ...owned(ACCOUNT),
+    id: id as Hold["id"],
+    name: `name-${id}`,
+    clusterNetworkId: network().id,
+    profile: "gx3d",
+    count: 2,
+    attachmentCount: 2,
+    maxLeafGroups: 1,
+    segmentSize: 0,
+    spares: 1,
+    expiresAt: NOW + 60_000,
+    leafGroupSpans: [2, 1],
+    rails: [0, 2],
     ...over,
   };
 }

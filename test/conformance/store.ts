@@ -5,11 +5,13 @@ import { describe } from "vitest";
 import { accountLogSuite } from "./store-account-logs.js";
 import { addressSuite } from "./store-addresses.js";
 import { claimSuite } from "./store-claims.js";
+import { holdSuite } from "./store-holds.js";
 import { listSuite } from "./store-lists.js";
 import { logSuite } from "./store-logs.js";
 import { outboxSuite } from "./store-outbox.js";
 import { poolSuite } from "./store-pools.js";
 import { recordSuite } from "./store-records.js";
+import { togetherSuite } from "./store-together.js";
 import { transactionSuite } from "./store-transactions.js";
 import { uniquenessSuite } from "./store-uniqueness.js";
 
@@ -35,6 +37,8 @@ export function storeConformance(name: string, open: OpenStore): void {
     addressSuite(open);
     poolSuite(open);
     claimSuite(open);
+    holdSuite(open);
     listSuite(open);
+    togetherSuite(open);
   });
 }

@@ -3,16 +3,17 @@
 import * as nodes from "@railyard/proto/gen/railyard/admin/v1/node";
 import * as faults from "@railyard/proto/gen/railyard/admin/v1/node_fault";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Target, target } from "./target.js";
+import { OWN_YARD, type Target, target } from "./target.js";
 
 const NOT_FOUND = 5;
+const MACHINE = "wdc07-a-r01-s01";
 const FAILED_PRECONDITION = 9;
 const { listNodes, addFault, listFaults, removeFault } = nodes.NodeServiceService;
 const { FAULT_KIND_LINK_DOWN, FAULT_KIND_MACHINE_HANGS } = faults.FaultKind;
 
 let at: Target;
 beforeAll(async () => {
-  at = await target();
+  at = await target({ machines: [MACHINE] });
 });
 afterAll(() => at.close());
 
@@ -46,4 +47,20 @@ test("faults are listed by node; one that is not there cannot be removed", async
   expect(listed.faults.every((fault) => fault.nodeId === nodeId)).toBe(true);
   const removing = { id: "flt-nothing", etag: "", validateOnly: true };
   expect((await at.admin.refused(removeFault, removing)).code).toBe(NOT_FOUND);
+});
+
+test.runIf(OWN_YARD)("a fault that is added is listed until it is removed", async () => {
+  const nodeId = await nodeWhere(({ name }) => name === MACHINE);
+  const listed = async () => {
+    const request = faults.ListFaultsRequest.fromPartial({ nodeId });
+    return (await at.admin.call(listFaults, request)).faults.map(({ id }) => id);
+  };
+  const spec = { kind: FAULT_KIND_LINK_DOWN, rail: 3 };
+  const dry = await at.admin.call(addFault, adding(nodeId, { spec }));
+  expect([dry.fault?.nodeId, await listed()]).toEqual([nodeId, []]);
+  const made = await at.admin.call(addFault, adding(nodeId, { spec, validateOnly: false }));
+  const { id = "", etag = "" } = made.fault ?? {};
+  expect(await listed()).toEqual([id]);
+  await at.admin.call(removeFault, { id, etag, validateOnly: false });
+  expect(await listed()).toEqual([]);
 });

@@ -1,16 +1,18 @@
 // What the contract says to operators: nodes, physical clusters and the declared mzone. Whatever
 // would disturb a yard that others use is only validated.
 
+import { randomUUID } from "node:crypto";
 import { createBusIdentity } from "@railyard/lib/bus/identity";
 import * as mzone from "@railyard/proto/gen/railyard/admin/v1/mzone";
 import * as nodes from "@railyard/proto/gen/railyard/admin/v1/node";
 import * as clusters from "@railyard/proto/gen/railyard/admin/v1/physical_cluster";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { exampleMzone } from "../yard.js";
-import { type Target, target } from "./target.js";
+import { OWN_YARD, type Target, target } from "./target.js";
 
 const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
+const ALREADY_EXISTS = 6;
 const { listNodes, getNode, createJoinToken } = nodes.NodeServiceService;
 const { listPhysicalClusters, getPhysicalCluster } = clusters.PhysicalClusterServiceService;
 const { applyMzone, validateMzone, exportMzone } = mzone.MzoneServiceService;
@@ -72,6 +74,11 @@ test("a join token is made for a declared server, whose name must be known", asy
     nodes.CreateJoinTokenRequest.fromPartial({ nodeName, publicKey, validateOnly: true });
   const refused = await at.admin.refused(createJoinToken, making("nothing"));
   expect(refused.fields).toEqual(["node_name"]);
+  const list = nodes.ListNodesRequest.fromPartial({ pageSize: 100 });
+  const all = (await at.admin.call(listNodes, list)).nodes;
+  const declared = all.find(({ state }) => state === nodes.NodeState.NODE_STATE_DECLARED)!;
+  const { joinToken } = await at.admin.call(createJoinToken, making(declared.name));
+  expect(joinToken?.nodeId).toBe(declared.id);
 });
 
 test("a physical cluster shows its isolation pool, leaf groups and counts", async () => {
@@ -115,4 +122,16 @@ test("a document is validated in pieces, and what is exported is valid", async (
   const exported = stream.messages.map(({ documentChunk }) => ({ documentChunk }));
   const again = await at.admin.upload(validateMzone, exported);
   expect([again.mzoneName, again.summary?.updatedCount]).toEqual(["us-east", 0]);
+});
+
+// The last: it raises the generation.
+test.runIf(OWN_YARD)("a repeated apply answers with the first plan", async () => {
+  const over = { validateOnly: false, requestId: randomUUID() };
+  const document = exampleMzone();
+  document.metadata.generation += 1;
+  const first = await at.admin.call(applyMzone, applying(document, over));
+  expect(await at.admin.call(applyMzone, applying(document, over))).toEqual(first);
+  document.metadata.generation += 1;
+  const other = await at.admin.refused(applyMzone, applying(document, over));
+  expect([other.code, other.reason]).toEqual([ALREADY_EXISTS, "REQUEST_ID_REUSED"]);
 });

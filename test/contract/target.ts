@@ -14,10 +14,15 @@ import {
   InstanceServiceService,
   ListInstancesRequest,
 } from "@railyard/proto/gen/railyard/v1/instance";
+import {
+  DeleteHoldRequest,
+  ListHoldsRequest,
+  PlacementServiceService,
+} from "@railyard/proto/gen/railyard/v1/placement";
 import { Customer } from "../customer.js";
 import { until } from "../until.js";
 import { Wire } from "../wire.js";
-import { Yard } from "../yard.js";
+import { type MzoneDocument, Yard, type YardOptions } from "../yard.js";
 
 /** Servers of the example document on which instances with eight GPUs find room. */
 const NODES = ["wdc07-a-r01-s01", "wdc07-a-r01-s02"];
@@ -29,7 +34,17 @@ export interface Tenant extends Customer {
   readonly account: string;
 }
 
+export interface TargetOptions {
+  /** Servers whose agents run: the standard ones for `true`, so that instances find room. */
+  readonly machines?: boolean | readonly string[];
+  /** What the yard is declared as, instead of the example; for a yard of the suite's own. */
+  readonly document?: MzoneDocument;
+  readonly yard?: YardOptions;
+}
+
 export interface Target {
+  /** The suite's own yard; undefined when a server is named, which nobody may disturb. */
+  readonly yard: Yard | undefined;
   /** The operator at the admin listener. */
   readonly admin: Wire;
   /** Somebody with an account that nobody else has. */
@@ -48,12 +63,16 @@ interface Place {
   readonly server: string;
   readonly admin: string;
   readonly token: string;
+  readonly yard?: Yard;
   close(): Promise<void>;
 }
 
-/** Connects; `machines`: instances must find room, so a yard of its own gets agents. */
-export async function target({ machines = false } = {}): Promise<Target> {
-  const place = placeNamed() ?? (await ownYard(machines));
+/** Whether the suite has a yard of its own: what disturbs a yard is tested only there. */
+export const OWN_YARD = placeNamed() === undefined;
+
+/** Connects to the server that was named, or opens a yard. */
+export async function target(options: TargetOptions = {}): Promise<Target> {
+  const place = placeNamed() ?? (await ownYard(options));
   const wires: Wire[] = [];
   const wire = (address: string, token?: string) => {
     const made = new Wire(address, token);
@@ -73,6 +92,7 @@ export async function target({ machines = false } = {}): Promise<Target> {
     for (const tenant of tenants.splice(0)) await empty(tenant.wire);
   };
   return {
+    yard: place.yard,
     admin,
     caller,
     stranger: (listener, token) => wire(place[listener], token),
@@ -105,23 +125,28 @@ function placeNamed(): Place | undefined {
   return { server, admin, token: readFileSync(file, "utf8").trim(), close: async () => undefined };
 }
 
-async function ownYard(machines: boolean): Promise<Place> {
-  const yard = await Yard.open();
-  await yard.applyMzone();
-  if (machines) {
-    for (const node of NODES) await yard.startAgent(node);
-    await yard.ready(...NODES);
-  }
+async function ownYard({ machines = false, document, yard: how }: TargetOptions): Promise<Place> {
+  const yard = await Yard.open(how);
+  await yard.applyMzone(document);
+  const nodes = machines === true ? NODES : machines || [];
+  for (const node of nodes) await yard.startAgent(node, document);
+  await yard.ready(...nodes);
   const { tenant, admin } = yard.controller.ports;
   return {
     server: `127.0.0.1:${tenant}`,
     admin: `127.0.0.1:${admin}`,
     token: yard.operatorToken,
+    yard,
     close: () => yard.close(),
   };
 }
 
 async function empty(wire: Wire): Promise<void> {
+  const { listHolds, deleteHold } = PlacementServiceService;
+  const held = await wire.call(listHolds, ListHoldsRequest.fromPartial(PAGE));
+  for (const { id } of held.holds) {
+    await wire.call(deleteHold, DeleteHoldRequest.fromPartial({ id }));
+  }
   const { listInstances, deleteInstance } = InstanceServiceService;
   const all = ListInstancesRequest.fromPartial(PAGE);
   for (const { id } of (await wire.call(listInstances, all)).instances) {

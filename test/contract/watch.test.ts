@@ -14,6 +14,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../until.js";
 import { type Target, target } from "./target.js";
 
+const OUT_OF_RANGE = 11;
 const { watchObjects } = WatchServiceService;
 
 let at: Target;
@@ -38,7 +39,9 @@ test("what happens in the account is told in order, and from any revision again"
   const told = eventsOf(live.messages);
   const revisions = told.map(({ revision }) => revision);
   expect(revisions).toEqual(revisions.slice().sort((a, b) => Number(a - b)));
+  // The account's own revisions, of which this is the first.
   expect(told[0]).toMatchObject({
+    revision: 1n,
     operation: WatchOperation.WATCH_OPERATION_CREATED,
     object: { $case: "clusterNetwork", value: { id } },
   });
@@ -75,4 +78,56 @@ test("a create without room is told as pending, then as failed, with what is sho
   const metadata = Object.fromEntries(reason?.metadata ?? []);
   expect(Object.keys(metadata)).toEqual(expect.arrayContaining(["shape", "asked", "fit"]));
   expect(metadata.waiting_can_help).toMatch(/^(true|false)$/);
+});
+
+test("a watch from now begins with a bookmark of the present revision", async () => {
+  const mine = await at.tenant();
+  await mine.network();
+  const live = mine.wire.stream(watchObjects, WatchObjectsRequest.fromPartial({}));
+  await until("the watch began", () => live.messages.length > 0);
+  expect(live.messages[0]?.message).toEqual({ $case: "bookmark", value: { revision: 1n } });
+  await mine.network();
+  await until("the next is told", () => eventsOf(live.messages).length > 0);
+  expect(eventsOf(live.messages)[0]?.revision).toBe(2n);
+  live.call.cancel();
+});
+
+test("an idle watch is told from time to time how far it is, whatever its kinds", async () => {
+  const mine = await at.tenant();
+  const kinds = [ResourceKind.RESOURCE_KIND_INSTANCE];
+  const request = WatchObjectsRequest.fromPartial({ kinds, fromRevision: 0n });
+  const live = mine.wire.stream(watchObjects, request);
+  await mine.network();
+  const bookmark = await until("a bookmark of what was left out", () =>
+    live.messages.find(
+      ({ message }) => message?.$case === "bookmark" && message.value.revision === 1n,
+    ),
+  );
+  expect([bookmark.message?.$case, eventsOf(live.messages)]).toEqual(["bookmark", []]);
+  live.call.cancel();
+});
+
+test("the events of one call are one revision, of which the last says so", async () => {
+  const mine = await at.tenant();
+  const { id } = await mine.network();
+  await mine.subnet(id);
+  const live = mine.wire.stream(
+    watchObjects,
+    WatchObjectsRequest.fromPartial({ fromRevision: 1n }),
+  );
+  await until("all are told", () => eventsOf(live.messages).some((event) => event.lastOfRevision));
+  const told = eventsOf(live.messages);
+  expect(told.map(({ revision }) => revision)).toEqual(told.map(() => 2n));
+  expect(told.map(({ lastOfRevision }) => lastOfRevision)).toEqual(
+    told.map((_, i) => i === told.length - 1),
+  );
+  live.call.cancel();
+});
+
+test("a watch from a revision that has not come is out of range: relist", async () => {
+  const mine = await at.tenant();
+  const request = WatchObjectsRequest.fromPartial({ fromRevision: 99n });
+  const refused = await mine.wire.stream(watchObjects, request).ended;
+  expect(refused).toMatchObject({ code: OUT_OF_RANGE, reason: "REVISION_UNKNOWN" });
+  expect(refused?.message).toContain("relist");
 });

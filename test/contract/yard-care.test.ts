@@ -1,5 +1,6 @@
 // What the contract says to operators about caring for a yard: cordons, fences, quotas, the audit
 // log, documents in pieces. Whatever would disturb a yard that others use is only validated.
+import { randomUUID } from "node:crypto";
 import {
   AuditServiceService,
   ListAuditRecordsRequest,
@@ -9,6 +10,7 @@ import * as quotas from "@railyard/proto/gen/railyard/admin/v1/quota";
 import {
   ClusterNetworkServiceService,
   CreateClusterNetworkRequest,
+  UpdateClusterNetworkRequest,
 } from "@railyard/proto/gen/railyard/v1/cluster_network";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ZONE } from "../customer.js";
@@ -21,7 +23,7 @@ const ABORTED = 10;
 const { listNodes, getNode, cordonNode, uncordonNode, fenceNode } = nodes.NodeServiceService;
 const { getQuota, setQuota } = quotas.QuotaServiceService;
 const { listAuditRecords } = AuditServiceService;
-const { createClusterNetwork } = ClusterNetworkServiceService;
+const { createClusterNetwork, updateClusterNetwork } = ClusterNetworkServiceService;
 const NETWORKS = quotas.QuotaSubject.QUOTA_SUBJECT_CLUSTER_NETWORKS_PER_REGION;
 const NETWORK = CreateClusterNetworkRequest.fromPartial({
   ...{ profile: "hopper-1", vpcId: "vpc-research", zone: ZONE },
@@ -101,4 +103,24 @@ test("every mutation leaves one audit record, and a refused or dry one none", as
   expect(auditRecords.map(({ rpc, objects }) => [rpc, objects.some((o) => o.id === id)])).toEqual([
     [expect.stringContaining("CreateClusterNetwork"), true],
   ]);
+});
+
+test("a mutation that changes nothing leaves one audit record too, its repeat none", async () => {
+  const tenant = await at.tenant();
+  const { account, wire } = tenant;
+  const { id, name, etag } = await tenant.network();
+  const same = UpdateClusterNetworkRequest.fromPartial({
+    ...{ id, clusterNetwork: { name }, updateMask: ["name"] },
+  });
+  const { clusterNetwork } = await wire.call(updateClusterNetwork, same);
+  expect(clusterNetwork?.etag).toBe(etag);
+  await wire.call(updateClusterNetwork, { ...same, validateOnly: true });
+  const again = { ...NETWORK, requestId: randomUUID() };
+  for (let i = 0; i < 2; i++) await wire.call(createClusterNetwork, again);
+  const request = ListAuditRecordsRequest.fromPartial({ account });
+  const { auditRecords } = await at.admin.call(listAuditRecords, request);
+  const rpcs = auditRecords.map(({ rpc }) => rpc.split("/").at(-1));
+  expect(rpcs).toEqual(["CreateClusterNetwork", "UpdateClusterNetwork", "CreateClusterNetwork"]);
+  const revisions = auditRecords.map(({ revision }) => revision);
+  expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => Number(b - a)));
 });

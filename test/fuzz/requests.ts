@@ -27,18 +27,22 @@ const NEEDED = new Set([
   ...["ClusterNetworkAttachmentPrototype.new_interface", "CreateTokenRequest.account"],
   ...["GetPlacedLayoutRequest.instance_id", "ExplainPlacementRequest.shape"],
   ...["ApplyMzoneRequest.document_json", "ConsoleOpen.instance_id", "AttachConsoleRequest.open"],
+  ...["BatchCreateInstancesRequest.hold_id"],
 ]);
 
 /** Fields whose name alone does not say what belongs there. */
 const BY_PLACE: Readonly<Record<string, string>> = {
   "InstanceNetworkAttachmentPrototype.subnet_id": "vpc_subnet_id",
   "InstanceTemplate.profile": "instance_profile",
+  "PlacementShape.instance_profile": "gpu_profile",
   "GetInstanceProfileRequest.name": "instance_profile",
   "GetClusterNetworkProfileRequest.name": "profile",
 };
 
 /** Fields that name an object of the caller's account. */
-const OBJECT_FIELDS = new Set(["id", "cluster_network_id", "subnet_id", "instance_id"]);
+const OBJECT_FIELDS = new Set([
+  ...["id", "cluster_network_id", "subnet_id", "instance_id", "hold_id"],
+]);
 
 /** Whether the RPC's request names an object of the caller's account. */
 export function namesObject({ descriptor }: DescribedRpc): boolean {

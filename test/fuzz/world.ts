@@ -2,6 +2,7 @@
 // in that account, and what the example document declares. No agents: nothing ever runs.
 
 import { createBusIdentity } from "@railyard/lib/bus/identity";
+import { type AccountId, type ClusterNetworkId, newId } from "@railyard/lib/ids";
 import { MzoneServiceService } from "@railyard/proto/gen/railyard/admin/v1/mzone";
 import { ListNodesRequest, NodeServiceService } from "@railyard/proto/gen/railyard/admin/v1/node";
 import {
@@ -25,6 +26,7 @@ import type { Names } from "./requests.js";
 
 const DOCUMENT = JSON.stringify(exampleMzone());
 const COUNT = 8;
+const HOUR_MS = 3_600_000;
 
 export interface World {
   /** The names of a valid request; what an account has, only in `objects`. */
@@ -66,11 +68,30 @@ export async function populate(gate: OpenGate, account: string): Promise<World> 
       ...{ ClusterNetwork: network.id, ClusterNetworkSubnet: subnet.id, Instance: instance.id },
       ...{ ClusterNetworkInterface: nic.id, ClusterNetworkSubnetReservedIp: ip!.id },
       InstanceClusterNetworkAttachment: instance.clusterNetworkAttachments[0]!.id,
+      Hold: await plantHold(gate, account, network.id),
     };
     return { names: await namesOf(gate, account, ids), token: secretOf };
   } finally {
     admin.close();
   }
+}
+
+/** A hold for one small instance: no node is alive, so it is given no room. */
+function plantHold({ controller }: OpenGate, owner: string, network: string): Promise<string> {
+  const { store, clock, rng } = controller.context;
+  const [account, id] = [owner as AccountId, newId("hold", rng)];
+  const at = clock.now();
+  return store.write({ by: "system:test", method: "Test", at }, async (tx) => {
+    const { holds, quotas } = tx.account(account);
+    await quotas.take("holds", 1);
+    await holds.insert({
+      ...{ id, account, createdAt: at, etag: "e", lifecycleState: "stable", lifecycleReasons: [] },
+      ...{ name: "room", clusterNetworkId: network as ClusterNetworkId, profile: "bx3d-8x40" },
+      ...{ count: 1, attachmentCount: 0, maxLeafGroups: 0, segmentSize: 0, spares: 0 },
+      ...{ expiresAt: at + HOUR_MS, leafGroupSpans: [1], rails: undefined },
+    });
+    return id;
+  });
 }
 
 /** The same names with every object of the account exchanged for `ids`. */
@@ -81,7 +102,7 @@ export function withIds(names: Names, ids: Readonly<Record<string, string>>): Na
 /** The objects of an account among the names. */
 export const OBJECTS = [
   ...["ClusterNetwork", "ClusterNetworkSubnet", "ClusterNetworkInterface", "Instance"],
-  ...["ClusterNetworkSubnetReservedIp", "InstanceClusterNetworkAttachment"],
+  ...["ClusterNetworkSubnetReservedIp", "InstanceClusterNetworkAttachment", "Hold"],
 ] as const;
 
 function pathFields(ids: Readonly<Record<string, string>>): Record<string, string> {
@@ -89,6 +110,7 @@ function pathFields(ids: Readonly<Record<string, string>>): Record<string, strin
     cluster_network_id: ids.ClusterNetwork ?? "",
     subnet_id: ids.ClusterNetworkSubnet ?? "",
     instance_id: ids.Instance ?? "",
+    hold_id: ids.Hold ?? "",
   };
 }
 
@@ -110,6 +132,7 @@ async function namesOf(
   }));
   const fields = {
     ...{ profile: "hopper-1", instance_profile: "bx3d-8x40", zone: ZONE, account },
+    gpu_profile: "gx3d-160x1792x8h100",
     ...{ vpc_id: "vpc-research", vpc_subnet_id: "vsub-research-3", image_id: "img-ubuntu-24-04" },
     ...{ node_name: "wdc07-a-r01-s01", public_key: createBusIdentity().publicKey },
     ...{ document_json: DOCUMENT, reason: "a reason", count: "1", method: "3", roles: "1" },

@@ -1,14 +1,12 @@
-// Talks to an emulated hypervisor through the folder that it shares with this machine: scripts go
-// in, what they printed comes out. Starts and ends the hypervisor; knows nothing of agents.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+// An emulated hypervisor that runs scripts: starts and ends it. Knows nothing of agents.
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Hardware } from "@railyard/agent/hardware/hardware";
-import { until } from "../until.js";
 import { type Hypervisor, type HypervisorOptions, startHypervisor } from "./hypervisor.js";
+import { ScriptFolder } from "./script-folder.js";
 
 const BOOT_MS = 60_000;
 const BOOT_TRIES = 2;
-const ASK_MS = 60_000;
 const HANDS = join(import.meta.dirname, "inside", "hands.mjs");
 const SERVE = join(import.meta.dirname, "inside", "serve.sh");
 
@@ -18,13 +16,15 @@ export type InsideOptions = Omit<HypervisorOptions, "run" | "log" | "share"> & {
 };
 
 export class Inside {
-  private asked = 0;
+  private readonly scripts: ScriptFolder;
 
   private constructor(
     private readonly hypervisor: Hypervisor,
     /** `/run/lab` inside. */
     readonly share: string,
-  ) {}
+  ) {
+    this.scripts = new ScriptFolder(share);
+  }
 
   /** Boots a hypervisor, again when it does not come up the first time. */
   static async boot(options: InsideOptions): Promise<Inside> {
@@ -45,17 +45,8 @@ export class Inside {
   }
 
   /** What a shell script printed inside; throws with it when the script failed. */
-  async ask(script: string, limitMs = ASK_MS): Promise<string> {
-    this.asked += 1;
-    const path = join(this.share, `ask-${this.asked}.sh`);
-    writeFileSync(`${path}.draft`, `${script}\n`);
-    renameSync(`${path}.draft`, path);
-    const answer = join(this.share, `answer-${this.asked}`);
-    await until(`the answer to ${script.slice(0, 200)}`, () => existsSync(answer), limitMs);
-    const text = readFileSync(answer, "utf8");
-    const [, said = "", status] = /^([\s\S]*?)LAB-STATUS (\d+)\n$/.exec(text) ?? [];
-    if (status !== "0") throw new Error(`${script.slice(0, 200)}: ${text.slice(-2_000)}`);
-    return said;
+  ask(script: string, limitMs?: number): Promise<string> {
+    return this.scripts.ask(script, limitMs);
   }
 
   stop(): Promise<void> {

@@ -2,11 +2,12 @@
 // each proof. It knows the tiers by name and nothing of what they do.
 import { parseArgs } from "node:util";
 import { partitions } from "./infiniband/partitions.js";
+import { overlaid } from "./overlay/overlaid.js";
 import { placed } from "./sriov/placed.js";
 import { wired } from "./sriov/wired.js";
 import type { Report, Tier } from "./tier.js";
 
-const TIERS: readonly Tier[] = [placed, wired, partitions];
+const TIERS: readonly Tier[] = [overlaid, placed, wired, partitions];
 
 const { values } = parseArgs({
   options: {

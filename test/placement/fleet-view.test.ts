@@ -13,7 +13,7 @@ const NODES = 4;
 const LEASE_MS = 3_600_000;
 
 const anyStep = fc.oneof(
-  fc.record({ do: fc.constant("claim"), n: fc.nat(NODES - 1), i: fc.nat(5) }),
+  fc.record({ do: fc.constantFrom("claim", "place"), n: fc.nat(NODES - 1), i: fc.nat(5) }),
   fc.record({ do: fc.constant("release"), n: fc.constant(0), i: fc.nat(5) }),
   fc.record({ do: fc.constant("cordon"), n: fc.nat(NODES - 1), i: fc.nat(1) }),
   fc.record({ do: fc.constant("sicken"), n: fc.nat(NODES - 1), i: fc.nat(7) }),
@@ -50,7 +50,7 @@ async function asFresh(made: Rig): Promise<void> {
 
 class Undone extends Error {}
 
-async function act(tx: WriteTx, { do: what, n, i }: Step): Promise<void> {
+async function act(made: Rig, tx: WriteTx, { do: what, n, i }: Step): Promise<void> {
   const nodeId = `node-${n}` as NodeId;
   const instanceId = `ins-${i}` as InstanceId;
   const node = await tx.nodes.get(nodeId);
@@ -68,9 +68,14 @@ async function act(tx: WriteTx, { do: what, n, i }: Step): Promise<void> {
   if (await tx.claims.ofInstance(instanceId)) return;
   const amounts = { vcpu: 8, memoryMib: 64, diskGib: 1 };
   const vfs = [{ nic: `nic-${i}`, vf: 0, attachmentId: "cna-1" as never }];
-  await tx.claims
-    .claim({ nodeId, instanceId, gpus: [`gpu-${i}`], vfs, ...amounts })
-    .catch(() => undefined);
+  const claim = { nodeId, instanceId, gpus: [`gpu-${i}`], vfs, ...amounts };
+  const view = fleetViewOf(made.ctx);
+  const before = await view.node(tx, nodeId);
+  const isTaken = await tx.claims.claim(claim).then(
+    () => true,
+    () => false,
+  );
+  if (isTaken && what === "place" && before) view.claimed(before, claim);
 }
 
 test("the kept view equals one read afresh after any writes, kept or undone", async () => {
@@ -82,7 +87,7 @@ test("the kept view equals one read afresh after any writes, kept or undone", as
       const written = parts.map(({ steps, ends, looks }) =>
         made.write(async (tx) => {
           for (const step of steps) {
-            await act(tx, step);
+            await act(made, tx, step);
             if (looks) await fleetViewOf(made.ctx).upToDate(tx);
           }
           if (ends === "undone") throw new Undone();

@@ -25,7 +25,7 @@ export function scan(nodes: readonly FleetNode[], request: PlacementRequest): An
   return best;
 }
 
-function takes(node: FleetNode, request: PlacementRequest): boolean {
+export function takes(node: FleetNode, request: PlacementRequest): boolean {
   const { free } = node;
   const cluster = request.physicalClusterId;
   return (
@@ -42,7 +42,10 @@ function takes(node: FleetNode, request: PlacementRequest): boolean {
   );
 }
 
-function bundlesFor(node: FleetNode, request: PlacementRequest): readonly (readonly Pair[])[] {
+export function bundlesFor(
+  node: FleetNode,
+  request: PlacementRequest,
+): readonly (readonly Pair[])[] {
   if (request.gpuCount === 0) return [[]];
   if (node.gpuModel !== request.gpuModel) return [];
   return legal(node).filter((bundle) => {
@@ -88,7 +91,7 @@ function scoreOf(nodes: readonly FleetNode[], request: PlacementRequest, { node,
   return [host, near ? 0 : 1, blockOf(node, bundle), ...inGroup, behind(node.nodeId)];
 }
 
-function blockOf(node: FleetNode, bundle: readonly Pair[]): number {
+export function blockOf(node: FleetNode, bundle: readonly Pair[]): number {
   if (bundle.length === 0) {
     return node.pairs.length > 0 && node.pairs.every(({ free }) => free) ? 1 : 0;
   }
@@ -98,17 +101,17 @@ function blockOf(node: FleetNode, bundle: readonly Pair[]): number {
   return Math.max(...around.map(({ length }) => length));
 }
 
-function isWhole(node: FleetNode): boolean {
+export function isWhole(node: FleetNode): boolean {
   const { pairs, eligible, leaseFresh, inventoryMatches, gpuCount } = node;
   if (!eligible || !leaseFresh || !inventoryMatches || pairs.length !== gpuCount) return false;
   return pairs.every(({ free, healthy }) => free && healthy);
 }
 
-function group({ physicalClusterId, leafGroup }: FleetNode): string {
+export function group({ physicalClusterId, leafGroup }: FleetNode): string {
   return `${physicalClusterId} ${leafGroup}`;
 }
 
-function isBelow(a: readonly number[], b: readonly number[]): boolean {
+export function isBelow(a: readonly number[], b: readonly number[]): boolean {
   const at = a.findIndex((value, i) => value !== b[i]);
   return at >= 0 && (a[at] ?? 0) < (b[at] ?? 0);
 }

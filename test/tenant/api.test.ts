@@ -57,6 +57,12 @@ function rpcOf(made: Rig): Rpc {
       encode: (message) => response.encode(message).finish(),
       decode: (bytes) => response.decode(bytes),
     }),
+    encodedMutation: (request, answer) => ({
+      ...{ principal, method: "Test", requestHash: "", requestId: undefined },
+      ...{ validateOnly: request.validateOnly ?? false, answer },
+      encode: (bytes) => bytes,
+      decode: (bytes) => bytes,
+    }),
   };
 }
 
@@ -65,7 +71,7 @@ function caller(made: Rig) {
   const rpc = rpcOf(made);
   const heard: string[] = [];
   const call = async <Q, A>(
-    handler: ((q: Q, rpc: Rpc) => Promise<A | Uint8Array>) | undefined,
+    handler: ((q: Q, rpc: Rpc) => A | Uint8Array | Promise<A | Uint8Array>) | undefined,
     request: Q,
     decode?: (bytes: Uint8Array) => A,
   ): Promise<A> => {
@@ -93,6 +99,7 @@ async function world(made: Rig, count: number) {
   const { clusterNetworkSubnet: subnet } = await call(
     subnetHandlers(ctx).createClusterNetworkSubnet,
     subnets.CreateClusterNetworkSubnetRequest.fromPartial({ clusterNetworkId, range }),
+    (bytes) => subnets.CreateClusterNetworkSubnetResponse.decode(bytes),
   );
   const subnetId = subnet?.id ?? "";
   const bound = { $case: "newInterface", value: { subnetId } } as const;
@@ -102,7 +109,11 @@ async function world(made: Rig, count: number) {
     clusterNetworkAttachments: Array.from({ length: count }, () => ({ interface: bound })),
   };
   const create = () =>
-    call(instanceHandlers(ctx).createInstance, CreateInstanceRequest.fromPartial({ template }));
+    call(
+      instanceHandlers(ctx).createInstance,
+      CreateInstanceRequest.fromPartial({ template }),
+      (bytes) => CreateInstanceResponse.decode(bytes),
+    );
   return { call, heard, clusterNetwork, subnet, clusterNetworkId, subnetId, create };
 }
 

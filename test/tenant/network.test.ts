@@ -199,7 +199,8 @@ test("an interface holds its subnet and its address until it is deleted", async 
   expect((await getSubnet(ctx, read(), subnet)).availableCount).toBe(251);
   await made.write(async (tx) => {
     const { macs } = tx.account(view.row.account);
-    expect(await macs.taken(clusterNetworkId, view.row.mac)).toBe(true);
+    const { mac } = view.row;
+    expect(await macs.taken([clusterNetworkId], [mac])).toEqual(new Set([mac]));
   });
   await deleteSubnet(ctx, call(), subnet);
   expect((await refusal(getSubnet(ctx, read(), subnet))).code).toBe("notFound");

@@ -13,38 +13,8 @@ import { startInstance } from "@railyard/controller/service/instance-start";
 import { createSubnet } from "@railyard/controller/service/subnet";
 import type { ClusterNetworkId, InstanceId, SubnetId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
-import {
-  fieldsOf,
-  instance,
-  instanceWish,
-  type Rig,
-  refusal,
-  rig,
-  seenGone,
-  WHOLE,
-} from "./rig.js";
-
-const HALF = "gx3d-half";
-const OTHER_HALF = "gx3d-other-half";
-
-/** A yard whose boards may be shared, with two profiles that take half of one. */
-async function shared(nodes: number, profile = {}): Promise<Rig> {
-  const made = await rig({ nodes, profile });
-  await made.write(async (tx) => {
-    const kind = (await tx.hardware.get("hgx-h100"))!;
-    await tx.hardware.put({ ...kind, fabricManager: true });
-    const whole = (await tx.profiles.instance(WHOLE))!;
-    const attachments = { kind: "enum", values: [4, 8] } as const;
-    const half = { name: HALF, vcpu: 80, memoryGib: 896, attachments };
-    const gpu = { ...whole.gpu!, count: 4 };
-    await tx.profiles.putInstance({ ...whole, ...half, gpu });
-    await tx.profiles.putInstance({ ...whole, ...half, name: OTHER_HALF, gpu });
-    const network = (await tx.profiles.clusterNetwork("hopper-1"))!;
-    const instanceProfiles = [...network.instanceProfiles, HALF, OTHER_HALF];
-    await tx.profiles.putClusterNetwork({ ...network, instanceProfiles });
-  });
-  return made;
-}
+import { HALF, OTHER_HALF, shared } from "./halves.js";
+import { fieldsOf, instance, instanceWish, type Rig, refusal, seenGone } from "./rig.js";
 
 function half(made: Rig, subnetId: Parameters<typeof instanceWish>[0]) {
   return instance(made, instanceWish(subnetId, { count: 4, profile: HALF }));
@@ -220,6 +190,22 @@ test("required: a declared rail that is not in the fixed place is refused and na
   expect(move).toMatchObject({ code: "invalid", reason: "RAIL_MISMATCH" });
 });
 
+test("required: a start is refused where others have fixed other rails meanwhile", async () => {
+  const made = await shared(2, { railAlignment: "required" });
+  const { subnetId, networkId } = await made.network();
+  const own = (await railed(made, networkId, 4)).id;
+  const row = await instance(made, wishWith(subnetId, { 0: own }));
+  expect(railsOf(row)).toEqual([4, 5, 6, 7]);
+  await stopped(made, row.id);
+  await reprofiled(made, row, OTHER_HALF);
+  const low = (await railed(made, networkId, 0)).id;
+  const wish = { ...wishWith(subnetId, { 0: low }), profile: OTHER_HALF };
+  expect(railsOf(await instance(made, wish))).toEqual([0, 1, 2, 3]);
+  const error = await refusal(startInstance(made.ctx, made.call(), { id: row.id, etag: "" }));
+  expect(error).toMatchObject({ code: "precondition", reason: "RAIL_MISMATCH" });
+  expect(error.message).toContain("position 0: the subnet declares rail 4");
+});
+
 test("required: a profile whose rails are fixed elsewhere cannot be changed to", async () => {
   const made = await shared(1, { railAlignment: "required" });
   const { subnetId, networkId } = await made.network();
@@ -246,8 +232,10 @@ test.each(HALVES)(
     const astray = await made.network();
     const first = (await railed(made, astray.networkId, half[2]!)).id;
     // No half of a board has this rail first.
-    const nowhere = await instance(made, wishWith(astray.subnetId, { 0: first }));
-    expect(nowhere).toMatchObject({ status: "failed", placement: undefined });
+    const nowhere = createInstance(made.ctx, made.call(), wishWith(astray.subnetId, { 0: first }));
+    const error = await refusal(nowhere);
+    expect(error).toMatchObject({ code: "invalid", reason: "RAIL_MISMATCH" });
+    expect(fieldsOf(error)).toEqual(["template.cluster_network_attachments[0]"]);
   },
 );
 

@@ -40,7 +40,7 @@ test("a cluster without a free isolation id is no place either", async () => {
 /** The rig with a store in which every MAC rests. */
 function withRestingMacs(made: Rig): Rig["ctx"] {
   const store: Rig["ctx"]["store"] = Object.create(made.ctx.store);
-  const taken = async () => true;
+  const taken = async (_: unknown, macs: readonly string[]) => new Set(macs);
   store.write = (cause, fn) =>
     made.ctx.store.write(cause, (tx: WriteTx) => {
       const account: WriteTx["account"] = (id) => {

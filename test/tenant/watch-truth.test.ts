@@ -1,21 +1,16 @@
 // What a watcher was told last of an object is what a read of it shows, byte by byte, whatever
 // happened around it: also where only a name that it refers to, or its neighbour, changed.
-import { encodeObject } from "@railyard/controller/api/watch-object";
-import { getAttachment } from "@railyard/controller/service/attachment";
+
+import { getAttachment, getLayout } from "@railyard/controller/service/attachment";
 import { createAttachments } from "@railyard/controller/service/attachment-create";
 import {
   deleteAttachment,
   moveAttachment,
   updateAttachment,
 } from "@railyard/controller/service/attachment-edit";
-import {
-  deleteNetwork,
-  getNetwork,
-  updateNetwork,
-} from "@railyard/controller/service/cluster-network";
+import { deleteNetwork, updateNetwork } from "@railyard/controller/service/cluster-network";
 import {
   deleteInstance,
-  getInstance,
   stopInstance,
   updateInstance,
 } from "@railyard/controller/service/instance";
@@ -23,101 +18,23 @@ import { startInstance } from "@railyard/controller/service/instance-start";
 import {
   createInterface,
   deleteInterface,
-  getInterface,
   updateInterface,
 } from "@railyard/controller/service/interface";
 import {
   createReservedIp,
   deleteReservedIp,
-  getReservedIp,
   updateReservedIp,
 } from "@railyard/controller/service/reserved-ip";
-import {
-  createSubnet,
-  deleteSubnet,
-  getSubnet,
-  updateSubnet,
-} from "@railyard/controller/service/subnet";
+import { createSubnet, deleteSubnet, updateSubnet } from "@railyard/controller/service/subnet";
 import { RailyardError } from "@railyard/lib/errors";
+import type { InstanceId, SubnetId } from "@railyard/lib/ids";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { expectAtHand } from "./at-hand.js";
 import { fresh, PATHS } from "./attachment-rig.js";
-import { ALICE, instance, instanceWish, type Rig, rig, seenGone } from "./rig.js";
-
-/** Everything that ALICE has. */
-async function everything({ ctx }: Rig) {
-  return ctx.store.read(async (tx) => {
-    const mine = tx.account(ALICE);
-    const all = { limit: 1_000, filter: {} };
-    const networks = (await mine.clusterNetworks.list(all)).rows;
-    const instances = (await mine.instances.list(all)).rows;
-    const subnets = (
-      await Promise.all(networks.map(({ id }) => mine.subnets.ofNetwork(id)))
-    ).flat();
-    const interfaces = [];
-    for (const { id } of networks) {
-      const filter = { clusterNetworkId: id };
-      interfaces.push(...(await mine.interfaces.list({ ...all, filter })).rows);
-    }
-    const ips = [];
-    for (const { id } of subnets) {
-      ips.push(...(await mine.reservedIps.list({ ...all, filter: { subnetId: id } })).rows);
-    }
-    const attachments = [];
-    for (const { id } of instances) attachments.push(...(await mine.attachments.ofInstance(id)));
-    return { networks, subnets, ips, interfaces, instances, attachments };
-  });
-}
-
-type World = Awaited<ReturnType<typeof everything>>;
-
-/** The bytes that Get would answer with, by kind and id. */
-async function shown(made: Rig): Promise<Map<string, string>> {
-  const { ctx } = made;
-  const call = made.read();
-  const has = await everything(made);
-  const out = new Map<string, string>();
-  const put = (id: string, object: Parameters<typeof encodeObject>[0]) =>
-    out.set(`${object.kind}/${id}`, Buffer.from(encodeObject(object)).toString("hex"));
-  for (const { id } of has.networks) {
-    put(id, { kind: "clusterNetwork", view: await getNetwork(ctx, call, id) });
-  }
-  for (const { id, clusterNetworkId } of has.subnets) {
-    put(id, { kind: "subnet", view: await getSubnet(ctx, call, { id, clusterNetworkId }) });
-  }
-  for (const { id, clusterNetworkId, subnetId } of has.ips) {
-    const view = await getReservedIp(ctx, call, { id, clusterNetworkId, subnetId });
-    put(id, { kind: "reservedIp", view });
-  }
-  for (const { id, clusterNetworkId } of has.interfaces) {
-    put(id, { kind: "interface", view: await getInterface(ctx, call, { id, clusterNetworkId }) });
-  }
-  for (const { id } of has.instances) {
-    put(id, { kind: "instance", view: await getInstance(ctx, call, id) });
-  }
-  for (const { id, instanceId } of has.attachments) {
-    put(id, { kind: "attachment", view: await getAttachment(ctx, call, { id, instanceId }) });
-  }
-  return out;
-}
-
-/** What a watcher from the beginning holds at the end, by kind and id. */
-async function told({ ctx }: Rig): Promise<Map<string, string>> {
-  const log = await ctx.store.read((tx) => tx.logs.accountChangesAfter(ALICE, 0n, 100_000));
-  expect(log.map((row) => row.accountRevision)).toEqual(log.map((_, i) => BigInt(i + 1)));
-  const out = new Map<string, string>();
-  for (const { kind, id, op, object } of log.flatMap(({ entries }) => entries)) {
-    const key = `${kind}/${id}`;
-    // Every event says something new, and carries its object.
-    const bytes = Buffer.from(object ?? []).toString("hex");
-    expect(bytes).not.toBe("");
-    expect(op === "created").toBe(!out.has(key));
-    if (op === "updated") expect(bytes).not.toBe(out.get(key));
-    if (op === "deleted") out.delete(key);
-    else out.set(key, bytes);
-  }
-  return out;
-}
+import { HALF, shared } from "./halves.js";
+import { instance, instanceWish, type Rig, rig, seenGone, WHOLE } from "./rig.js";
+import { everything, expectTold, type World } from "./watched.js";
 
 interface Step {
   readonly verb: number;
@@ -299,14 +216,60 @@ test("the last event of every object is what a read shows, whatever happened", a
           // Refused, as random wishes often are.
           if (!(thrown instanceof RailyardError) || thrown.code === "bug") throw thrown;
         }
+        await expectAtHand(made);
       }
-      const last = await told(made);
-      const now = await shown(made);
-      expect([...last.keys()].sort()).toEqual([...now.keys()].sort());
-      for (const [key, bytes] of now) expect(last.get(key), key).toBe(bytes);
+      await expectTold(made);
     }),
     { numRuns: 60, seed: 7 },
   );
   // A verb that was always refused would prove nothing.
   expect(VERBS.flatMap((_, verb) => (done.has(verb) ? [] : [verb]))).toEqual([]);
 }, 60_000);
+
+test("rails that others fix and give up are told of those that wait for them", async () => {
+  const made = await shared(1);
+  const half = (subnetId: SubnetId) =>
+    instance(made, instanceWish(subnetId, { count: 4, profile: HALF }));
+  const gone = async (id: InstanceId) => {
+    await deleteInstance(made.ctx, made.call(), { id, etag: "" });
+    await seenGone(made, id);
+  };
+  const { subnetId } = await made.network();
+  const strangers = [await half((await made.network()).subnetId)];
+  strangers.push(await half((await made.network()).subnetId));
+  const { id, status } = await half(subnetId);
+  expect(status).toBe("failed");
+  const rail = async () => {
+    const { attachments } = await getLayout(made.ctx, made.read(), id);
+    return attachments[0]?.place?.rail;
+  };
+  expect(await rail()).toBeUndefined();
+  for (const stranger of strangers) await gone(stranger.id);
+  const first = await half(subnetId);
+  expect(await rail()).toBe(first.placement?.pairs[0]?.rail);
+  await expectTold(made);
+  await gone(first.id);
+  expect(await rail()).toBeUndefined();
+  await expectTold(made);
+});
+
+test("a profile that is declared anew is told of every attachment that it changes", async () => {
+  const made = await furnished();
+  const gbps = async () => {
+    const [first] = (await everything(made)).attachments;
+    return (await getAttachment(made.ctx, made.read(), first!)).place?.speedGbps;
+  };
+  expect(await gbps()).toBe(400);
+  await made.write(async (tx) => {
+    const network = (await tx.profiles.clusterNetwork("hopper-1"))!;
+    await tx.profiles.putClusterNetwork({ ...network, speedGbps: 800 });
+  });
+  expect(await gbps()).toBe(800);
+  await expectTold(made);
+  await made.write(async (tx) => {
+    const whole = (await tx.profiles.instance(WHOLE))!;
+    await tx.profiles.putInstance({ ...whole, attachments: { kind: "enum", values: [16] } });
+  });
+  expect(await gbps()).toBeUndefined();
+  await expectTold(made);
+});

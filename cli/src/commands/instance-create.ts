@@ -29,9 +29,15 @@ import { subnetId } from "./subnet.js";
 
 /** Adds the verb. */
 export function addCreateInstance(noun: Command, run: Run): void {
-  const command = creating(noun.command("create").description("create an instance and start it"))
+  const command = creating(noun.command("create").description("create an instance and start it"));
+  command.option("--name <name>", "its name (four random words when absent)");
+  withDescription(command).option("--wait", "wait until it is running").action(run(create));
+}
+
+/** Adds the flags that describe an instance. */
+export function withDescription(command: Command): Command {
+  command
     .option("-f, --file <file>", "describe it in YAML instead (name, template); - is stdin")
-    .option("--name <name>", "its name (four random words when absent)")
     .option("--profile <name>", "instance profile")
     .option("--zone <zone>", "zone")
     .option("--image <id>", "image to start from")
@@ -47,7 +53,7 @@ export function addCreateInstance(noun: Command, run: Run): void {
     .option("--metadata-hop-limit <hops>", "hops that its answers may take, 1 to 64")
     .option("--host-failure <restart|stop>", "what happens when its host fails")
     .option("--resource-group <id>", "its resource group");
-  addAttachFlags(command).option("--wait", "wait until it is running").action(run(create));
+  return addAttachFlags(command);
 }
 
 function addAttachFlags(command: Command): Command {
@@ -63,19 +69,20 @@ function addAttachFlags(command: Command): Command {
     .option("--spread <blocked|round-robin>", "blocked when absent: 0,1 on the first of two …");
 }
 
-interface Create extends CreateFlags, TemplateFlags, AttachFlags {
+/** Flags that describe an instance, beside its name. */
+export interface DescribeFlags extends CreateFlags, TemplateFlags, AttachFlags {
   readonly file?: string;
-  readonly name?: string;
   readonly network?: string;
   readonly userDataFile?: string;
   readonly wait?: boolean;
 }
 
+interface Create extends DescribeFlags {
+  readonly name?: string;
+}
+
 async function create(session: Session, flags: Create): Promise<void> {
-  const { file } = flags;
-  const wanted =
-    file === undefined ? await fromFlags(session, flags) : fromFile(session, flags, file);
-  const request = { ...wanted, ...creation(session, flags) };
+  const request = { ...(await described(session, flags)), ...creation(session, flags) };
   const { instance } = await session.tenant.call(service.createInstance, request);
   const target = InstanceStatus.INSTANCE_STATUS_RUNNING;
   const wait = flags.wait === true && flags.validateOnly !== true;
@@ -85,6 +92,12 @@ async function create(session: Session, flags: Create): Promise<void> {
 }
 
 type Wanted = Pick<CreateInstanceRequest, "name" | "template">;
+
+/** What the flags, or the file that they name, describe. */
+export async function described(session: Session, flags: Create): Promise<Wanted> {
+  const { file } = flags;
+  return file === undefined ? fromFlags(session, flags) : fromFile(session, flags, file);
+}
 
 async function fromFlags(session: Session, flags: Create): Promise<Wanted> {
   const { userDataFile, name = "" } = flags;

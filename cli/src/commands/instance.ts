@@ -14,6 +14,7 @@ import type { Run } from "../program.js";
 import type { Session } from "../session.js";
 import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
 import { enumValueOf } from "../words.js";
+import { addBatchCreate } from "./instance-batch.js";
 import { addInstanceConsole } from "./instance-console.js";
 import { addCreateInstance } from "./instance-create.js";
 import { addInstanceLayout } from "./instance-layout.js";
@@ -28,6 +29,7 @@ import { networkId } from "./network.js";
 export function addInstance(program: Command, run: Run): void {
   const noun = program.command("instance").description("virtual machines");
   addCreateInstance(noun, run);
+  addBatchCreate(noun, run);
   noun
     .command("list")
     .description("list instances")

@@ -1,7 +1,6 @@
 // gRPC door of an instance's cluster network attachments. Only logical and guest-side terms leave
 // here.
 import { bug } from "@railyard/lib/errors";
-import { parseId } from "@railyard/lib/ids";
 import {
   AttachmentObserved,
   BatchCreateInstanceClusterNetworkAttachmentsResponse,
@@ -25,6 +24,7 @@ import { deleteAttachment, moveAttachment, updateAttachment } from "../service/a
 import type { ServiceContext } from "../service/context.js";
 import { listPaths } from "../service/instance-attachments.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { attachmentWish } from "./instance-template.js";
 import { pageToken, readPage } from "./paging.js";
 import { boundOf, enumOf, headOf, reference, reservedIpReference } from "./resource.js";
@@ -62,7 +62,7 @@ function creates(ctx: ServiceContext): AttachmentHandlers {
       const call = rpc.mutation(request, CreateInstanceClusterNetworkAttachmentResponse, answerOne);
       return createAttachments(ctx, call, {
         instanceId: instanceOf(request),
-        wishes: [attachmentWish(attachment, path)],
+        wishes: [attachmentWish(attachment)],
         before: beforeOf(request),
         paths: { all: path, at: () => path, profile: path },
       });
@@ -75,7 +75,7 @@ function creates(ctx: ServiceContext): AttachmentHandlers {
       }));
       return createAttachments(ctx, call, {
         instanceId: instanceOf(request),
-        wishes: request.attachments.map((it, i) => attachmentWish(it, paths.at(i))),
+        wishes: request.attachments.map(attachmentWish),
         before: beforeOf(request),
         paths,
       });
@@ -104,15 +104,15 @@ function changes(ctx: ServiceContext): AttachmentHandlers {
 }
 
 function instanceOf({ instanceId }: { readonly instanceId: string }) {
-  return parseId("instance", instanceId, "instance_id");
+  return idFrom("instance", instanceId);
 }
 
 function pathOf(request: { readonly instanceId: string; readonly id: string }) {
-  return { instanceId: instanceOf(request), id: parseId("attachment", request.id, "id") };
+  return { instanceId: instanceOf(request), id: idFrom("attachment", request.id) };
 }
 
 function beforeOf({ beforeId }: { readonly beforeId: string }) {
-  return beforeId === "" ? undefined : parseId("attachment", beforeId, "before_id");
+  return beforeId === "" ? undefined : idFrom("attachment", beforeId);
 }
 
 function answer(view: AttachmentView) {
@@ -142,13 +142,13 @@ export function attachmentMessage(view: AttachmentView): InstanceClusterNetworkA
   const { attachment, interface: row, primaryIp, subnet, next } = view;
   const type = RESOURCE_TYPE.attachment;
   return {
+    id: attachment.id,
     ...headOf(attachment, type),
     ...placeOf(view),
-    id: attachment.id,
     name: attachment.name,
     interface: {
-      ...reference(RESOURCE_TYPE.interface, row),
       primaryIp: reservedIpReference(primaryIp),
+      ...reference(RESOURCE_TYPE.interface, row),
       subnet: reference(RESOURCE_TYPE.subnet, subnet),
     },
     before: next && reference(type, next),

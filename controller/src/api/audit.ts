@@ -1,5 +1,4 @@
 // AuditService: the audit log between store and wire. No rules.
-import { parseId } from "@railyard/lib/ids";
 import type {
   AuditServiceServer,
   ListAuditRecordsRequest,
@@ -8,6 +7,7 @@ import type {
 import { type AuditFilter, type AuditPage, listAudit } from "../service/audit.js";
 import type { ServiceContext } from "../service/context.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 import { ADMIN_SERVICES, rpcsOf, TENANT_SERVICES } from "./services.js";
 
@@ -45,7 +45,7 @@ export function auditHandlers(ctx: ServiceContext): Handlers<AuditServiceServer>
 function filterOf(request: ListAuditRecordsRequest): AuditFilter {
   const { account, principal, objectId, createdAfter, createdBefore } = request;
   return {
-    ...(account !== "" && { account: parseId("account", account, "account") }),
+    ...(account !== "" && { account: idFrom("account", account) }),
     ...(principal !== "" && { by: principal }),
     ...(objectId !== "" && { objectId }),
     ...(createdAfter && { from: createdAfter.getTime() }),

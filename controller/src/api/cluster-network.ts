@@ -1,7 +1,6 @@
 // gRPC door of cluster networks: converts requests and answers. The physical side of a network
 // stays behind.
 import { formatCidr } from "@railyard/lib/address";
-import { parseId } from "@railyard/lib/ids";
 import {
   AllocationPolicy,
   type ClusterNetwork,
@@ -21,6 +20,7 @@ import {
 } from "../service/cluster-network.js";
 import type { ServiceContext } from "../service/context.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 import {
   boundOf,
@@ -76,7 +76,7 @@ export function clusterNetworkHandlers(ctx: ServiceContext): Handlers<ClusterNet
 }
 
 function idOf({ id }: { readonly id: string }) {
-  return parseId("clusterNetwork", id, "id");
+  return idFrom("clusterNetwork", id);
 }
 
 function answer(view: NetworkView): { clusterNetwork: ClusterNetwork } {
@@ -87,8 +87,8 @@ function answer(view: NetworkView): { clusterNetwork: ClusterNetwork } {
 export function networkMessage({ network, vpc }: NetworkView): ClusterNetwork {
   const type = RESOURCE_TYPE.clusterNetwork;
   return {
-    ...headOf(network, type),
     id: network.id,
+    ...headOf(network, type),
     name: network.name,
     crn: crnOf(type, network),
     profile: profileReference(RESOURCE_TYPE.clusterNetworkProfile, network.profile),

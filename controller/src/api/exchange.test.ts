@@ -27,7 +27,8 @@ async function refused(request: object, fault: Error) {
     },
     write: () => undefined,
   };
-  const thrown = asRailyardError(await exchange(new ManualClock(), call).catch((err) => err));
+  const exchanged = (async () => exchange(new ManualClock(), call))();
+  const thrown = asRailyardError(await exchanged.catch((err) => err));
   return { fields: (thrown.parts.fields ?? []).map(({ field }) => field), asked };
 }
 

@@ -3,6 +3,7 @@
 import type { MethodDefinition } from "@grpc/grpc-js";
 import { type Clock, withDeadline } from "@railyard/lib/clock";
 import { asRailyardError, bug, type RailyardError, refuse } from "@railyard/lib/errors";
+import { andThen, type Soon } from "@railyard/lib/soon";
 import { everyFault } from "./every-fault.js";
 import type {
   AnyHandler,
@@ -41,8 +42,19 @@ export interface Exchange {
   readonly write: (bytes: Uint8Array, signal: AbortSignal) => Promise<void> | undefined;
 }
 
-/** Runs the handler; resolves with its encoded response, empty after a stream of responses. */
-export async function exchange(clock: Clock, call: Exchange): Promise<Buffer> {
+/**
+ * Runs the handler; its encoded response, empty after a stream of responses. One request with one
+ * response waits for nothing that its handler does not wait for.
+ */
+export function exchange(clock: Clock, call: Exchange): Soon<Buffer> {
+  const { codec, requests } = call;
+  if (codec.requestStream || codec.responseStream) return streamed(clock, call);
+  return isOne(requests)
+    ? answered(call, requests[0])
+    : only(call).then((it) => answered(call, it));
+}
+
+async function streamed(clock: Clock, call: Exchange): Promise<Buffer> {
   const { handler, codec, by } = call;
   const send = (response: object) => sendTo(clock, call, response);
   if (codec.requestStream && codec.responseStream) {
@@ -52,7 +64,6 @@ export async function exchange(clock: Clock, call: Exchange): Promise<Buffer> {
   if (codec.requestStream) {
     return codec.responseSerialize(await (handler as Upload)(uploaded(call), by));
   }
-  if (!codec.responseStream) return encoded(codec, await answered(call));
   const request = decoded(call, await only(call));
   // A handler that waits for news must not outlive its reader.
   await unlessAborted(by.signal, (handler as Download)(request, by, send));
@@ -64,19 +75,25 @@ type Upload = UploadHandler<object, object>;
 type Download = DownloadHandler<object, object>;
 type Duplex = DuplexHandler<object, object>;
 
-async function answered(call: Exchange): Promise<object> {
+function answered(call: Exchange, bytes: Buffer): Soon<Buffer> {
   const { codec, taken, by } = call;
-  const handler = call.handler as Unary;
-  const request = decode(codec, await only(call));
+  const request = decode(codec, bytes);
   try {
     taken(request);
   } catch (thrown) {
-    const harmless = withoutEffect(request);
-    // What is too much is not worth the one writer's time.
-    if (!harmless || thrown instanceof TooManyItems) throw thrown;
-    throw await everyFault(asRailyardError(thrown), async () => handler(harmless, by));
+    return refused(call, request, thrown);
   }
-  return handler(request, by);
+  const response = (call.handler as Unary)(request, by);
+  return andThen(response, (made) => encoded(codec, made));
+}
+
+/** Throws what is wrong with the request, and what its use case finds beside that. */
+async function refused(call: Exchange, request: object, thrown: unknown): Promise<never> {
+  const harmless = withoutEffect(request);
+  // What is too much is not worth the one writer's time.
+  if (!harmless || thrown instanceof TooManyItems) throw thrown;
+  const handler = call.handler as Unary;
+  throw await everyFault(asRailyardError(thrown), async () => handler(harmless, call.by));
 }
 
 /** The request as one that changes nothing; undefined when nothing says that it would not. */
@@ -85,8 +102,12 @@ function withoutEffect(request: object): object | undefined {
   return "pageToken" in request ? request : undefined;
 }
 
+function isOne(requests: Exchange["requests"]): requests is readonly [Buffer] {
+  return Array.isArray(requests);
+}
+
 async function only({ requests }: Exchange): Promise<Buffer> {
-  if (Array.isArray(requests)) return requests[0];
+  if (isOne(requests)) return requests[0];
   for await (const bytes of requests) return bytes;
   throw bug("a call without its request");
 }

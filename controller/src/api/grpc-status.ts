@@ -57,6 +57,9 @@ export function wireCode(code: ErrorCode): status {
   }
 }
 
+/** What a call ends with that has its answer. */
+export const ENDED_WELL = { code: status.OK, details: "OK" };
+
 /** The name of the gRPC code, such as `NOT_FOUND`, for logs; `OK` without an error. */
 export function wireName(code?: ErrorCode): string {
   return status[code === undefined ? status.OK : wireCode(code)];

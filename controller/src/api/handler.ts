@@ -6,6 +6,7 @@ import type {
   handleServerStreamingCall,
   handleUnaryCall,
 } from "@grpc/grpc-js";
+import type { Soon } from "@railyard/lib/soon";
 import type { Principal } from "../domain/lifecycle.js";
 import type { Mutation, TenantCall } from "../service/context.js";
 
@@ -38,13 +39,19 @@ export interface Rpc {
     response: MessageType<Response>,
     answer: (value: Value) => Response,
   ): Mutation<Value, Response>;
+  /** The same where `answer` makes the encoded response, of the objects that `made` holds. */
+  encodedMutation<Value>(
+    request: MutationRequest,
+    answer: (value: Value) => Uint8Array,
+    made: (value: Value) => object,
+  ): Mutation<Value, Uint8Array>;
 }
 
-/** Answers with a response, or with one that is encoded already. */
+/** Answers with a response, or with one that is encoded already; at once when it is at hand. */
 export type UnaryHandler<Request, Response> = (
   request: Request,
   rpc: Rpc,
-) => Promise<Response | Uint8Array>;
+) => Soon<Response | Uint8Array>;
 
 /**
  * Takes a stream of messages: each is checked as it is read, and their sum is bounded. A stream

@@ -13,6 +13,7 @@ import { mzoneHandlers } from "./mzone.js";
 import { nodeHandlers } from "./node.js";
 import { nodeFaultHandlers } from "./node-fault.js";
 import { physicalClusterHandlers } from "./physical-cluster.js";
+import { placementHandlers } from "./placement.js";
 import { clusterNetworkProfileHandlers, instanceProfileHandlers } from "./profile.js";
 import { quotaHandlers } from "./quota.js";
 import { reservedIpHandlers } from "./reserved-ip.js";
@@ -37,6 +38,7 @@ export function tenantHandlers(ctx: ServiceContext, { hub, consoles }: TenantPar
     ...instanceHandlers(ctx),
     ...consoleHandlers(ctx, consoles),
     ...attachmentHandlers(ctx),
+    ...placementHandlers(ctx),
     ...watchHandlers(hub),
   };
 }

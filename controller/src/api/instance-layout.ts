@@ -50,8 +50,8 @@ function guestNode({ kind, depth, address, index, numa, gpuDistance }: GuestNode
 
 function layoutRow(view: AttachmentView): InstanceLayoutRow {
   return {
-    ...placeOf(view),
     attachmentId: view.attachment.id,
+    ...placeOf(view),
     name: view.attachment.name,
     subnet: reference(RESOURCE_TYPE.subnet, view.subnet),
     address: formatIpv4(view.primaryIp.address),

@@ -1,6 +1,6 @@
 // Converts an instance into the message that its tenant sees. Where it runs is not part of it, and
 // user data is never shown again.
-import type { Instance } from "@railyard/proto/gen/railyard/v1/instance";
+import { Instance } from "@railyard/proto/gen/railyard/v1/instance";
 import {
   HealthReasonCode,
   HealthState,
@@ -15,10 +15,20 @@ import type { Instance as Row, VpcNic } from "../domain/instance.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { InstanceView } from "../service/instance.js";
 import type { NamedRef } from "../service/references.js";
+import { EncodedOnce } from "./encoded-once.js";
 import { gpuMessage } from "./profile.js";
 import { crnOf, enumOf, headOf, profileReference, reference, resourceGroup } from "./resource.js";
 
 const TYPE = RESOURCE_TYPE.instance;
+
+const encoded = new EncodedOnce<InstanceView>((view) =>
+  Instance.encode(instanceMessage(view)).finish(),
+);
+
+/** The message, encoded once for each view. */
+export function instanceBytes(view: InstanceView): Uint8Array {
+  return encoded.of(view);
+}
 
 export function instanceMessage(view: InstanceView): Instance {
   const { instance, network, attachments, vpcSubnets } = view;
@@ -27,10 +37,10 @@ export function instanceMessage(view: InstanceView): Instance {
     (nic, i) => nicMessage(nic, vpcSubnets[i]),
   );
   return {
+    id: instance.id,
     ...headOf(instance, TYPE),
     ...statusOf(instance),
     ...settingsOf(instance),
-    id: instance.id,
     name: instance.name,
     crn: crnOf(TYPE, instance),
     zone: instance.zone,

@@ -1,6 +1,5 @@
 // Converts the template of an instance into what the use cases take: unset members get the
 // contract's defaults here, every rule is theirs.
-import { parseId } from "@railyard/lib/ids";
 import {
   type AvailabilityPolicy,
   type ClusterNetworkAttachmentPrototype,
@@ -12,6 +11,7 @@ import {
 import type { InstanceSpec } from "../domain/instance.js";
 import type { AttachmentWish } from "../service/instance-attachments.js";
 import type { CreateInstance } from "../service/instance-create.js";
+import { idFrom } from "./id.js";
 import { addressWish, subnetOf } from "./interface.js";
 
 const HOP_LIMIT_DEFAULT = 1;
@@ -22,13 +22,11 @@ export function templateWish(template = InstanceTemplate.create()): Omit<CreateI
   const { primaryNetworkAttachment, networkAttachments } = template;
   const { placementTargetId, resourceGroupId, clusterNetworkAttachments } = template;
   return {
+    metadataService: metadataServiceOf(template.metadataService),
     ...{ zone, profile, imageId, vpcId, bootVolumeId, volumeIds, keyIds, userData },
     ...{ primaryNetworkAttachment, networkAttachments, placementTargetId, resourceGroupId },
-    metadataService: metadataServiceOf(template.metadataService),
     hostFailure: hostFailureOf(template.availabilityPolicy),
-    clusterNetworkAttachments: clusterNetworkAttachments.map((prototype, i) =>
-      attachmentWish(prototype, `template.cluster_network_attachments[${i}]`),
-    ),
+    clusterNetworkAttachments: clusterNetworkAttachments.map(attachmentWish),
   };
 }
 
@@ -52,21 +50,20 @@ export function hostFailureOf(
   return message?.hostFailure === stop ? "stop" : "restart";
 }
 
-/** What the prototype at `path` asks for. */
-export function attachmentWish(
-  { name, interface: bound }: ClusterNetworkAttachmentPrototype,
-  path: string,
-): AttachmentWish {
+/** What the prototype asks for. */
+export function attachmentWish({
+  name,
+  interface: bound,
+}: ClusterNetworkAttachmentPrototype): AttachmentWish {
   if (bound?.$case === "interfaceId") {
-    const id = parseId("interface", bound.value, `${path}.interface_id`);
+    const id = idFrom("interface", bound.value);
     return { name, bound: { kind: "interface", id } };
   }
   if (!bound) return { name, bound: undefined };
   const { subnetId, primaryIp, autoDelete = true, allowIpSpoofing } = bound.value;
-  const field = `${path}.new_interface`;
   const wish = {
-    subnetId: subnetOf(subnetId, `${field}.subnet_id`),
-    primaryIp: addressWish(primaryIp, `${field}.primary_ip`),
+    subnetId: subnetOf(subnetId),
+    primaryIp: addressWish(primaryIp),
     name: bound.value.name,
     autoDelete,
     allowIpSpoofing,

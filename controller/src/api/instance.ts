@@ -1,15 +1,10 @@
 // gRPC door of instances: converts requests and hands them to the use cases.
-import { parseId } from "@railyard/lib/ids";
+import { andThen } from "@railyard/lib/soon";
 import {
-  CreateInstanceResponse,
-  DeleteInstanceResponse,
+  type BatchCreateInstancesRequest,
   type InstanceServiceServer,
   type ListInstancesRequest,
   ListInstancesResponse,
-  RebootInstanceResponse,
-  StartInstanceResponse,
-  StopInstanceResponse,
-  UpdateInstanceResponse,
 } from "@railyard/proto/gen/railyard/v1/instance";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { getLayout } from "../service/attachment.js";
@@ -24,13 +19,15 @@ import {
   stopInstance,
   updateInstance,
 } from "../service/instance.js";
+import { type BatchCreate, batchCreate } from "../service/instance-batch.js";
 import { createInstance } from "../service/instance-create.js";
 import { rebootInstance } from "../service/instance-reboot.js";
 import { startInstance } from "../service/instance-start.js";
 import { inField } from "./encoded-field.js";
 import type { Handlers, Rpc } from "./handler.js";
+import { idFrom } from "./id.js";
 import { layoutMessage } from "./instance-layout.js";
-import { instanceMessage } from "./instance-message.js";
+import { instanceBytes, instanceMessage } from "./instance-message.js";
 import { hostFailureOf, metadataServiceOf, templateWish } from "./instance-template.js";
 import { type PageKey, pageToken, readPage } from "./paging.js";
 import { boundOf, filled, wordOf } from "./resource.js";
@@ -38,54 +35,45 @@ import { boundOf, filled, wordOf } from "./resource.js";
 export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceServer> {
   return {
     createInstance: (request, rpc) => {
-      const call = rpc.mutation(request, CreateInstanceResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       return createInstance(ctx, call, { name: request.name, ...templateWish(request.template) });
     },
-    getInstance: async (request, rpc) => {
-      const [tenant, id] = [rpc.tenant(), idOf(request)];
-      const shown = await shownInstance(ctx, tenant, id);
-      return shown ? inField(1, [shown]) : answer(await getInstance(ctx, tenant, id));
+    batchCreateInstances: (request, rpc) => {
+      const call = rpc.encodedMutation(request, answerAll, allMade);
+      return batchCreate(ctx, call, batchWish(request));
     },
-    listInstances: async (request, rpc) => {
-      const filter = filterOf(request);
-      const bound = boundOf(filter);
-      const query = { filter, ...readPage(rpc, request, bound) };
-      const shown = await listShownInstances(ctx, rpc.tenant(), query);
-      if (shown) {
-        const objects = inField(
-          1,
-          shown.rows.map(({ object }) => object),
-        );
-        return Buffer.concat([objects, encodedEnd(rpc, bound, shown)]);
-      }
-      const page = await listInstances(ctx, rpc.tenant(), query);
-      const keys = { ...page, rows: page.rows.map((v) => v.instance) };
-      return { instances: page.rows.map(instanceMessage), ...endOf(rpc, bound, keys) };
+    getInstance: (request, rpc) => {
+      const tenant = rpc.tenant();
+      const id = idOf(request);
+      return andThen(shownInstance(ctx, tenant, id), (shown) =>
+        shown ? inField(1, [shown]) : getInstance(ctx, tenant, id).then(answer),
+      );
     },
+    listInstances: (request, rpc) => list(ctx, request, rpc),
     updateInstance: (request, rpc) => {
       const { etag, updateMask: mask = [], instance } = request;
       const metadataService = metadataServiceOf(instance?.metadataService);
       const hostFailure = hostFailureOf(instance?.availabilityPolicy);
       const { name = "", profile: { name: profile = "" } = {} } = instance ?? {};
       const values = { name, profile, metadataService, hostFailure };
-      const call = rpc.mutation(request, UpdateInstanceResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       return updateInstance(ctx, call, { id: idOf(request), etag, mask, ...values });
     },
     deleteInstance: (request, rpc) => {
-      const call = rpc.mutation(request, DeleteInstanceResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       return deleteInstance(ctx, call, { id: idOf(request), etag: request.etag });
     },
     startInstance: (request, rpc) => {
-      const call = rpc.mutation(request, StartInstanceResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       return startInstance(ctx, call, { id: idOf(request), etag: request.etag });
     },
     stopInstance: (request, rpc) => {
-      const call = rpc.mutation(request, StopInstanceResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       const { etag, force } = request;
       return stopInstance(ctx, call, { id: idOf(request), etag, force });
     },
     rebootInstance: (request, rpc) => {
-      const call = rpc.mutation(request, RebootInstanceResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       const { etag, force } = request;
       return rebootInstance(ctx, call, { id: idOf(request), etag, force });
     },
@@ -94,6 +82,20 @@ export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceS
       return { layout: layoutMessage(id, await getLayout(ctx, rpc.tenant(), id)) };
     },
   };
+}
+
+async function list(ctx: ServiceContext, request: ListInstancesRequest, rpc: Rpc) {
+  const filter = filterOf(request);
+  const bound = boundOf(filter);
+  const query = { filter, ...readPage(rpc, request, bound) };
+  const shown = await listShownInstances(ctx, rpc.tenant(), query);
+  if (shown) {
+    const objects = shown.rows.map(({ object }) => object);
+    return inField(1, objects, encodedEnd(rpc, bound, shown));
+  }
+  const page = await listInstances(ctx, rpc.tenant(), query);
+  const keys = { ...page, rows: page.rows.map((v) => v.instance) };
+  return { instances: page.rows.map(instanceMessage), ...endOf(rpc, bound, keys) };
 }
 
 interface KeysOfPage {
@@ -113,7 +115,7 @@ function encodedEnd(rpc: Rpc, bound: string, page: KeysOfPage): Uint8Array {
 }
 
 function idOf({ id }: { readonly id: string }) {
-  return parseId("instance", id, "id");
+  return idFrom("instance", id);
 }
 
 function filterOf({
@@ -126,13 +128,35 @@ function filterOf({
   return {
     ...filled({ name, vpcId, profile }),
     ...(network !== "" && {
-      clusterNetworkId: parseId("clusterNetwork", network, "cluster_network_id"),
+      clusterNetworkId: idFrom("clusterNetwork", network),
     }),
     // A status that only a newer client knows matches nothing.
     ...(status !== 0 && { status: wordOf(InstanceStatus, "INSTANCE_STATUS", status) ?? "" }),
   };
 }
 
-function answer(view: InstanceView) {
-  return { instance: instanceMessage(view) };
+function batchWish({ template, holdId, ...rest }: BatchCreateInstancesRequest): BatchCreate {
+  const { count, namePrefix, maxLeafGroups, segmentSize } = rest;
+  return {
+    ...templateWish(template),
+    ...{ count, namePrefix, maxLeafGroups, segmentSize },
+    holdId: holdId === "" ? undefined : idFrom("hold", holdId),
+  };
+}
+
+function made({ instance }: InstanceView) {
+  return { instance };
+}
+
+function allMade(views: readonly InstanceView[]) {
+  return { instances: views.map(({ instance }) => instance) };
+}
+
+function answerAll(views: readonly InstanceView[]): Uint8Array {
+  return inField(1, views.map(instanceBytes));
+}
+
+/** Every answer with one instance has it as its only field, the first. */
+function answer(view: InstanceView): Uint8Array {
+  return inField(1, [instanceBytes(view)]);
 }

@@ -1,5 +1,5 @@
 // gRPC door of interfaces: converts requests and answers, and the prototypes that instances share.
-import { type AttachmentId, parseId } from "@railyard/lib/ids";
+import type { AttachmentId } from "@railyard/lib/ids";
 import {
   type ClusterNetworkInterface,
   type ClusterNetworkInterfacePrimaryIpPrototype,
@@ -21,6 +21,7 @@ import {
 } from "../service/interface.js";
 import type { AddressWish } from "../service/interface-plan.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 import { boundOf, headOf, reference, reservedIpReference } from "./resource.js";
 
@@ -32,8 +33,8 @@ export function interfaceHandlers(
       const { name, allowIpSpoofing } = request;
       const input = {
         clusterNetworkId: networkOf(request),
-        subnetId: subnetOf(request.subnetId, "subnet_id"),
-        primaryIp: addressWish(request.primaryIp, "primary_ip"),
+        subnetId: subnetOf(request.subnetId),
+        primaryIp: addressWish(request.primaryIp),
         name,
         allowIpSpoofing,
       };
@@ -68,18 +69,17 @@ export function interfaceHandlers(
 }
 
 /** The subnet that `text` names; undefined when it is empty. */
-export function subnetOf(text: string, field: string) {
-  return text === "" ? undefined : parseId("subnet", text, field);
+export function subnetOf(text: string) {
+  return text === "" ? undefined : idFrom("subnet", text);
 }
 
-/** The primary address that a prototype at `field` asks for. */
+/** The primary address that a prototype asks for. */
 export function addressWish(
   prototype: ClusterNetworkInterfacePrimaryIpPrototype | undefined,
-  field: string,
 ): AddressWish {
   const source = prototype?.source;
   if (source?.$case === "reservedIpId") {
-    const id = parseId("reservedIp", source.value, `${field}.reserved_ip_id`);
+    const id = idFrom("reservedIp", source.value);
     return { kind: "existing", id };
   }
   const { address = "", name = "", autoDelete = true } = source?.value ?? {};
@@ -87,18 +87,18 @@ export function addressWish(
 }
 
 function networkOf({ clusterNetworkId }: { readonly clusterNetworkId: string }) {
-  return parseId("clusterNetwork", clusterNetworkId, "cluster_network_id");
+  return idFrom("clusterNetwork", clusterNetworkId);
 }
 
 function pathOf(request: { readonly clusterNetworkId: string; readonly id: string }) {
-  return { clusterNetworkId: networkOf(request), id: parseId("interface", request.id, "id") };
+  return { clusterNetworkId: networkOf(request), id: idFrom("interface", request.id) };
 }
 
 function filterOf(request: ListClusterNetworkInterfacesRequest) {
   const { name, targetId } = request;
-  const subnetId = subnetOf(request.subnetId, "subnet_id");
+  const subnetId = subnetOf(request.subnetId);
   const target: AttachmentId | undefined =
-    targetId === "" ? undefined : parseId("attachment", targetId, "target_id");
+    targetId === "" ? undefined : idFrom("attachment", targetId);
   return {
     clusterNetworkId: networkOf(request),
     ...(name !== "" && { name }),
@@ -115,8 +115,8 @@ function answer(view: InterfaceView) {
 export function interfaceMessage(view: InterfaceView): ClusterNetworkInterface {
   const { row, primaryIp, subnet, network, vpc, targetName: name = "" } = view;
   return {
-    ...headOf(row, RESOURCE_TYPE.interface),
     id: row.id,
+    ...headOf(row, RESOURCE_TYPE.interface),
     name: row.name,
     macAddress: row.mac,
     primaryIp: reservedIpReference(primaryIp),

@@ -166,9 +166,9 @@ function checkFields(
 ): void {
   for (const field of fields) {
     const value = valueIn(field, message as Readonly<Record<string, unknown>>);
-    const path = into.prefix + field.name;
-    if (isSet(value, field.explicit)) field.check(value, path, into.bad);
+    if (isSet(value, field.explicit)) field.check(value, into.prefix + field.name, into.bad);
     else if (field.required) {
+      const path = into.prefix + field.name;
       into.bad.add(path, "must be set");
       field.checkMissing(path, into.bad);
     }

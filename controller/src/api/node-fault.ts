@@ -1,6 +1,5 @@
 // Faults of made-up machines between wire and use case. No rules, no SQL.
 import { invalidField } from "@railyard/lib/errors";
-import { parseId } from "@railyard/lib/ids";
 import type { NodeServiceServer } from "@railyard/proto/gen/railyard/admin/v1/node";
 import {
   AddFaultResponse,
@@ -13,6 +12,7 @@ import type { FaultKind, FaultSpec, NodeFault } from "../domain/node-fault.js";
 import type { ServiceContext } from "../service/context.js";
 import { addFault, listFaults, removeFault } from "../service/node-fault.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 
 const WIRE_KINDS: Readonly<Record<FaultKind, WireKind>> = {
@@ -38,7 +38,7 @@ export function nodeFaultHandlers(ctx: ServiceContext): FaultRpcs {
       const { ttl } = request;
       const call = rpc.mutation(request, AddFaultResponse, changed);
       return addFault(ctx, call, {
-        nodeId: parseId("node", request.nodeId, "node_id"),
+        nodeId: idFrom("node", request.nodeId),
         spec: specFrom(request.spec),
         ttlMs: ttl && Number(ttl.seconds) * 1000 + Math.floor(ttl.nanos / 1e6),
       });
@@ -46,7 +46,7 @@ export function nodeFaultHandlers(ctx: ServiceContext): FaultRpcs {
 
     async listFaults(request, rpc) {
       const bound = request.nodeId;
-      const filter = bound === "" ? {} : { nodeId: parseId("node", bound, "node_id") };
+      const filter = bound === "" ? {} : { nodeId: idFrom("node", bound) };
       const page = await listFaults(ctx, { ...readPage(rpc, request, bound), filter });
       const rows = page.rows.map(({ createdAt, id }) => ({ createdAt, name: "", id }));
       return {
@@ -59,7 +59,7 @@ export function nodeFaultHandlers(ctx: ServiceContext): FaultRpcs {
     removeFault(request, rpc) {
       const call = rpc.mutation(request, RemoveFaultResponse, changed);
       const { etag } = request;
-      return removeFault(ctx, call, { id: parseId("fault", request.id, "id"), etag });
+      return removeFault(ctx, call, { id: idFrom("fault", request.id), etag });
     },
   };
 }

@@ -1,5 +1,6 @@
 // Nodes and placed layouts as wire messages. Converts only.
 import { invalidField } from "@railyard/lib/errors";
+import type { InstanceId } from "@railyard/lib/ids";
 import {
   FenceMethod,
   type NodeFence,
@@ -9,12 +10,14 @@ import {
 import {
   type NodeFlag,
   NodeFlagKind,
+  type NodeGpu,
   NodeMismatchKind,
   type NodeInventory as WireInventory,
 } from "@railyard/proto/gen/railyard/admin/v1/node_inventory";
 import type { PlacedLayoutRow } from "@railyard/proto/gen/railyard/admin/v1/node_layout";
 import { IsolationKind } from "@railyard/proto/gen/railyard/v1/cluster_network_profile";
 import * as attachments from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
+import { holdOf } from "../domain/hold.js";
 import type { Mismatch, Node, NodeInventory } from "../domain/node.js";
 import type { NodeView } from "../service/node.js";
 import type { PlacedRow } from "../service/placed-layout.js";
@@ -108,9 +111,20 @@ export function toWireNode(view: NodeView): WireNode {
     }),
     flags: node.flags.map(wireFlag),
     inventory: node.inventory && wireInventory(view, node.inventory),
-    instanceCount: new Set(view.claims.gpus.map(({ instanceId }) => instanceId)).size,
+    instanceCount: instancesOf(view).size,
     fence: node.fence && wireFence(node.fence),
   };
+}
+
+/** Instances that claim devices of the node; the members of holds are none. */
+function instancesOf({ claims }: NodeView): ReadonlySet<InstanceId> {
+  const claimants = claims.gpus.map(({ instanceId }) => instanceId);
+  return new Set(claimants.filter((id) => holdOf(id) === undefined));
+}
+
+function holderOf(claimant: InstanceId | undefined): Pick<NodeGpu, "instanceId" | "holdId"> {
+  const holdId = claimant && holdOf(claimant);
+  return { instanceId: holdId ? "" : (claimant ?? ""), holdId: holdId ?? "" };
 }
 
 function wireFence({ reason, by, at }: NonNullable<Node["fence"]>): NodeFence {
@@ -152,7 +166,7 @@ function wireInventory(view: NodeView, inventory: NodeInventory): WireInventory 
       model: pciId === hardware?.gpus.pci ? hardware.gpus.model : "",
       pciId,
       numaNode: known(numa),
-      instanceId: holders.get(deviceId) ?? "",
+      ...holderOf(holders.get(deviceId)),
       blocked: node.fence !== undefined,
     })),
     nics: nics.sort((a, b) => (a.rail ?? nics.length) - (b.rail ?? nics.length)),

@@ -1,6 +1,5 @@
 // NodeService: nodes between wire and use case. No rules, no SQL.
 import { invalidField } from "@railyard/lib/errors";
-import { parseId } from "@railyard/lib/ids";
 import {
   CordonNodeResponse,
   CreateJoinTokenResponse,
@@ -25,6 +24,7 @@ import {
 import { type FenceNode, fenceNode } from "../service/node-fence.js";
 import { type LayoutSubject, type PlacedLayout, placedLayout } from "../service/placed-layout.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { toState, toWireNode, toWireRow } from "./node-wire.js";
 import { pageToken, readPage } from "./paging.js";
 
@@ -48,26 +48,26 @@ export function nodeHandlers(
     },
 
     async getNode({ id }) {
-      return { node: toWireNode(await getNode(ctx, parseId("node", id, "id"))) };
+      return { node: toWireNode(await getNode(ctx, idFrom("node", id))) };
     },
 
     cordonNode(request, rpc) {
       const { etag, reason } = request;
       const call = rpc.mutation(request, CordonNodeResponse, changed);
-      return cordonNode(ctx, call, { id: parseId("node", request.id, "id"), etag, reason });
+      return cordonNode(ctx, call, { id: idFrom("node", request.id), etag, reason });
     },
 
     uncordonNode(request, rpc) {
       const call = rpc.mutation(request, UncordonNodeResponse, changed);
       const { etag } = request;
-      return uncordonNode(ctx, call, { id: parseId("node", request.id, "id"), etag });
+      return uncordonNode(ctx, call, { id: idFrom("node", request.id), etag });
     },
 
     fenceNode(request, rpc) {
       const call = rpc.mutation(request, FenceNodeResponse, changed);
       const { etag, reason } = request;
       const method = methodFrom(request.method);
-      return fenceNode(ctx, call, { id: parseId("node", request.id, "id"), etag, method, reason });
+      return fenceNode(ctx, call, { id: idFrom("node", request.id), etag, method, reason });
     },
 
     createJoinToken(request, rpc) {
@@ -118,8 +118,8 @@ function filterOf(request: ListNodesRequest): NodeFilter {
 
 function subjectOf(subject: GetPlacedLayoutRequest["subject"]): LayoutSubject {
   if (subject?.$case === "instanceId") {
-    return { instanceId: parseId("instance", subject.value, "instance_id") };
+    return { instanceId: idFrom("instance", subject.value) };
   }
-  if (subject?.$case === "nodeId") return { nodeId: parseId("node", subject.value, "node_id") };
+  if (subject?.$case === "nodeId") return { nodeId: idFrom("node", subject.value) };
   throw invalidField("subject", "must be an instance or a node");
 }

@@ -1,5 +1,4 @@
 // PhysicalClusterService: physical clusters between wire and use case. For operators only.
-import { parseId } from "@railyard/lib/ids";
 import type {
   PhysicalClusterServiceServer,
   PhysicalCluster as WireCluster,
@@ -12,6 +11,7 @@ import {
   type PhysicalClusterView,
 } from "../service/physical-cluster.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 
 const ISOLATION = {
@@ -40,7 +40,7 @@ export function physicalClusterHandlers(
     },
 
     async getPhysicalCluster({ id }) {
-      const view = await getPhysicalCluster(ctx, parseId("physicalCluster", id, "id"));
+      const view = await getPhysicalCluster(ctx, idFrom("physicalCluster", id));
       return { physicalCluster: toWire(view) };
     },
   };

@@ -1,6 +1,5 @@
 // QuotaService: quotas between wire and use case. No rules, no SQL.
 import { invalidField } from "@railyard/lib/errors";
-import { parseId } from "@railyard/lib/ids";
 import {
   type QuotaServiceServer,
   SetQuotaResponse,
@@ -11,6 +10,7 @@ import type { QuotaSubject } from "../domain/quota.js";
 import type { ServiceContext } from "../service/context.js";
 import { getQuota, type QuotaView, setQuota } from "../service/quota.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 
 const WIRE_SUBJECTS: Readonly<Record<QuotaSubject, WireSubject>> = {
   "cluster-networks": WireSubject.QUOTA_SUBJECT_CLUSTER_NETWORKS_PER_REGION,
@@ -26,7 +26,7 @@ const SUBJECTS = new Map(
 export function quotaHandlers(ctx: ServiceContext): Handlers<QuotaServiceServer> {
   return {
     async getQuota({ account }) {
-      return { quota: toWire(await getQuota(ctx, parseId("account", account, "account"))) };
+      return { quota: toWire(await getQuota(ctx, idFrom("account", account))) };
     },
 
     setQuota(request, rpc) {
@@ -38,7 +38,7 @@ export function quotaHandlers(ctx: ServiceContext): Handlers<QuotaServiceServer>
         return { subject: subjectFrom(subject, i), limit: Number(limit) };
       });
       return setQuota(ctx, call, {
-        account: parseId("account", request.account, "account"),
+        account: idFrom("account", request.account),
         etag,
         limits,
       });

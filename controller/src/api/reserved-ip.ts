@@ -1,6 +1,5 @@
 // gRPC door of reserved IPs: converts requests and answers.
 import { formatIpv4, parseIpv4 } from "@railyard/lib/address";
-import { parseId } from "@railyard/lib/ids";
 import {
   type ClusterNetworkSubnetReservedIp,
   type ClusterNetworkSubnetReservedIpServiceServer,
@@ -21,6 +20,7 @@ import {
   updateReservedIp,
 } from "../service/reserved-ip.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 import { boundOf, enumOf, headOf, reference } from "./resource.js";
 
@@ -70,13 +70,13 @@ interface Parent {
 
 function parentOf({ clusterNetworkId, subnetId }: Parent) {
   return {
-    clusterNetworkId: parseId("clusterNetwork", clusterNetworkId, "cluster_network_id"),
-    subnetId: parseId("subnet", subnetId, "subnet_id"),
+    clusterNetworkId: idFrom("clusterNetwork", clusterNetworkId),
+    subnetId: idFrom("subnet", subnetId),
   };
 }
 
 function pathOf(request: Parent & { readonly id: string }) {
-  return { ...parentOf(request), id: parseId("reservedIp", request.id, "id") };
+  return { ...parentOf(request), id: idFrom("reservedIp", request.id) };
 }
 
 function filterOf({ name, address: text }: ListClusterNetworkSubnetReservedIpsRequest) {
@@ -99,8 +99,8 @@ export function reservedIpMessage({
   targetName: name = "",
 }: ReservedIpView): ClusterNetworkSubnetReservedIp {
   return {
-    ...headOf(row, RESOURCE_TYPE.reservedIp),
     id: row.id,
+    ...headOf(row, RESOURCE_TYPE.reservedIp),
     name: row.name,
     address: formatIpv4(row.address),
     autoDelete: row.autoDelete,

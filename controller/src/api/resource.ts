@@ -80,8 +80,8 @@ export function profileReference(type: ResourceType, name: string): ProfileRefer
 
 export function reservedIpReference(row: ReservedIp): ReservedIpReference {
   return {
-    ...reference(RESOURCE_TYPE.reservedIp, row),
     address: formatIpv4(row.address),
+    ...reference(RESOURCE_TYPE.reservedIp, row),
   };
 }
 

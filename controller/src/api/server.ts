@@ -12,6 +12,7 @@ import { toServiceError } from "./grpc-status.js";
 import type { AnyHandlers } from "./handler.js";
 import { type HealthSource, healthHandlers } from "./health.js";
 import { LateSignal } from "./late-signal.js";
+import { GONE, oneAnswer } from "./one-answer.js";
 import { REFLECTION_SERVICES, reflectionHandler } from "./reflection.js";
 import { rpcsOf, serviceName } from "./services.js";
 import { received } from "./stream.js";
@@ -30,6 +31,8 @@ const TRANSPORT: grpc.ServerOptions = {
   "grpc.keepalive_timeout_ms": 20_000,
   "grpc.max_connection_age_ms": 30 * 60_000,
   "grpc.max_connection_age_grace_ms": CALL_MS_MAX,
+  // Counts every call and message, for nobody.
+  "grpc.enable_channelz": 0,
 };
 
 export interface ApiOptions extends Gate {
@@ -42,13 +45,17 @@ export interface ApiOptions extends Gate {
 }
 
 export class ApiServer {
-  private readonly server = new grpc.Server(TRANSPORT);
+  /** RPCs with one request and one answer, by path. */
+  private readonly single = new Map<string, BoundRpc>();
+  private readonly server: grpc.Server;
   private readonly stopping = new AbortController();
 
   /** Throws `bug` when an RPC is missing from the access table, or a handler belongs to no RPC. */
   constructor(private readonly options: ApiOptions) {
     // Whatever grpc-js has to say comes back to us as an error, and is logged in our own form.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
+    const interceptors = [oneAnswer(options, this.single)];
+    this.server = new grpc.Server({ ...TRANSPORT, interceptors });
     const { services, handlers } = options;
     const known = services.flatMap(rpcsOf);
     const strangers = Object.keys(handlers).filter((key) => !known.some((rpc) => rpc.key === key));
@@ -88,34 +95,39 @@ export class ApiServer {
     const calls: Record<string, grpc.UntypedHandleCall> = {};
     for (const definition of rpcsOf(service)) {
       const rpc = bindRpc(definition, limits, handlers);
+      const { path, requestStream, responseStream } = definition.definition;
+      if (!requestStream && !responseStream) this.single.set(path, rpc);
       raw[definition.key] = { ...definition.definition, ...AS_BYTES };
       calls[definition.key] = this.receiver(rpc);
     }
     this.server.addService(raw, calls);
   }
 
+  /** How grpc-js begins a call; those with one request and one answer never come to it. */
   private receiver(rpc: BoundRpc): grpc.UntypedHandleCall {
     if (rpc.definition.definition.responseStream) {
       return (call: ManyAnswers) => {
-        runCall(this.options, rpc, this.download(call)).then(
+        this.run(rpc, this.download(call)).then(
           () => call.end(),
           (error) => call.emit("error", toServiceError(error)),
         );
       };
     }
     return (call: OneAnswer, answer: grpc.sendUnaryData<Buffer>) => {
-      runCall(this.options, rpc, this.incoming(call)).then(
+      this.run(rpc, this.incoming(call)).then(
         (bytes) => answer(null, bytes),
         (error) => answer(toServiceError(error)),
       );
     };
   }
 
+  private async run(rpc: BoundRpc, incoming: Incoming): Promise<Buffer> {
+    return runCall(this.options, rpc, incoming);
+  }
+
   private incoming(call: OneAnswer | ManyAnswers): Incoming {
     const gone = new LateSignal();
-    (call as EventEmitter).on("cancelled", () =>
-      gone.end(refuse("unavailable", "the client went away")),
-    );
+    (call as EventEmitter).on("cancelled", () => gone.end(GONE));
     return {
       metadata: call.metadata,
       requests: "request" in call ? [call.request] : received(call, gone.signal),
@@ -161,4 +173,4 @@ const AS_BYTES = {
 type ManyAnswers =
   | grpc.ServerWritableStream<Buffer, Buffer>
   | grpc.ServerDuplexStream<Buffer, Buffer>;
-type OneAnswer = grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerReadableStream<Buffer, Buffer>;
+type OneAnswer = grpc.ServerReadableStream<Buffer, Buffer>;

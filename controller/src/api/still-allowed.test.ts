@@ -41,11 +41,13 @@ function under(method: string) {
     call.handled += 1;
     return never();
   };
-  const begin = () =>
-    void runCall(gate, bindRpc(definition, limits, { [definition.key]: handler }), {
+  const run = async () =>
+    runCall(gate, bindRpc(definition, limits, { [definition.key]: handler }), {
       ...{ metadata, remainingMs: Number.POSITIVE_INFINITY, gone: new LateSignal() },
       ...{ requests: [Buffer.alloc(0)] as const, write: () => undefined },
-    }).catch((thrown) => {
+    });
+  const begin = () =>
+    void run().catch((thrown) => {
       const { code, reason } = asRailyardError(thrown);
       call.state = `${code} ${reason}`;
     });

@@ -18,15 +18,15 @@ export async function keepAsking(
   over: LateSignal,
 ): Promise<void> {
   const { signal } = over;
-  const ask = () =>
-    gate.authenticate(token.secret).then(
-      () => undefined,
-      (thrown) => {
-        const refusal = asRailyardError(thrown);
-        // Whatever else goes wrong says nothing about the token, which is asked for again.
-        if (refusal.code === "unauthenticated") over.end(refusal);
-      },
-    );
+  const ask = async () => {
+    try {
+      await gate.authenticate(token.secret);
+    } catch (thrown) {
+      const refusal = asRailyardError(thrown);
+      // Whatever else goes wrong says nothing about the token, which is asked for again.
+      if (refusal.code === "unauthenticated") over.end(refusal);
+    }
+  };
   const leave = gate.onTokenTouch(token.id, () => void ask());
   try {
     while (!signal.aborted) {

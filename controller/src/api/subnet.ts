@@ -1,14 +1,10 @@
 // gRPC door of subnets: converts requests and answers.
 import { cidrSize, formatCidr } from "@railyard/lib/address";
-import { parseId } from "@railyard/lib/ids";
 import {
-  type ClusterNetworkSubnet,
+  ClusterNetworkSubnet,
   type ClusterNetworkSubnetServiceServer,
   type CreateClusterNetworkSubnetRequest,
-  CreateClusterNetworkSubnetResponse,
-  DeleteClusterNetworkSubnetResponse,
   IpVersion,
-  UpdateClusterNetworkSubnetResponse,
 } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
@@ -21,14 +17,17 @@ import {
   type Range,
   updateSubnet,
 } from "../service/subnet.js";
+import { inField } from "./encoded-field.js";
+import { EncodedOnce } from "./encoded-once.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 import { boundOf, headOf } from "./resource.js";
 
 export function subnetHandlers(ctx: ServiceContext): Handlers<ClusterNetworkSubnetServiceServer> {
   return {
     createClusterNetworkSubnet: (request, rpc) => {
-      const call = rpc.mutation(request, CreateClusterNetworkSubnetResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       const { name, rail } = request;
       const range = rangeOf(request);
       return createSubnet(ctx, call, { clusterNetworkId: networkOf(request), name, range, rail });
@@ -47,24 +46,24 @@ export function subnetHandlers(ctx: ServiceContext): Handlers<ClusterNetworkSubn
       };
     },
     updateClusterNetworkSubnet: (request, rpc) => {
-      const call = rpc.mutation(request, UpdateClusterNetworkSubnetResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       const { etag, updateMask: mask = [], clusterNetworkSubnet } = request;
       const name = clusterNetworkSubnet?.name ?? "";
       return updateSubnet(ctx, call, { ...pathOf(request), etag, mask, name });
     },
     deleteClusterNetworkSubnet: (request, rpc) => {
-      const call = rpc.mutation(request, DeleteClusterNetworkSubnetResponse, answer);
+      const call = rpc.encodedMutation(request, answer, made);
       return deleteSubnet(ctx, call, { ...pathOf(request), etag: request.etag });
     },
   };
 }
 
 function networkOf({ clusterNetworkId }: { readonly clusterNetworkId: string }) {
-  return parseId("clusterNetwork", clusterNetworkId, "cluster_network_id");
+  return idFrom("clusterNetwork", clusterNetworkId);
 }
 
 function pathOf(request: { readonly clusterNetworkId: string; readonly id: string }) {
-  return { clusterNetworkId: networkOf(request), id: parseId("subnet", request.id, "id") };
+  return { clusterNetworkId: networkOf(request), id: idFrom("subnet", request.id) };
 }
 
 function rangeOf({ range }: CreateClusterNetworkSubnetRequest): Range | undefined {
@@ -78,15 +77,29 @@ function rangeOf({ range }: CreateClusterNetworkSubnetRequest): Range | undefine
   }
 }
 
-function answer(subnet: Subnet): { clusterNetworkSubnet: ClusterNetworkSubnet } {
-  return { clusterNetworkSubnet: subnetMessage(subnet) };
+/** Every answer with one subnet has it as its only field, the first. */
+function made(subnet: Subnet) {
+  return { subnet };
+}
+
+function answer(subnet: Subnet): Uint8Array {
+  return inField(1, [subnetBytes(subnet)]);
+}
+
+const encoded = new EncodedOnce<Subnet>((subnet) =>
+  ClusterNetworkSubnet.encode(subnetMessage(subnet)).finish(),
+);
+
+/** The message, encoded once for each state of the subnet. */
+export function subnetBytes(subnet: Subnet): Uint8Array {
+  return encoded.of(subnet);
 }
 
 /** As its tenant sees it. */
 export function subnetMessage(subnet: Subnet): ClusterNetworkSubnet {
   return {
-    ...headOf(subnet, RESOURCE_TYPE.subnet),
     id: subnet.id,
+    ...headOf(subnet, RESOURCE_TYPE.subnet),
     name: subnet.name,
     ipVersion: IpVersion.IP_VERSION_IPV4,
     ipv4CidrBlock: formatCidr(subnet.cidr),

@@ -1,7 +1,6 @@
 // TokenService: tokens between wire and use case. The secret leaves once, in the answer; the copy
 // of that answer which makes repeating safe is sealed.
 import { invalidField } from "@railyard/lib/errors";
-import { parseId } from "@railyard/lib/ids";
 import {
   CreateTokenResponse,
   RevokeTokenResponse,
@@ -20,6 +19,7 @@ import {
   tokenEtag,
 } from "../service/token.js";
 import type { Handlers } from "./handler.js";
+import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
 import type { Sealer } from "./seal.js";
 
@@ -47,7 +47,7 @@ export function tokenHandlers(ctx: ServiceContext, sealer: Sealer): Handlers<Tok
         decode: (bytes: Uint8Array) => call.decode(sealer.open(bytes)),
       };
       return createToken(ctx, sealed, {
-        account: account === "" ? undefined : parseId("account", account, "account"),
+        account: account === "" ? undefined : idFrom("account", account),
         roles: rolesFrom(request.roles),
         name,
         ttlMs: ttl && Number(ttl.seconds) * 1000 + Math.floor(ttl.nanos / 1e6),
@@ -56,7 +56,7 @@ export function tokenHandlers(ctx: ServiceContext, sealer: Sealer): Handlers<Tok
 
     async listTokens(request, rpc) {
       const bound = request.account;
-      const account = bound === "" ? undefined : parseId("account", bound, "account");
+      const account = bound === "" ? undefined : idFrom("account", bound);
       const page = await listTokens(ctx, { ...readPage(rpc, request, bound), account });
       return {
         tokens: page.rows.map(toWire),
@@ -70,7 +70,7 @@ export function tokenHandlers(ctx: ServiceContext, sealer: Sealer): Handlers<Tok
       const call = rpc.mutation(request, RevokeTokenResponse, (token: Token) => ({
         token: toWire(token),
       }));
-      return revokeToken(ctx, call, { id: parseId("token", request.id, "id"), etag });
+      return revokeToken(ctx, call, { id: idFrom("token", request.id), etag });
     },
   };
 }

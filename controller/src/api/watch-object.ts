@@ -2,17 +2,17 @@
 // beside each object. What the tenant's own reads show, and nothing else.
 import { ClusterNetwork } from "@railyard/proto/gen/railyard/v1/cluster_network";
 import { ClusterNetworkInterface } from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
-import { ClusterNetworkSubnet } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
 import { ClusterNetworkSubnetReservedIp } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
-import { Instance } from "@railyard/proto/gen/railyard/v1/instance";
 import { InstanceClusterNetworkAttachment } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
+import { Hold } from "@railyard/proto/gen/railyard/v1/placement";
 import type { WatchedObject } from "../service/watch/objects.js";
 import { attachmentMessage } from "./attachment.js";
 import { networkMessage } from "./cluster-network.js";
-import { instanceMessage } from "./instance-message.js";
+import { instanceBytes } from "./instance-message.js";
 import { interfaceMessage } from "./interface.js";
+import { holdMessage } from "./placement.js";
 import { reservedIpMessage } from "./reserved-ip.js";
-import { subnetMessage } from "./subnet.js";
+import { subnetBytes } from "./subnet.js";
 
 /** The object's message, encoded. */
 export function encodeObject({ kind, view }: WatchedObject): Uint8Array {
@@ -20,14 +20,16 @@ export function encodeObject({ kind, view }: WatchedObject): Uint8Array {
     case "clusterNetwork":
       return ClusterNetwork.encode(networkMessage(view)).finish();
     case "subnet":
-      return ClusterNetworkSubnet.encode(subnetMessage(view)).finish();
+      return subnetBytes(view);
     case "reservedIp":
       return ClusterNetworkSubnetReservedIp.encode(reservedIpMessage(view)).finish();
     case "interface":
       return ClusterNetworkInterface.encode(interfaceMessage(view)).finish();
     case "instance":
-      return Instance.encode(instanceMessage(view)).finish();
+      return instanceBytes(view);
     case "attachment":
       return InstanceClusterNetworkAttachment.encode(attachmentMessage(view)).finish();
+    case "hold":
+      return Hold.encode(holdMessage(view)).finish();
   }
 }

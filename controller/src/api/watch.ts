@@ -33,6 +33,7 @@ const KINDS: Readonly<
     kind: ResourceKind.RESOURCE_KIND_INSTANCE_CLUSTER_NETWORK_ATTACHMENT,
     field: 10,
   },
+  hold: { kind: ResourceKind.RESOURCE_KIND_HOLD, field: 11 },
 };
 
 const LENGTH_DELIMITED = 2;

@@ -1,6 +1,7 @@
 // The catalog contract: what other services own, by id within one account. The built-in
 // implementation reads what mzone.yaml declared; another may ask the owning services.
 import type { AccountId } from "@railyard/lib/ids";
+import type { Soon } from "@railyard/lib/soon";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
 import type { ReadTx } from "../store/contract.js";
 
@@ -13,5 +14,5 @@ export interface Catalog {
     tx: Pick<ReadTx, "catalog">,
     account: AccountId,
     item: { readonly kind: K; readonly id: string },
-  ): Promise<Extract<CatalogItem, { kind: K }> | undefined>;
+  ): Soon<Extract<CatalogItem, { kind: K }> | undefined>;
 }

@@ -1,5 +1,6 @@
 // The built-in catalog: what `mzone apply` stored from the catalog section of mzone.yaml.
 import type { AccountId } from "@railyard/lib/ids";
+import { andThen, type Soon } from "@railyard/lib/soon";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
 import type { ReadTx } from "../store/contract.js";
 import type { Catalog } from "./contract.js";
@@ -9,13 +10,14 @@ export function storedCatalog(): Catalog {
   return { get: getStored };
 }
 
-async function getStored<K extends CatalogKind>(
+function getStored<K extends CatalogKind>(
   tx: Pick<ReadTx, "catalog">,
   account: AccountId,
   { kind, id }: { readonly kind: K; readonly id: string },
-): Promise<Extract<CatalogItem, { kind: K }> | undefined> {
-  const item = await tx.catalog.get(kind, id, account);
-  return item && isKind(item, kind) ? item : undefined;
+): Soon<Extract<CatalogItem, { kind: K }> | undefined> {
+  return andThen(tx.catalog.get(kind, id, account), (item) =>
+    item && isKind(item, kind) ? item : undefined,
+  );
 }
 
 function isKind<K extends CatalogKind>(

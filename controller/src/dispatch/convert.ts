@@ -79,10 +79,10 @@ function wireFault({ kind, times = 0, ...rest }: DesiredNode["faults"][number]):
 function wireInstance(instance: DesiredInstance): DesiredState["instances"][number] {
   const { gpus, attachments, image, volumes, vpcNics, sshKeys, ...rest } = instance;
   return {
+    gpus: [...gpus],
     ...rest,
     bootCount: BigInt(instance.bootCount),
     memoryMib: BigInt(instance.memoryMib),
-    gpus: [...gpus],
     attachments: attachments.map(wireAttachment),
     image: { ...image, sizeBytes: BigInt(image.sizeBytes) },
     volumes: volumes.map((volume) => ({ ...volume })),

@@ -106,6 +106,24 @@ export function logicalPlaces(
   }));
 }
 
+/**
+ * Of `sets`, the one on which the fewest positions are on another rail than declared, the first of
+ * those alike; undefined when there is none.
+ */
+export function nearestRails(
+  declared: readonly (number | undefined)[],
+  shape: RailShape & { readonly sets: readonly (readonly number[])[] },
+): readonly number[] | undefined {
+  const wrong = (rails: readonly number[]) =>
+    railMismatches(declared, { ...shape, rails }).filter((reason) => reason !== undefined).length;
+  let best: { readonly rails: readonly number[]; readonly wrong: number } | undefined;
+  for (const rails of shape.sets) {
+    const count = wrong(rails);
+    if (!best || count < best.wrong) best = { rails, wrong: count };
+  }
+  return best?.rails;
+}
+
 /** A reason for each position whose subnet declares another rail than the position is on. */
 export function railMismatches(
   declared: readonly (number | undefined)[],

@@ -77,6 +77,11 @@ function hasNvSwitch({ nvSwitch }: Board): boolean {
   return nvSwitch !== false;
 }
 
+/** The numbers in the set, ascending. */
+export function membersOf(mask: number): readonly number[] {
+  return Array.from({ length: MODULES_MAX }, (_, n) => n).filter((n) => mask & (1 << n));
+}
+
 function alignedSets(count: number): readonly number[] {
   const out: number[] = [];
   for (let size = 16; size >= 1; size /= 2) {

@@ -37,6 +37,7 @@ export class Faults {
 
   /** Throws one error with all fields, when there is a fault. */
   throwIfAny(): void {
+    if (this.found.length === 0) return;
     const code = PRECEDENCE.find((c) => this.found.some((f) => f.code === c));
     if (!code) return;
     const leading = this.found.filter((f) => f.code === code);

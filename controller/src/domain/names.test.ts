@@ -3,7 +3,7 @@ import { seededRng } from "@railyard/lib/rng";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Faults } from "./faults.js";
-import { checkName, isName, randomName, WORDS } from "./names.js";
+import { checkName, isName, namesTogether, randomName, WORDS } from "./names.js";
 
 test("the word list holds 256 different words that keep any four within a name", () => {
   expect(new Set(WORDS).size).toBe(256);
@@ -19,6 +19,14 @@ test("random names are well formed, and the same for the same seed", () => {
       expect(randomName(seededRng(seed))).toBe(name);
     }),
   );
+});
+
+test("names of what is made together are well formed, and begin with the same two words", () => {
+  const draw = namesTogether(seededRng("together"));
+  const names = Array.from({ length: 100 }, draw);
+  expect(new Set(names.map((name) => name.split("-").slice(0, 2).join("-"))).size).toBe(1);
+  expect(new Set(names).size).toBeGreaterThan(90);
+  expect(names.every((name) => isName(name) && name.split("-").length === 4)).toBe(true);
 });
 
 test("a name is 1 to 63 of a-z 0-9 and hyphens, not only digits, no hyphen at either end", () => {

@@ -31,7 +31,24 @@ export function checkName(faults: Faults, field: string, name: string): boolean 
 
 /** Four random words, hyphen-joined: 2^32 names, each well formed. */
 export function randomName(rng: Rng): string {
-  return Array.from({ length: WORDS_PER_NAME }, () => WORDS[rng.int(WORDS.length)]).join("-");
+  return words(rng, WORDS_PER_NAME);
+}
+
+/**
+ * Draws names for what is made together: four random words each, the first two in common, so that
+ * lists and indexes have these names next to each other.
+ */
+export function namesTogether(rng: Rng): () => string {
+  const half = WORDS_PER_NAME / 2;
+  const head = words(rng, half);
+  return () => `${head}-${words(rng, half)}`;
+}
+
+/** One byte chooses one word: there are as many words as bytes. */
+function words(rng: Rng, count: number): string {
+  let out = "";
+  for (const byte of rng.bytes(count)) out += `${out && "-"}${WORDS[byte]}`;
+  return out;
 }
 
 /** 256 words of three to seven letters. */

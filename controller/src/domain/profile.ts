@@ -69,6 +69,33 @@ export function largestCount(profile: InstanceProfile): number {
   return permittedCounts(profile).at(-1) ?? 0;
 }
 
+/** The count that the profile advises, else the smallest that it permits; 0 when it takes none. */
+export function usualCount(profile: InstanceProfile): number {
+  const count = profile.attachments;
+  const advised = count?.kind === "enum" ? count.default : undefined;
+  return advised ?? permittedCounts(profile)[0] ?? 0;
+}
+
+/**
+ * How many members of a gang of the profile an empty server of the kind has room for. With
+ * attachments one: all members are on the same rails, and a server has one pair on each.
+ */
+export function membersOn(
+  hardware: HardwareKind,
+  profile: InstanceProfile,
+  attached: boolean,
+): number {
+  if (!hardwareFits(hardware, profile)) return 0;
+  const { gpu, vcpu, memoryGib, diskGib } = profile;
+  const times = (has: number, each: number) => (each === 0 ? Infinity : Math.floor(has / each));
+  const amounts = Math.min(
+    times(hardware.vcpu, vcpu),
+    times(hardware.memoryGib, memoryGib),
+    times(hardware.diskGib, diskGib),
+  );
+  return gpu ? Math.min(attached ? 1 : times(hardware.gpus.count, gpu.count), amounts) : amounts;
+}
+
 /** Zones that offer the profile: those with a physical cluster of one of its types, by name. */
 export function zonesOf(
   profile: ClusterNetworkProfile,

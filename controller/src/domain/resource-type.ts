@@ -4,6 +4,7 @@ export const RESOURCE_TYPE = {
   attachment: "instance_cluster_network_attachment",
   clusterNetwork: "cluster_network",
   clusterNetworkProfile: "cluster_network_profile",
+  hold: "hold",
   image: "image",
   instance: "instance",
   instanceProfile: "instance_profile",

@@ -26,6 +26,9 @@ export interface Subnet extends Owned {
   readonly rail: number | undefined;
 }
 
+/** What a subnet has to itself within its network. */
+export type SubnetBlock = Pick<Subnet, "id" | "name" | "cidr">;
+
 const SUBNET_PREFIX_MIN = 8;
 const SUBNET_PREFIX_MAX = 29;
 const SUBNET_COUNT_MIN = 8;
@@ -61,7 +64,7 @@ export function checkBlock(faults: Faults, field: string, text: string): Cidr | 
 export function checkSubnetBlock(
   faults: Faults,
   wanted: { readonly field: string; readonly text: string },
-  network: { readonly prefix: Cidr; readonly subnets: readonly Subnet[] },
+  network: { readonly prefix: Cidr; readonly subnets: readonly SubnetBlock[] },
 ): Cidr | undefined {
   const { field, text } = wanted;
   const cidr = checkBlock(faults, field, text);

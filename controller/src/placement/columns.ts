@@ -1,7 +1,7 @@
 // What the index keeps of each node, in columns of numbers: about thirty bytes beside its id. A row
 // is a number; rows of nodes that went are used again. Knows no rule.
 import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
-import type { NodeFacts } from "./facts.js";
+import type { NodeFacts, NodeState } from "./facts.js";
 import type { FleetNode } from "./fleet.js";
 import type { LeafGroup } from "./leaf-group.js";
 import type { Make } from "./make.js";
@@ -34,6 +34,23 @@ export class Columns {
 
   constructor(readonly known: readonly Make[]) {}
 
+  /** The same rows in leaf groups of their own; what is written to one is not in the other. */
+  copy(groupOf: ReadonlyMap<LeafGroup, LeafGroup>): Columns {
+    const copy = new Columns(this.known);
+    for (const id of this.ids) copy.ids.push(id);
+    for (const group of this.groups) copy.groups.push(group && groupOf.get(group));
+    copy.makes = this.makes.slice();
+    copy.flags = this.flags.slice();
+    copy.healthy = this.healthy.slice();
+    copy.free = this.free.slice();
+    copy.vcpu = this.vcpu.slice();
+    copy.memoryMib = this.memoryMib.slice();
+    copy.diskGib = this.diskGib.slice();
+    copy.lots = this.lots.slice();
+    for (const row of this.unused) copy.unused.push(row);
+    return copy;
+  }
+
   /** A row for another node. */
   take(): number {
     const row = this.unused.pop() ?? this.ids.push(undefined) - 1;
@@ -52,6 +69,16 @@ export class Columns {
     this.memoryMib[row] = node.free.memoryMib;
     this.diskGib[row] = node.free.diskGib;
     this.lots[row] = lot(node.nodeId);
+  }
+
+  /** Another state of the row's node. */
+  adjust(row: number, state: Partial<NodeState>): void {
+    const { healthy, free, vcpu, memoryMib, diskGib } = state;
+    if (healthy !== undefined) this.healthy[row] = healthy;
+    if (free !== undefined) this.free[row] = free;
+    if (vcpu !== undefined) this.vcpu[row] = vcpu;
+    if (memoryMib !== undefined) this.memoryMib[row] = memoryMib;
+    if (diskGib !== undefined) this.diskGib[row] = diskGib;
   }
 
   /** Whether this is what the row holds already; a row's node and leaf group never change. */
@@ -108,8 +135,11 @@ interface Column {
   readonly length: number;
 }
 
+/** Little, so that little stands empty: all of a row is about thirty bytes. */
+const GROWTH = 1.25;
+
 function wider<C extends Column & { set(from: C): void }>(from: C, make: new (n: number) => C): C {
-  const to = new make(from.length * 2);
+  const to = new make(Math.ceil(from.length * GROWTH));
   to.set(from);
   return to;
 }

@@ -3,27 +3,42 @@
 // same nodes answer alike however they came about.
 import type { NodeId } from "@railyard/lib/ids";
 import { Columns, Cursor } from "./columns.js";
-import { isWhollyFree, type NodeFacts } from "./facts.js";
+import { isWhollyFree, type NodeFacts, type NodeState } from "./facts.js";
 import type { FleetNode, LeafGroupKey, PlacementRequest } from "./fleet.js";
+import { Rooms } from "./gang-rooms.js";
 import { Journal } from "./journal.js";
 import { byLot, keyOf, LeafGroup } from "./leaf-group.js";
 import { Makes } from "./make.js";
-import { Ranking, shapeOf } from "./ranking.js";
+import { type Around, isOneShape, Ranking } from "./ranking.js";
+import { Recent } from "./recent.js";
 
 /** Shapes of request whose rankings are kept; each costs a few bytes for each leaf group. */
 export const RANKINGS_MAX = 128;
+/** Shapes of gang members for which leaf groups' room is kept: costly, but soon found again. */
+export const ROOMS_MAX = 3;
 
 export class FleetIndex {
-  private readonly makes = new Makes();
-  private readonly columns = new Columns(this.makes.all);
-  private readonly rowsById = new Map<NodeId, number>();
-  private readonly groupsByKey = new Map<string, LeafGroup>();
-  private readonly rankings = new Map<string, Ranking>();
+  private readonly makes: Makes;
+  private readonly columns: Columns;
+  private readonly rowsById: Map<NodeId, number>;
+  private readonly groupsByKey: Map<string, LeafGroup>;
+  private readonly rankings = new Recent<PlacementRequest, Ranking>(RANKINGS_MAX, isOneShape);
+  private readonly rooms = new Recent<PlacementRequest, Rooms>(ROOMS_MAX, isOneShape);
   private readonly journal = new Journal();
   private sorted: readonly LeafGroup[] | undefined;
   private sortedLots = new Uint32Array(0);
   /** Of the nodes, at `row`. */
-  readonly cursor = new Cursor(this.columns);
+  readonly cursor: Cursor;
+
+  /** Without nodes; with `like` a copy of that index, which goes its own way from now on. */
+  constructor(like?: FleetIndex) {
+    const groups = new Map([...(like?.groupsByKey.values() ?? [])].map((g) => [g, g.copy()]));
+    this.makes = like?.makes ?? new Makes();
+    this.columns = like?.columns.copy(groups) ?? new Columns(this.makes.all);
+    this.rowsById = new Map(like?.rowsById);
+    this.groupsByKey = new Map([...groups.values()].map((group) => [group.key, group]));
+    this.cursor = new Cursor(this.columns);
+  }
 
   get size(): number {
     return this.rowsById.size;
@@ -45,6 +60,17 @@ export class FleetIndex {
     this.columns.write(at, node, { group, make });
     this.count(at, 1);
     this.journal.add(group, at);
+  }
+
+  /** Another state of a node that is there. */
+  adjust(id: NodeId, state: Partial<NodeState>): void {
+    const row = this.rowsById.get(id);
+    const group = row === undefined ? undefined : this.columns.groups[row];
+    if (row === undefined || !group) return;
+    this.count(row, -1);
+    this.columns.adjust(row, state);
+    this.count(row, 1);
+    this.journal.add(group, row);
   }
 
   delete(id: NodeId): void {
@@ -97,17 +123,34 @@ export class FleetIndex {
     }
   }
 
-  /** Leaf groups ranked for requests of this shape, up to date. */
+  /** Leaf groups ranked for requests of this shape, up to date but for the nodes excluded. */
   rankingFor(request: PlacementRequest): Ranking {
-    const shape = shapeOf(request);
-    const ranking = this.rankings.get(shape) ?? new Ranking(request);
-    // The one used longest ago is the first.
-    this.rankings.delete(shape);
-    this.rankings.set(shape, ranking);
-    const [oldest] = this.rankings.keys();
-    if (this.rankings.size > RANKINGS_MAX && oldest !== undefined) this.rankings.delete(oldest);
-    ranking.follow({ groups: this.groups(), journal: this.journal, cursor: this.cursor });
+    const ranking = this.rankings.get(request, () => new Ranking(request));
+    ranking.follow(this.around());
+    for (const group of this.groupsOf(request.exclude)) {
+      ranking.blur(group, this.cursor, request.exclude);
+    }
     return ranking;
+  }
+
+  /** Leaf groups' room for gang members of this shape, up to date but for the nodes excluded. */
+  roomsFor(member: PlacementRequest): Rooms {
+    const rooms = this.rooms.get(member, () => new Rooms(member));
+    rooms.follow(this.around());
+    for (const group of this.groupsOf(member.exclude)) {
+      rooms.blur(group, this.cursor, member.exclude);
+    }
+    return rooms;
+  }
+
+  /** Leaf groups that these nodes are in. */
+  private groupsOf(ids: readonly NodeId[]): Iterable<LeafGroup> {
+    if (ids.length === 0) return [];
+    return new Set(ids.flatMap((id) => this.columns.groups[this.rowsById.get(id) ?? -1] ?? []));
+  }
+
+  private around(): Around {
+    return { groups: this.groups(), journal: this.journal, cursor: this.cursor };
   }
 
   private add(id: NodeId, group: LeafGroup): number {
@@ -142,6 +185,7 @@ export class FleetIndex {
   private resort(): void {
     this.sorted = undefined;
     this.rankings.clear();
+    this.rooms.clear();
   }
 }
 

@@ -115,5 +115,5 @@ export interface Refusal {
 /** The choice on its node, with the devices by name. */
 export function planOf({ bundle, ...choice }: Choice, node: Pick<FleetNode, "pairs">): Plan {
   const chosen = node.pairs.filter((_, p) => (bundle & (1 << p)) !== 0);
-  return { ...choice, pairs: chosen.map(({ rail, gpu, nic }) => ({ rail, gpu, nic })) };
+  return { pairs: chosen.map(({ rail, gpu, nic }) => ({ rail, gpu, nic })), ...choice };
 }

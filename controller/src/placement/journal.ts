@@ -11,24 +11,31 @@ export interface Change {
 }
 
 export class Journal {
-  private entries: Change[] = [];
+  private groups: LeafGroup[] = [];
+  private rows: number[] = [];
   private first = 0;
 
   /** The number that the next change will have. */
   get next(): number {
-    return this.first + this.entries.length;
+    return this.first + this.rows.length;
   }
 
   add(group: LeafGroup, row: number): void {
-    this.entries.push({ group, row });
-    if (this.entries.length <= ENTRIES_MAX) return;
+    this.groups.push(group);
+    this.rows.push(row);
+    if (this.rows.length <= ENTRIES_MAX) return;
     const dropped = ENTRIES_MAX / 2;
-    this.entries = this.entries.slice(dropped);
+    this.groups = this.groups.slice(dropped);
+    this.rows = this.rows.slice(dropped);
     this.first += dropped;
   }
 
   /** Changes since that one, oldest first; undefined when that is no longer known. */
   since(number: number): readonly Change[] | undefined {
-    return number < this.first ? undefined : this.entries.slice(number - this.first);
+    if (number < this.first) return undefined;
+    const groups = this.groups.slice(number - this.first);
+    return this.rows.slice(number - this.first).map((row, i) => {
+      return { group: groups[i] as LeafGroup, row };
+    });
   }
 }

@@ -25,6 +25,15 @@ export class LeafGroup implements GroupUse {
     this.lot = lot(groupKey(node));
   }
 
+  /** The same with rows of its own. */
+  copy(): LeafGroup {
+    const copy = new LeafGroup(this);
+    for (const row of this.rows) copy.rows.push(row);
+    copy.started = this.started;
+    copy.wholeFree = this.wholeFree;
+    return copy;
+  }
+
   remove(row: number): void {
     const last = this.rows.pop();
     if (last === undefined || last === row) return;

@@ -1,11 +1,10 @@
 // Where an instance goes: hard rules first, preferences second, then by lot. Pure: the same nodes
 // and request give the same choice or the same refusal, however the index came about.
-import type { NodeId } from "@railyard/lib/ids";
 import type { Choice, Nearness, PlacementRequest, Refusal, Rule } from "./fleet.js";
 import type { FleetIndex } from "./fleet-index.js";
 import type { LeafGroup } from "./leaf-group.js";
 import { type Fitting, fitting, lot } from "./preferences.js";
-import { bestOf } from "./ranking.js";
+import { bestOf, type Within } from "./ranking.js";
 import { firstFailed } from "./rules.js";
 
 /** The best place, or how many nodes each rule removed. */
@@ -19,11 +18,14 @@ export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | u
   const host = onHost(fleet, request);
   if (host) return host;
   const start = lot(request.seed);
+  const ranking = fleet.rankingFor(request);
+  const within = { fits: ranking.fits, request, start };
   const wasIn = previousLeafGroup && fleet.group({ ...previousLeafGroup, zone: request.zone });
-  const beside = wasIn && inGroup(fleet, request, { group: wasIn, start });
+  const beside = wasIn && inGroup(fleet, wasIn, within);
   if (beside) return choice(fleet, beside, "previous-leaf-group");
-  const group = bestGroup(fleet, request, start);
-  const found = group && inGroup(fleet, request, { group, start });
+  const best = ranking.best(firstBehind(fleet.lots(), start));
+  const group = best === undefined ? undefined : fleet.groups()[best];
+  const found = group && inGroup(fleet, group, within);
   return found && choice(fleet, found, previousNodeId && "elsewhere");
 }
 
@@ -47,46 +49,14 @@ function onHost(fleet: FleetIndex, request: PlacementRequest): Choice | undefine
   return fits && choice(fleet, { ...fits, row: row as number }, "previous-host");
 }
 
-interface In {
-  readonly group: LeafGroup;
-  readonly start: number;
-}
-
-function inGroup(
-  fleet: FleetIndex,
-  request: PlacementRequest,
-  { group, start }: In,
-): Found | undefined {
-  const { zone, physicalClusterId: cluster } = request;
+function inGroup(fleet: FleetIndex, group: LeafGroup, within: Within): Found | undefined {
+  const { zone, physicalClusterId: cluster } = within.request;
   if (group.zone !== zone || (cluster && cluster !== group.physicalClusterId)) return undefined;
-  return bestOf(group, fleet.cursor, { request, start });
-}
-
-/** The best leaf group; among those alike the nearest behind `start` on the ring of lots. */
-function bestGroup(
-  fleet: FleetIndex,
-  request: PlacementRequest,
-  start: number,
-): LeafGroup | undefined {
-  const groups = fleet.groups();
-  const ranking = fleet.rankingFor(request);
-  if (request.exclude.length > 0) {
-    const blurred = new Set(request.exclude.flatMap((id) => groupOf(fleet, id)));
-    for (const group of blurred) ranking.blur(group, fleet.cursor, request.exclude);
-  }
-  const best = ranking.best(firstBehind(fleet.lots(), start));
-  return best === undefined ? undefined : groups[best];
-}
-
-function groupOf(fleet: FleetIndex, id: NodeId): readonly LeafGroup[] {
-  const row = fleet.rowOf(id);
-  if (row === undefined) return [];
-  fleet.cursor.row = row;
-  return [fleet.cursor.group];
+  return bestOf(group, fleet.cursor, within);
 }
 
 /** Position of the first lot at or behind `start`; the first of all if none. */
-function firstBehind(lots: Uint32Array, start: number): number {
+export function firstBehind(lots: Uint32Array, start: number): number {
   let low = 0;
   let high = lots.length;
   while (low < high) {

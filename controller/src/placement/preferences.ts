@@ -18,7 +18,7 @@ export interface GroupUse {
  * Keep whole nodes whole: the size of the free block that the bundle breaks up, which is that of
  * the bundle itself where nothing is broken. Lower is better.
  */
-function broken(node: NodeFacts, bundle: Bundle): number {
+export function broken(node: NodeFacts, bundle: Bundle): number {
   for (const around of node.make.bundles) {
     const within = (bundle.pairs & ~around.pairs) === 0;
     if (within && (around.pairs & ~node.free) === 0) return around.size;
@@ -37,7 +37,11 @@ export interface Fitting {
  * node does not fit. Without GPUs a node counts as broken up when nothing of it is taken.
  */
 export function fitting(node: NodeFacts, request: PlacementRequest): Fitting | undefined {
-  if (!fitsApart(node, request)) return undefined;
+  return fitsApart(node, request) ? fittingOf(node, request) : undefined;
+}
+
+/** The same of a node that passes every rule but those on bundles; follows from its pairs alone. */
+export function fittingOf(node: NodeFacts, request: PlacementRequest): Fitting | undefined {
   const { make, free } = node;
   if (request.gpuCount === 0) {
     return { pairs: 0, broken: make.pairs !== 0 && free === make.pairs ? 1 : 0 };

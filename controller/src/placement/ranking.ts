@@ -3,14 +3,16 @@
 
 import type { NodeId } from "@railyard/lib/ids";
 import type { Cursor } from "./columns.js";
+import { Fits } from "./fits.js";
 import type { PlacementRequest } from "./fleet.js";
 import type { Change, Journal } from "./journal.js";
 import type { LeafGroup } from "./leaf-group.js";
-import { distance, type Fitting, fitting, leastBroken, score } from "./preferences.js";
+import { distance, type Fitting, leastBroken, score } from "./preferences.js";
 
 /** Worse than every score: no node of the leaf group fits. */
 const NONE = 0xffffffff;
 const NOBODY = -1;
+const NONE_EXCLUDED: readonly NodeId[] = [];
 
 /** What the index lends to its rankings. */
 export interface Around {
@@ -20,17 +22,31 @@ export interface Around {
   readonly cursor: Cursor;
 }
 
-/** Requests of one shape are answered from one ranking. */
-export function shapeOf(request: PlacementRequest): string {
-  const { zone, physicalClusterId, gpuModel, gpuCount, rails, attachmentCount } = request;
-  const { vcpu, memoryMib, diskGib, pinned = [] } = request;
-  const amounts = `${vcpu} ${memoryMib} ${diskGib}`;
-  const place = `${zone} ${physicalClusterId}`;
-  const pins = pinned.map(({ pair, rail }) => `${pair}:${rail}`).join();
-  return `${place} ${gpuModel} ${gpuCount} ${rails} ${attachmentCount} ${amounts} ${pins}`;
+/** Whether requests are of one shape: these are answered from one ranking. */
+export function isOneShape(a: PlacementRequest, b: PlacementRequest): boolean {
+  return (
+    a.gpuCount === b.gpuCount &&
+    a.attachmentCount === b.attachmentCount &&
+    a.rails === b.rails &&
+    a.vcpu === b.vcpu &&
+    a.memoryMib === b.memoryMib &&
+    a.diskGib === b.diskGib &&
+    a.gpuModel === b.gpuModel &&
+    a.zone === b.zone &&
+    a.physicalClusterId === b.physicalClusterId &&
+    arePinnedAlike(a.pinned ?? [], b.pinned ?? [])
+  );
+}
+
+type Pins = NonNullable<PlacementRequest["pinned"]>;
+
+function arePinnedAlike(a: Pins, b: Pins): boolean {
+  if (a.length !== b.length) return false;
+  return a.every(({ pair, rail }, i) => b[i]?.pair === pair && b[i]?.rail === rail);
 }
 
 export class Ranking {
+  readonly fits: Fits;
   private readonly request: PlacementRequest;
   private tree = new Uint32Array(0);
   private width = 0;
@@ -39,11 +55,12 @@ export class Ranking {
   /** By position: the smallest block. */
   private blocks = new Uint8Array(0);
   private seen = -1;
-  /** Leaf groups that were looked at without some of their nodes. */
-  private blurred: LeafGroup[] = [];
+  /** Leaf groups to look through again: whose first is no more, or that were seen in part. */
+  private readonly unsure = new Set<LeafGroup>();
 
   constructor(request: PlacementRequest) {
-    this.request = { ...request, exclude: [] };
+    this.request = { ...request, exclude: NONE_EXCLUDED };
+    this.fits = new Fits(this.request);
   }
 
   /** Catches up with what changed since it was last asked for. */
@@ -52,13 +69,14 @@ export class Ranking {
     if (!changed) this.rankAll(groups, cursor);
     for (const change of changed ?? []) this.follows(change, cursor);
     this.seen = journal.next;
-    for (const group of this.blurred.splice(0)) this.rank(group, cursor);
+    for (const group of this.unsure) this.rank(group, cursor);
+    this.unsure.clear();
   }
 
   /** The leaf group without the nodes excluded, until the next time. */
   blur(group: LeafGroup, cursor: Cursor, exclude: readonly NodeId[]): void {
-    this.blurred.push(group);
-    this.lookThrough(group, cursor, { ...this.request, exclude });
+    this.unsure.add(group);
+    this.lookThrough(group, cursor, exclude);
     this.climb(group);
   }
 
@@ -77,7 +95,7 @@ export class Ranking {
     this.blocks = new Uint8Array(groups.length);
     for (const group of groups) {
       if (!this.concerns(group)) continue;
-      this.lookThrough(group, cursor, this.request);
+      this.lookThrough(group, cursor, NONE_EXCLUDED);
       this.tree[this.width + group.position] = this.scoreOf(group);
     }
     for (let at = this.width - 1; at >= 1; at--) this.settle(at);
@@ -90,36 +108,40 @@ export class Ranking {
 
   /** One row changed; the others need a look only where it was the first. */
   private follows({ group, row }: Change, cursor: Cursor): void {
-    if (!this.concerns(group)) return;
+    if (!this.concerns(group) || this.unsure.has(group)) return;
     const at = group.position;
     cursor.row = row;
     const there = cursor.isIn(group);
-    const fits = there ? fitting(cursor, this.request) : undefined;
+    const fits = there ? this.fits.of(cursor, NONE_EXCLUDED) : undefined;
     const first = this.firsts[at] as number;
     const isFirst = first === row;
     if (fits && (first === NOBODY || fits.broken <= (this.blocks[at] as number))) {
       this.firsts[at] = row;
       this.blocks[at] = fits.broken;
-    } else if (isFirst) this.lookThrough(group, cursor, this.request);
+    } else if (isFirst) {
+      this.unsure.add(group);
+      return;
+    }
     this.climb(group);
   }
 
   private rank(group: LeafGroup, cursor: Cursor): void {
     if (!this.concerns(group)) return;
-    this.lookThrough(group, cursor, this.request);
+    this.lookThrough(group, cursor, NONE_EXCLUDED);
     this.climb(group);
   }
 
-  private lookThrough(group: LeafGroup, cursor: Cursor, request: PlacementRequest): void {
+  private lookThrough(group: LeafGroup, cursor: Cursor, exclude: readonly NodeId[]): void {
+    const least = leastBroken(this.request);
     let first = NOBODY;
     let block = 0;
     for (const row of group.rows) {
       cursor.row = row;
-      const fits = fitting(cursor, request);
+      const fits = this.fits.of(cursor, exclude);
       if (!fits || (first !== NOBODY && block <= fits.broken)) continue;
       first = row;
       block = fits.broken;
-      if (block === leastBroken(request)) break;
+      if (block === least) break;
     }
     this.firsts[group.position] = first;
     this.blocks[group.position] = block;
@@ -136,14 +158,18 @@ export class Ranking {
     const now = this.scoreOf(group);
     if (this.tree[at] === now) return;
     this.tree[at] = now;
-    for (at >>= 1; at >= 1; at >>= 1) this.settle(at);
+    for (at >>= 1; at >= 1; at >>= 1) if (!this.settle(at)) return;
   }
 
-  private settle(at: number): void {
+  /** Whether it became another. */
+  private settle(at: number): boolean {
     const { tree } = this;
     const left = tree[at * 2] as number;
     const right = tree[at * 2 + 1] as number;
-    tree[at] = Math.min(left, right);
+    const before = tree[at];
+    const now = Math.min(left, right);
+    tree[at] = now;
+    return now !== before;
   }
 
   /** The first leaf at or after `start` with this score, which is the best of all. */
@@ -168,7 +194,7 @@ export class Ranking {
 export function bestOf(
   group: LeafGroup,
   cursor: Cursor,
-  { request, start }: { readonly request: PlacementRequest; readonly start: number },
+  { fits, request, start }: Within,
 ): (Fitting & { readonly row: number }) | undefined {
   let best: Fitting | undefined;
   let bestRow = NOBODY;
@@ -179,13 +205,20 @@ export function bestOf(
     const far = distance(start, cursor.lot);
     // Cannot win any more, whether it fits or not.
     if (best?.broken === least && far > nearest) continue;
-    const fits = fitting(cursor, request);
-    if (!fits) continue;
-    const order = best ? fits.broken - best.broken || far - nearest : -1;
+    const found = fits.of(cursor, request.exclude);
+    if (!found) continue;
+    const order = best ? found.broken - best.broken || far - nearest : -1;
     if (order > 0 || (order === 0 && !cursor.isNamedBefore(bestRow))) continue;
-    best = fits;
+    best = found;
     bestRow = row;
     nearest = far;
   }
-  return best && { ...best, row: bestRow };
+  return best && { row: bestRow, ...best };
+}
+
+export interface Within {
+  readonly fits: Fits;
+  readonly request: PlacementRequest;
+  /** From where lots are drawn. */
+  readonly start: number;
 }

@@ -35,6 +35,15 @@ export function firstFailed(node: NodeFacts, request: PlacementRequest): Rule | 
   return RULES[failed];
 }
 
+/** All hard rules that the node fails: bit r is the rule RULES[r]. */
+export function failedRules(node: NodeFacts, request: PlacementRequest): number {
+  let failed = 0;
+  for (let r = 0; r < IN_ORDER.length; r++) {
+    if (!IN_ORDER[r]?.(node, request)) failed |= 1 << r;
+  }
+  return failed;
+}
+
 /**
  * Whether the node passes every rule but those on bundles, which whoever then looks for a bundle
  * that `suits` applies anyhow. What rules most nodes out comes first.

@@ -27,7 +27,6 @@ import {
   planAttachments,
 } from "./instance-attachments.js";
 import { remapEmptyNetwork } from "./mapping.js";
-import { railShape } from "./rail-set.js";
 import { mutateMine } from "./tenant.js";
 
 export interface CreateAttachments {
@@ -47,7 +46,7 @@ export function createAttachments<A>(
 ): Promise<A> {
   const { instanceId } = input;
   return mutateMine(ctx, call, async (tx, given) => {
-    const edit = await openEdit(tx, given, { principal: call.principal, instanceId });
+    const edit = await openEdit(tx, given, { ctx, instanceId });
     const { mine, instance, profile, views } = edit;
     const { home, plans, slot, reasons } = await planCreate(edit, input);
     if (!instance.clusterNetworkId) {
@@ -82,7 +81,7 @@ async function planCreate(edit: Edit, input: CreateAttachments): Promise<CreateP
   checkRoom(faults, paths.all, { count: staying.length + wishes.length, profile });
   const { clusterNetworkId: resident, zone, vpcId } = instance;
   const about = { zone, vpcId, profile, resident };
-  const home = await checkHome(tx, faults, { ...about, plans, paths });
+  const home = await checkHome(tx, faults, { plans, ...about, paths });
   const ids = views.map(({ attachment }) => attachment);
   const slot = slotOf(ids, before);
   if (slot === undefined) noSuchSlot(faults, before);
@@ -91,7 +90,7 @@ async function planCreate(edit: Edit, input: CreateAttachments): Promise<CreateP
   });
   const seats = views.map((view) => seatOf(view, "before_id"));
   const order = insertAt(seats, slot ?? seats.length, fresh);
-  const reasons = reasonsOf(faults, order, home && (await railShape(tx, profile, home)));
+  const reasons = await reasonsOf(edit, faults, { seats: order, home });
   faults.throwIfAny();
   const complete = plans.filter((plan) => plan !== undefined);
   if (!home || slot === undefined || complete.length < plans.length) {

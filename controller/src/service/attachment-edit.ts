@@ -3,11 +3,11 @@
 // it keeps its order.
 import { bug, refuse } from "@railyard/lib/errors";
 import type { AttachmentId, ClusterNetworkId, InstanceId } from "@railyard/lib/ids";
-import { type Attachment, isLeaving, type RailShape } from "../domain/attachment.js";
+import { type Attachment, isLeaving } from "../domain/attachment.js";
 import { moved, without } from "../domain/attachment-order.js";
 import { Faults } from "../domain/faults.js";
 import { allows, type Instance } from "../domain/instance.js";
-import { AWAITING_ABSENCE, type LifecycleReason, type Principal } from "../domain/lifecycle.js";
+import { AWAITING_ABSENCE, type LifecycleReason } from "../domain/lifecycle.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { AccountRows } from "../store/contract.js";
@@ -17,7 +17,7 @@ import { checkEtag, checkMask, lastState, touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { type AttachmentPath, findAttachment, findInstance } from "./find.js";
 import { refuseStatus } from "./instance.js";
-import { alignRails } from "./instance-attachments.js";
+import { alignRails, type Home } from "./instance-attachments.js";
 import type { Given } from "./mutate.js";
 import { checkNewName } from "./naming.js";
 import { railShape } from "./rail-set.js";
@@ -28,6 +28,7 @@ const TYPE = RESOURCE_TYPE.attachment;
 /** One change of an instance's attachments under way. */
 export interface Edit {
   readonly tx: TenantTx;
+  readonly ctx: ServiceContext;
   readonly given: Given;
   readonly mine: AccountRows;
   readonly instance: Instance;
@@ -40,7 +41,7 @@ export interface Edit {
 export async function openEdit(
   tx: TenantTx,
   given: Given,
-  of: { readonly principal: Principal; readonly instanceId: InstanceId },
+  of: { readonly ctx: ServiceContext; readonly instanceId: InstanceId },
 ): Promise<Edit> {
   const { mine } = tx;
   const instance = await findInstance(mine, of.instanceId);
@@ -49,7 +50,7 @@ export async function openEdit(
   }
   const profile = await tx.profiles.instance(instance.profile);
   if (!profile) throw bug("an instance without its profile");
-  return { tx, given, mine, instance, profile, views: await layoutOf(tx, instance) };
+  return { tx, ctx: of.ctx, given, mine, instance, profile, views: await layoutOf(tx, instance) };
 }
 
 /** One place of the order to come. */
@@ -67,12 +68,15 @@ export function seatOf({ attachment, subnet }: AttachmentView, field: string): S
 }
 
 /** What each seat's lifecycle says from now on; a fault for each that must not be so. */
-export function reasonsOf(
+export async function reasonsOf(
+  { tx, ctx, profile }: Edit,
   faults: Faults,
-  seats: readonly Seat[],
-  shape: RailShape | undefined,
-): readonly (readonly LifecycleReason[])[] {
+  after: { readonly seats: readonly Seat[]; readonly home: Home | undefined },
+): Promise<readonly (readonly LifecycleReason[])[]> {
+  const { seats, home } = after;
   const staying = seats.filter(({ leaving }) => !leaving);
+  const declared = staying.map(({ rail }) => rail);
+  const shape = home && (await railShape(tx, ctx, { profile, home, declared }));
   const said = shape ? alignRails(faults, staying, shape) : [];
   return seats.map((seat) => {
     return seat.leaving ? [AWAITING_ABSENCE] : (said[staying.indexOf(seat)] ?? []);
@@ -112,7 +116,7 @@ export function moveAttachment<A>(
 ): Promise<A> {
   const { id, instanceId, before } = input;
   return mutateMine(ctx, call, async (tx, given) => {
-    const edit = await openEdit(tx, given, { principal: call.principal, instanceId });
+    const edit = await openEdit(tx, given, { ctx, instanceId });
     const attachment = await findAttachment(edit.mine, input);
     checkEtag(attachment, input.etag, TYPE);
     if (isLeaving(attachment)) throw refuseLeaving(attachment);
@@ -140,7 +144,7 @@ export function deleteAttachment<A>(
 ): Promise<A> {
   const { id, instanceId } = input;
   return mutateMine(ctx, call, async (tx, given) => {
-    const edit = await openEdit(tx, given, { principal: call.principal, instanceId });
+    const edit = await openEdit(tx, given, { ctx, instanceId });
     const row = await findAttachment(edit.mine, input);
     checkEtag(row, input.etag, TYPE);
     const view = viewOf(edit.views, id);
@@ -215,16 +219,16 @@ export function noSuchSlot(
 }
 
 async function reasonsAfter(
-  { tx, mine, instance, profile }: Edit,
+  edit: Edit,
   faults: Faults,
   after: { readonly views: readonly AttachmentView[]; readonly field: string },
 ): Promise<readonly (readonly LifecycleReason[])[]> {
+  const { tx, mine, instance } = edit;
   const { clusterNetworkId: id } = instance;
-  const home = id && (await mine.clusterNetworks.get(id));
-  const offered = home && (await tx.profiles.clusterNetwork(home.profile));
+  const network = id && (await mine.clusterNetworks.get(id));
+  const profile = network && (await tx.profiles.clusterNetwork(network.profile));
   const seats = after.views.map((view) => seatOf(view, after.field));
-  const shape = offered && (await railShape(tx, profile, { network: home, profile: offered }));
-  return reasonsOf(faults, seats, shape);
+  return reasonsOf(edit, faults, { seats, home: profile && { network, profile } });
 }
 
 /** Whether the instance's host holds something for the attachment. */

@@ -1,7 +1,7 @@
 // Writes an instance's ordered attachments: makes new ones with their interfaces, keeps the order's
 // positions, takes away what was removed. Whether it may be done was decided before.
 import { bug } from "@railyard/lib/errors";
-import { type AccountId, type AttachmentId, type InstanceId, newId } from "@railyard/lib/ids";
+import { type AccountId, type AttachmentId, type InstanceId, newIds } from "@railyard/lib/ids";
 import { type Attachment, UNSEEN } from "../domain/attachment.js";
 import type { Interface } from "../domain/interface.js";
 import type { LifecycleReason } from "../domain/lifecycle.js";
@@ -58,7 +58,7 @@ export async function attachAll(
   },
 ): Promise<readonly Attachment[]> {
   const { instanceId, account, plans, reasons, behind } = wanted;
-  const ids = plans.map(() => newId("attachment", given.rng));
+  const ids = newIds("attachment", given.rng, plans.length);
   const interfaces = await interfacesOf(mine, given, { plans, ids });
   const made: Attachment[] = [];
   for (const [i, plan] of plans.entries()) {
@@ -66,8 +66,6 @@ export async function attachAll(
     const row = interfaces[i];
     if (!id || !row) throw bug("a planned attachment got no interface");
     const attachment: Attachment = {
-      ...newborn(given, account),
-      lifecycleReasons: reasons[i] ?? [],
       id,
       instanceId,
       clusterNetworkId: plan.subnet.clusterNetworkId,
@@ -75,6 +73,8 @@ export async function attachAll(
       name: plan.name,
       position: behind + i,
       ...UNSEEN,
+      ...newborn(given, account),
+      lifecycleReasons: reasons[i] ?? [],
     };
     made.push(attachment);
   }

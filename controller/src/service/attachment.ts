@@ -72,7 +72,7 @@ export function attachmentKeys(
 ): readonly (AfterKey & Attachment)[] {
   const rows = page.rows.map(({ attachment }) => attachment);
   const seen = [...(after?.seen ?? []), ...rows.map(markOf)];
-  return rows.map((row) => ({ ...row, seen }));
+  return rows.map((row) => ({ seen, ...row }));
 }
 
 /** The random end of an id: enough within one instance, and a page token must stay short. */

@@ -22,6 +22,7 @@ import type {
 import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { accountOf, findNetwork, HOLDERS_MAX } from "./find.js";
+import { endOver } from "./hold-rooms.js";
 import { dropInterface } from "./interface-life.js";
 import { mapNetwork } from "./mapping.js";
 import type { Given } from "./mutate.js";
@@ -152,6 +153,8 @@ export function deleteNetwork<A>(
     const network = await findNetwork(mine, input.id);
     checkEtag(network, input.etag, TYPE);
     await refuseResidents(mine, network);
+    await endOver(tx, given.at);
+    await refuseHolds(mine, network, given.at);
     const subnets = await mine.subnets.ofNetwork(network.id);
     if (!input.cascade && subnets.length > 0) {
       throw refuse("precondition", `${TYPE} ${network.id} still has subnets`, {
@@ -226,6 +229,17 @@ async function refuseResidents(mine: AccountReads, { id }: ClusterNetwork): Prom
     reason: "CLUSTER_NETWORK_IN_USE_INSTANCE_EXISTS",
     resource: { type: TYPE, id },
     holders: residents.rows.map((i) => ({ type: RESOURCE_TYPE.instance, id: i.id })),
+  });
+}
+
+/** A hold of room in the network goes before the network does, by its owner's word or its time. */
+async function refuseHolds(mine: AccountReads, { id }: ClusterNetwork, at: number): Promise<void> {
+  const holds = await mine.holds.inNetwork(id, at);
+  if (holds.length === 0) return;
+  throw refuse("precondition", `a hold has room in ${TYPE} ${id}`, {
+    reason: "CLUSTER_NETWORK_IN_USE_HOLD_EXISTS",
+    resource: { type: TYPE, id },
+    holders: holds.slice(0, HOLDERS_MAX).map((hold) => ({ type: RESOURCE_TYPE.hold, id: hold.id })),
   });
 }
 

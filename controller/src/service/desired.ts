@@ -62,11 +62,8 @@ export async function fitsMessage(
   { store, catalog }: Pick<ServiceContext, "store" | "catalog">,
   id: NodeId,
 ): Promise<boolean> {
-  const placed = await tx.instanceIdsOnNode(id);
-  if (placed.length <= 1) return true;
-  let most = 0;
-  for (const instance of placed) most += await boundsOf(store).of(tx, instance);
-  if (most <= DESIRED_BYTES_MAX) return true;
+  const most = await boundsOf(store).ofNode(tx, id);
+  if (most.instances <= 1 || most.bytes <= DESIRED_BYTES_MAX) return true;
   const node = present(await tx.nodes.get(id), "node", id);
   const { instances } = await desiredNode(tx, catalog, node);
   return Buffer.byteLength(JSON.stringify(instances)) <= DESIRED_BYTES_MAX;

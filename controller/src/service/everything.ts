@@ -1,6 +1,7 @@
-// Walks all networks or all instances of all accounts, page by page, inside one transaction. For
+// Walks all networks, instances or holds of all accounts, page by page, inside one transaction. For
 // operators' calls only: its cost grows with the yard.
 import type { ClusterNetwork } from "../domain/cluster-network.js";
+import type { Hold } from "../domain/hold.js";
 import type { Instance } from "../domain/instance.js";
 import type { Listed, ReadTx } from "../store/contract.js";
 
@@ -12,6 +13,10 @@ export function everyNetwork(tx: ReadTx): AsyncGenerator<ClusterNetwork> {
 
 export function everyInstance(tx: ReadTx): AsyncGenerator<Instance> {
   return every(tx.everyone.instances);
+}
+
+export function everyHold(tx: ReadTx): AsyncGenerator<Hold> {
+  return every(tx.everyone.holds);
 }
 
 async function* every<

@@ -5,6 +5,7 @@ import type {
   AccountId,
   AttachmentId,
   ClusterNetworkId,
+  HoldId,
   InstanceId,
   InterfaceId,
   ReservedIpId,
@@ -12,6 +13,7 @@ import type {
 } from "@railyard/lib/ids";
 import type { Attachment } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
+import { type Hold, isOver } from "../domain/hold.js";
 import type { Instance } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
 import type { Principal } from "../domain/lifecycle.js";
@@ -97,4 +99,11 @@ export async function findAttachment(
   const found = await mine.attachments.get(path.id);
   if (found?.instanceId === path.instanceId) return found;
   throw notFound(RESOURCE_TYPE.attachment, path.id);
+}
+
+/** The hold, while its time is not over at `at`. */
+export async function findHold(mine: AccountReads, id: HoldId, at: number): Promise<Hold> {
+  const found = await mine.holds.get(id);
+  if (found && !isOver(found, at)) return found;
+  throw notFound(RESOURCE_TYPE.hold, id);
 }

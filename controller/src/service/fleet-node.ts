@@ -4,8 +4,8 @@ import { legalSets } from "../domain/bundle.js";
 import { spoilsNode } from "../domain/declaration.js";
 import type { Node } from "../domain/node.js";
 import type { HardwareKind } from "../domain/physical-cluster.js";
-import type { FleetNode } from "../placement/fleet.js";
-import type { NodeClaims } from "../store/contract.js";
+import type { FleetNode, FleetPair } from "../placement/fleet.js";
+import type { Claim, NodeClaims } from "../store/contract.js";
 import { isEligible } from "./fleet.js";
 
 interface Around {
@@ -32,8 +32,8 @@ export function fleetNode(node: Node, { kind, claims, leaseFresh }: Around): Fle
     leaseFresh,
     inventoryMatches: node.inventory !== undefined && !node.mismatches.some(spoilsNode),
     pairs: node.pairs.map((pair, p) => ({
-      ...pair,
       module: modules.get(pair.gpu) ?? p,
+      ...pair,
       free: !gpus.has(pair.gpu) && !nics.has(pair.nic),
     })),
     vfsPerNic: kind.nics.vfs,
@@ -42,6 +42,24 @@ export function fleetNode(node: Node, { kind, claims, leaseFresh }: Around): Fle
       vcpu: kind.vcpu - (claims?.vcpu ?? 0),
       memoryMib: kind.memoryGib * 1024 - (claims?.memoryMib ?? 0),
       diskGib: kind.diskGib - (claims?.diskGib ?? 0),
+    },
+  };
+}
+
+/** The node once this is claimed of it, too. */
+export function without(node: FleetNode, claim: Claim, leaseFresh: boolean): FleetNode {
+  const { vcpu, memoryMib, diskGib } = node.free;
+  const { gpus, vfs } = claim;
+  const takes = ({ gpu, nic }: FleetPair) => gpus.includes(gpu) || vfs.some((vf) => vf.nic === nic);
+  const devices = gpus.length + vfs.length > 0;
+  return {
+    ...node,
+    leaseFresh,
+    pairs: devices ? node.pairs.map((p) => (takes(p) ? { ...p, free: false } : p)) : node.pairs,
+    free: {
+      vcpu: vcpu - claim.vcpu,
+      memoryMib: memoryMib - claim.memoryMib,
+      diskGib: diskGib - claim.diskGib,
     },
   };
 }

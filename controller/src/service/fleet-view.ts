@@ -2,17 +2,18 @@
 // touched since it was last looked at; never rebuilt for a request. Only a hint for where to look:
 // whether devices are free is decided by the store when they are claimed.
 import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
+import { membersOf } from "../domain/bundle.js";
 import type { Node } from "../domain/node.js";
 import type { HardwareKind } from "../domain/physical-cluster.js";
 import type { FleetNode } from "../placement/fleet.js";
 import { FleetIndex } from "../placement/fleet-index.js";
-import type { Store } from "../store/contract.js";
-import { fleetNode } from "./fleet-node.js";
+import type { Claim, Store } from "../store/contract.js";
+import { fleetNode, without } from "./fleet-node.js";
 import type { Leases } from "./leases.js";
 import type { FleetReads } from "./tenant.js";
 
-/** Nodes kept as they were read last; beyond that all are forgotten and read again. */
-const NODES_MAX = 256;
+/** Nodes kept as they were last, about 2 KB each; beyond that the oldest are read again. */
+const NODES_MAX = 1_024;
 
 export class FleetView {
   private readonly index = new FleetIndex();
@@ -68,9 +69,26 @@ export class FleetView {
     if (!node || !kind) return undefined;
     const claims = await tx.claims.ofNode(id);
     const made = fleetNode(node, { kind, claims, leaseFresh: this.leases.fresh(id) });
-    if (this.nodes.size >= NODES_MAX) this.nodes.clear();
-    if (!this.unread && !this.outdated.has(id)) this.nodes.set(id, made);
+    if (!this.unread && !this.outdated.has(id)) this.keep(made);
     return made;
+  }
+
+  private keep(node: FleetNode): void {
+    this.nodes.set(node.nodeId, node);
+    const [oldest] = this.nodes.keys();
+    if (this.nodes.size > NODES_MAX && oldest !== undefined) this.nodes.delete(oldest);
+  }
+
+  /**
+   * The transaction claimed this of the node as `node` just gave it, and changed nothing else that
+   * placement sees of it: it need not be read again. When the claim is undone the store says so.
+   */
+  claimed(node: FleetNode, claim: Claim): void {
+    const { nodeId } = node;
+    const left = without(node, claim, this.leases.fresh(nodeId));
+    this.outdated.delete(nodeId);
+    this.keep(left);
+    this.index.put(left);
   }
 
   /** Whether any declared server there is of a kind that `fits`, whatever is taken or down. */
@@ -91,6 +109,53 @@ export class FleetView {
       }
     }
     return false;
+  }
+
+  /**
+   * By leaf group there, how many a gang's members would find room if nothing were taken or down;
+   * `roomOn` says how many on a server of the kind.
+   */
+  async roomByGroup(
+    tx: FleetReads,
+    where: { readonly zone: string; readonly cluster: PhysicalClusterId | undefined },
+    roomOn: (kind: HardwareKind) => number,
+  ): Promise<readonly number[]> {
+    const index = await this.upToDate(tx);
+    const rooms = new Map([...this.kinds.values()].map((kind) => [kind.name, roomOn(kind)]));
+    const groups = index.groups().filter(({ zone, physicalClusterId }) => {
+      return zone === where.zone && (!where.cluster || where.cluster === physicalClusterId);
+    });
+    return groups.map(({ rows }) => {
+      let room = 0;
+      for (const row of rows) {
+        index.cursor.row = row;
+        room += rooms.get(index.cursor.make.hardware) ?? 0;
+      }
+      return room;
+    });
+  }
+
+  /**
+   * The rails, ascending, of every set of so many GPUs of the model that may be given away together
+   * on a server there, as they turned out to be, whatever is taken or down; each once.
+   */
+  async railsOfSets(
+    tx: FleetReads,
+    where: { readonly zone: string; readonly cluster: PhysicalClusterId },
+    gpu: { readonly model: string; readonly count: number },
+  ): Promise<readonly (readonly number[])[]> {
+    const index = await this.upToDate(tx);
+    const masks = new Set<number>();
+    for (const { zone, physicalClusterId, rows } of index.groups()) {
+      if (zone !== where.zone || physicalClusterId !== where.cluster) continue;
+      for (const row of rows) {
+        index.cursor.row = row;
+        const { gpuModel, bySize } = index.cursor.make;
+        if (gpuModel !== gpu.model) continue;
+        for (const { rails, apart } of bySize.get(gpu.count) ?? []) if (apart) masks.add(rails);
+      }
+    }
+    return [...masks].map(membersOf);
   }
 
   private async readAll(tx: FleetReads): Promise<void> {

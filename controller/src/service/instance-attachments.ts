@@ -18,7 +18,7 @@ import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
 import type { AccountReads } from "../store/contract.js";
 import { type InterfacePlan, InterfacePlanner, type InterfaceWish } from "./interface-plan.js";
-import { chooseName } from "./naming.js";
+import { checkNewName, fillNames } from "./naming.js";
 import type { TenantReads } from "./tenant.js";
 
 /** Where a request names what is wrong with the attachments that it asks for. */
@@ -66,18 +66,25 @@ export async function planAttachments(
   },
 ): Promise<readonly (AttachmentPlan | undefined)[]> {
   const { wishes, rng, paths } = wanted;
-  const planner = new InterfacePlanner({ mine, faults, rng });
+  const planner = new InterfacePlanner({ mine, faults });
   const names = new Set(wanted.taken);
   const seen = new Set<InterfaceId>();
   const plans: (AttachmentPlan | undefined)[] = [];
   for (const [i, wish] of wishes.entries()) {
     const path = paths.at(i);
-    const taken = (n: string) => Promise.resolve(names.size === names.add(n).size);
-    const name = await chooseName(faults, { field: `${path}.name`, name: wish.name, rng, taken });
+    const { name } = wish;
+    if (name !== "") {
+      const taken = (n: string) => Promise.resolve(names.size === names.add(n).size);
+      await checkNewName(faults, { field: `${path}.name`, name, taken });
+    }
     const bound = await bind({ mine, faults, planner, seen, path }, wish);
     plans.push(bound && { name, ...bound });
   }
-  return plans;
+  const all = await fillNames(
+    wishes.map(({ name }) => name),
+    { rng, taken: () => Promise.resolve(names) },
+  );
+  return plans.map((plan, i) => plan && { ...plan, name: all[i] ?? plan.name });
 }
 
 interface Binding {

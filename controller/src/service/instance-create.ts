@@ -1,15 +1,23 @@
 // Creates instances: everything is checked, then written and placed in one transaction.
 import { bug } from "@railyard/lib/errors";
 import { newId } from "@railyard/lib/ids";
+import type { Attachment } from "../domain/attachment.js";
 import { Faults } from "../domain/faults.js";
 import type { Instance, InstanceSpec } from "../domain/instance.js";
 import type { LifecycleReason } from "../domain/lifecycle.js";
 import type { InstanceProfile } from "../domain/profile.js";
+import type { AccountRows } from "../store/contract.js";
 import { attachAll } from "./attachment-write.js";
 import { newborn } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { accountOf } from "./find.js";
-import { type InstanceView, instanceNameTaken, instanceView, tellInstance } from "./instance.js";
+import {
+  endView,
+  type InstanceView,
+  instanceNameTaken,
+  instanceView,
+  tellInstance,
+} from "./instance.js";
 import {
   type AttachmentPlan,
   type AttachmentWish,
@@ -39,7 +47,7 @@ export interface CreateInstance extends TemplateWish {
 }
 
 /** An instance that can be written. */
-interface InstancePlan {
+export interface InstancePlan {
   readonly name: string;
   readonly profile: InstanceProfile;
   readonly vpcId: string;
@@ -74,18 +82,17 @@ export async function createInstance<A>(
     const { profile, home } = plan;
     const network =
       home && (await remapEmptyNetwork(tx, ctx, { network: home.network, wanted: profile, given }));
-    const instance = draft(given, plan, { ...input, account });
-    await mine.instances.insert(instance);
-    await claimVolumes(tx, instance);
-    const { attachments: plans, reasons } = plan;
-    const wanted = { instanceId: instance.id, account, plans, reasons, behind: 0 };
-    const attachments = await attachAll(mine, given, wanted);
-    const launch = { given, instance, profile, network, attachments };
+    const instance = draft(given, plan, { account, ...input });
+    // Attachments refer to its row. Without any it is written once, as it was placed.
+    const isNew = plan.attachments.length === 0;
+    const attachments = isNew ? [] : await writeAttached(mine, given, { instance, plan });
+    const launch = { given, instance, profile, network, attachments, isNew };
     const started = await tryPlace(tx, ctx, launch);
+    await claimVolumes(tx, instance);
     const outcome = started ?? (await withoutRoom(tx, ctx, launch));
     if (!started) unplaced = { pending: instance, failed: outcome };
     tellInstance(given, outcome);
-    view = await instanceView(ctx, tx, outcome);
+    view = endView(await instanceView(ctx, tx, outcome));
     return view;
   });
   if (!unplaced || !view || call.validateOnly || (await endUnplaced(ctx, unplaced))) return answer;
@@ -104,20 +111,37 @@ async function endUnplaced(ctx: ServiceContext, unplaced: Unplaced): Promise<boo
   }
 }
 
-async function planInstance(check: TemplateCheck, input: CreateInstance): Promise<InstancePlan> {
-  const { tx, faults, rng } = check;
+/** The instance without a host, and its attachments, written. */
+export async function writeAttached(
+  mine: AccountRows,
+  given: Given,
+  { instance, plan }: { readonly instance: Instance; readonly plan: InstancePlan },
+): Promise<readonly Attachment[]> {
+  await mine.instances.insert(instance);
+  const { id: instanceId, account } = instance;
+  const { attachments: plans, reasons } = plan;
+  return attachAll(mine, given, { instanceId, account, plans, reasons, behind: 0 });
+}
+
+/** Everything about the instance, checked and not written; throws every bad field at once. */
+export async function planInstance(
+  check: TemplateCheck,
+  input: CreateInstance,
+): Promise<InstancePlan> {
+  const { tx, ctx, faults, rng } = check;
   const { mine } = tx;
   const taken = instanceNameTaken(mine);
   const name = await chooseName(faults, { field: "name", name: input.name, rng, taken });
   const template = await resolveTemplate(check);
   const wishes = input.clusterNetworkAttachments;
   const asked = { paths: PATHS, rng, taken: [], resident: undefined };
-  const plans = await planAttachments(mine, faults, { ...asked, wishes });
+  const plans = await planAttachments(mine, faults, { wishes, ...asked });
   const { profile, vpcId, spec } = template;
   if (profile) checkCount(faults, PATHS.all, { count: wishes.length, profile });
-  const home = await checkHome(tx, faults, { ...asked, plans, ...template });
+  const home = await checkHome(tx, faults, { plans, ...asked, ...template });
   const order = plans.map((plan, i) => ({ rail: plan?.subnet.rail, field: PATHS.at(i) }));
-  const shape = home && profile && (await railShape(tx, profile, home));
+  const declared = order.map(({ rail }) => rail);
+  const shape = home && profile && (await railShape(tx, ctx, { profile, home, declared }));
   const reasons = shape ? alignRails(faults, order, shape) : [];
   faults.throwIfAny();
   const attachments = plans.filter((plan) => plan !== undefined);
@@ -128,14 +152,14 @@ async function planInstance(check: TemplateCheck, input: CreateInstance): Promis
 }
 
 /** The instance before it was given a host. */
-function draft(
+export function draft(
   given: Given,
   { name, profile, vpcId, spec, home }: InstancePlan,
   asked: Pick<CreateInstance, "zone" | "resourceGroupId"> & Pick<Instance, "account">,
 ): Instance {
   return {
-    ...newborn(given, asked.account),
     id: newId("instance", given.rng),
+    ...newborn(given, asked.account),
     name,
     profile: profile.name,
     vpcId,

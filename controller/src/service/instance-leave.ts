@@ -73,6 +73,7 @@ async function finishDelete(tx: TenantTx, given: LeaveGiven, instance: Instance)
     await detach(mine, attachment, rest);
   }
   await tx.volumes.release(instance.id);
+  await tx.railSets.remove(instance.id);
   await mine.instances.delete(instance.id);
   await mine.quotas.giveBack("instances", 1);
 }

@@ -36,10 +36,8 @@ const SWEPT_MAX = 100;
 export async function sweepPending(ctx: ServiceContext): Promise<number> {
   const at = ctx.clock.now();
   const left = await ctx.store.read(async (tx) => {
-    const query = { filter: { status: "pending" }, limit: SWEPT_MAX, order: "created_at" } as const;
-    const { rows } = await tx.everyone.instances.list(query);
     const found: Unplaced[] = [];
-    for (const pending of rows.filter(({ createdAt }) => createdAt <= at - CREATE_MS_MAX)) {
+    for (const pending of await tx.everyone.instances.pending(at - CREATE_MS_MAX, SWEPT_MAX)) {
       const given = { at, rng: chanceOf(pending) };
       found.push({ pending, failed: await unplaced(tx, ctx, { given, instance: pending }) });
     }

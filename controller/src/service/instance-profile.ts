@@ -7,6 +7,7 @@ import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import { layoutOf } from "./attachment.js";
 import type { Ordered } from "./attachment-write.js";
+import type { ServiceContext } from "./context.js";
 import { alignRails, checkRoom, homeOf } from "./instance-attachments.js";
 import { railShape } from "./rail-set.js";
 import type { TenantReads } from "./tenant.js";
@@ -15,8 +16,8 @@ const FIELD = "instance.profile";
 
 /** The attachments before and after the change to the profile of `after`; faults if impossible. */
 export async function planProfile(
-  tx: TenantReads,
-  faults: Faults,
+  ctx: ServiceContext,
+  { tx, faults }: { readonly tx: TenantReads; readonly faults: Faults },
   after: Instance,
 ): Promise<{ readonly before: readonly Attachment[]; readonly after: readonly Ordered[] }> {
   const views = await layoutOf(tx, after);
@@ -29,7 +30,9 @@ export async function planProfile(
   checkRoom(faults, FIELD, { count: views.length, profile });
   const home = await homeAfter(tx, faults, { instance: after, profile });
   const seats = views.map(({ subnet }) => ({ rail: subnet.rail, field: FIELD }));
-  const reasons = home ? alignRails(faults, seats, await railShape(tx, profile, home)) : [];
+  const declared = seats.map(({ rail }) => rail);
+  const shape = home && (await railShape(tx, ctx, { profile, home, declared }));
+  const reasons = shape ? alignRails(faults, seats, shape) : [];
   return { before, after: before.map((row, i) => ({ row, reasons: reasons[i] ?? [] })) };
 }
 

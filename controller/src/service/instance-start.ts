@@ -29,7 +29,7 @@ import { countText } from "./instance-attachments.js";
 import { hasHardware } from "./mapping.js";
 import type { Given } from "./mutate.js";
 import { PLACE_TRIES_MAX, placeInstance } from "./placing.js";
-import { declaredRails, keepRails, noteRails } from "./rail-set.js";
+import { declaredRails, keepRails, noteRails, refuseRails } from "./rail-set.js";
 import { mutateMine, type TenantReads, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.instance;
@@ -59,6 +59,7 @@ export function startInstance<A>(
     }
     const { clusterNetworkId } = instance;
     const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
+    await refuseRails(tx, ctx, { instance, profile, network, attachments });
     const started = await launch(tx, ctx, { given, instance, profile, network, attachments });
     tellInstance(given, started);
     return instanceView(ctx, tx, started);
@@ -71,6 +72,8 @@ export interface Launch {
   readonly profile: InstanceProfile;
   readonly network: ClusterNetwork | undefined;
   readonly attachments: readonly Attachment[];
+  /** Its row is not there yet; default: it is. */
+  readonly isNew?: boolean;
 }
 
 /** Places a stored instance that holds no host: written as starting, or as failed for capacity. */
@@ -92,16 +95,22 @@ export async function withoutRoom(
 }
 
 /**
- * Places a stored instance that holds no host and writes it as starting; undefined when nothing
- * fits. A node whose desired state would grow too large is left out.
+ * Places an instance that holds no host and writes it as starting; undefined when nothing fits, its
+ * row is then what it was given. A node whose desired state would grow too large is left out.
  */
 export async function tryPlace(
   tx: TenantTx,
   ctx: ServiceContext,
   launch: Launch,
 ): Promise<Instance | undefined> {
-  const { given, instance, ...rest } = launch;
+  const { given, instance, isNew = false, ...rest } = launch;
   const { instances } = tx.mine;
+  let isThere = !isNew;
+  const write = (row: Instance) => {
+    if (isThere) return instances.update(row);
+    isThere = true;
+    return instances.insert(row);
+  };
   const seed = `${instance.id}/${instance.bootCount}`;
   const exclude: NodeId[] = [];
   const declared = await declaredRails(tx, launch);
@@ -109,8 +118,9 @@ export async function tryPlace(
   while (exclude.length < PLACE_TRIES_MAX) {
     const outcome = await placeInstance(tx, ctx, { instance, ...rest, pinned, seed, exclude });
     if ("refused" in outcome) break;
-    const started = touched(toStarting(instance, outcome.placed), given.rng);
-    await instances.update(started);
+    const boots = toStarting(instance, outcome.placed);
+    const started = isNew ? boots : touched(boots, given.rng);
+    await write(started);
     const { nodeId } = outcome.placed;
     if (await tx.fitsMessage(ctx, nodeId)) {
       const { placed: placement } = outcome;
@@ -119,9 +129,10 @@ export async function tryPlace(
       return started;
     }
     await tx.claims.release(instance.id);
-    await instances.update(instance);
+    await write(instance);
     exclude.push(nodeId);
   }
+  if (!isThere) await write(instance);
   return undefined;
 }
 

@@ -70,7 +70,7 @@ export async function resolveTemplate(check: TemplateCheck): Promise<ResolvedTem
   const userData = Buffer.from(wish.userData).toString("base64");
   const same = { imageId, volumeIds, keyIds, metadataService, hostFailure, placementTarget: "" };
   const net = { primaryNetworkAttachment: primary, networkAttachments: further };
-  return { profile, zone, vpcId, spec: { ...same, ...net, bootVolume, userData } };
+  return { profile, zone, vpcId, spec: { bootVolume, ...same, ...net, userData } };
 }
 
 async function resolveNics(
@@ -81,8 +81,8 @@ async function resolveNics(
   const primary = wish.primaryNetworkAttachment;
   if (!primary) faults.invalid("template.primary_network_attachment", "is required");
   const wanted = [
-    ...(primary ? [{ ...primary, path: "primary_network_attachment" }] : []),
-    ...wish.networkAttachments.map((nic, i) => ({ ...nic, path: `network_attachments[${i}]` })),
+    ...(primary ? [{ path: "primary_network_attachment", ...primary }] : []),
+    ...wish.networkAttachments.map((nic, i) => ({ path: `network_attachments[${i}]`, ...nic })),
   ];
   const vpc = wish.vpcId && (await lookUp(check, { kind: "vpc", id: wish.vpcId, field: "vpc_id" }));
   let vpcId = vpc ? vpc.id : undefined;

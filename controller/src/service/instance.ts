@@ -3,6 +3,7 @@
 // instance-leave.ts.
 import { type RailyardError, refuse } from "@railyard/lib/errors";
 import type { InstanceId } from "@railyard/lib/ids";
+import type { Soon } from "@railyard/lib/soon";
 import type { Attachment } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
@@ -68,8 +69,8 @@ export function shownInstance(
   ctx: ServiceContext,
   call: TenantCall,
   id: InstanceId,
-): Promise<Uint8Array | undefined> {
-  return readMine(ctx, call, (tx) => tx.mine.instances.shown(id));
+): Soon<Uint8Array | undefined> {
+  return ctx.store.shownInstance(call.account, id);
 }
 
 /** A page of the same; undefined when bytes are not kept. */
@@ -123,7 +124,7 @@ export function updateInstance<A>(
     const wish = { field: "instance.name", name: after.name, taken: instanceNameTaken(mine) };
     if (after.name !== before.name) await checkNewName(faults, wish);
     const changesProfile = after.profile !== before.profile;
-    const reshaped = changesProfile && (await planProfile(tx, faults, after));
+    const reshaped = changesProfile && (await planProfile(ctx, { tx, faults }, after));
     faults.throwIfAny();
     checkEtag(before, input.etag, TYPE);
     if (changesProfile && !allows(before, "changing its profile")) {
@@ -200,8 +201,8 @@ async function refuseTooLarge(
 /** Logs, once it is committed, where the instance stands from now on. */
 export function tellInstance({ tell }: MutationGiven, instance: Instance): void {
   const { id, clusterNetworkId, placement, status, statusReasons } = instance;
-  const where = { instanceId: id, networkId: clusterNetworkId, nodeId: placement?.nodeId };
-  tell({ ...where, status, reason: statusReasons[0]?.code }, "instance changed");
+  const [nodeId, reason] = [placement?.nodeId, statusReasons[0]?.code];
+  tell({ instanceId: id, networkId: clusterNetworkId, nodeId, status, reason }, "instance changed");
 }
 
 /** The refusal of an action that the present status does not allow. */
@@ -261,6 +262,19 @@ export async function instanceView(
       nics.map((nic) => nic.subnetId),
     ),
   };
+}
+
+const endViews = new WeakMap<Instance, InstanceView>();
+
+/** To be told what the transaction leaves of the instance and of all that its view shows. */
+export function endView(view: InstanceView): InstanceView {
+  endViews.set(view.instance, view);
+  return view;
+}
+
+/** The same view to whoever looks at the row when the transaction ends. */
+export function seenAtEnd(row: Instance): InstanceView | undefined {
+  return endViews.get(row);
 }
 
 function masked(before: Instance, { mask, ...values }: UpdateInstance): Instance {

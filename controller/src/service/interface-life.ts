@@ -1,14 +1,16 @@
 // Makes planned interfaces and takes them away again, with their addresses and MACs. Used by
 // interfaces' own calls and by instances, which make and drop them together.
-import { newMac } from "@railyard/lib/address";
+import { macsTogether } from "@railyard/lib/address";
 import { bug, refuse } from "@railyard/lib/errors";
-import { type AttachmentId, type InterfaceId, newId } from "@railyard/lib/ids";
+import { type AttachmentId, type InterfaceId, newIds } from "@railyard/lib/ids";
 import type { Interface } from "../domain/interface.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import type { AccountRows } from "../store/contract.js";
 import { newborn, touched } from "./change.js";
+import { drawFree } from "./draw.js";
 import type { InterfacePlan } from "./interface-plan.js";
 import type { Given } from "./mutate.js";
+import { fillNames } from "./naming.js";
 import {
   dropReservedIp,
   insertReservedIps,
@@ -16,8 +18,6 @@ import {
   noAddressLeft,
   takeAddress,
 } from "./reserved-ip.js";
-
-const MAC_DRAWS_MAX = 16;
 
 /** A planned interface and the attachment that it is made for, if any. */
 export interface Making {
@@ -34,16 +34,34 @@ export async function makeInterfaces(
   given: Given,
   makings: readonly Making[],
 ): Promise<readonly Interface[]> {
-  const addresses = await takeAddresses(mine, makings);
-  const ips: ReservedIp[] = [];
-  const made: Interface[] = [];
-  for (const making of makings) {
-    const id = newId("interface", given.rng);
-    const ip = await primaryIp(mine, given, { ...making, id, address: addresses.get(making) });
-    if (making.plan.ip.kind === "new") ips.push(ip);
-    made.push(await interfaceOf(mine, given, { ...making, id, ip, before: made }));
-  }
-  await insertReservedIps(mine, ips);
+  const { rng } = given;
+  const networks = [...new Set(makings.map(({ plan }) => plan.subnet.clusterNetworkId))];
+  const ids = newIds("interface", rng, makings.length);
+  const ips = await primaryIps(mine, given, { makings, ids });
+  const names = await fillNames(
+    makings.map(({ plan }) => plan.name),
+    { rng, taken: (some) => mine.interfaces.namesTaken(networks, some) },
+  );
+  const macs = await drawFree(makings.length, {
+    draw: macsTogether(rng),
+    taken: (some) => mine.macs.taken(networks, some),
+    refusal: noMacLeft,
+  });
+  const made = makings.map(({ plan, targetId }, i): Interface => {
+    const { subnet, autoDelete, allowIpSpoofing } = plan;
+    return {
+      id: present(ids[i]),
+      clusterNetworkId: subnet.clusterNetworkId,
+      subnetId: subnet.id,
+      name: present(names[i]),
+      primaryIpId: present(ips[i]).id,
+      mac: present(macs[i]),
+      autoDelete: targetId !== undefined && autoDelete,
+      allowIpSpoofing,
+      targetId,
+      ...newborn(given, subnet.account),
+    };
+  });
   await mine.interfaces.insertAll(made);
   return made;
 }
@@ -112,50 +130,51 @@ async function takeAddresses(
   return addresses;
 }
 
-/** The interface's address: the one that is there, bound to it, or a row to be written. */
-async function primaryIp(
+/** Each interface's address: the one that is there, bound to it, or a new one. */
+async function primaryIps(
   mine: AccountRows,
   given: Given,
-  making: Making & { readonly id: InterfaceId; readonly address: number | undefined },
-): Promise<ReservedIp> {
-  const { plan, id, address } = making;
-  if (plan.ip.kind === "existing") {
-    const bound = touched({ ...plan.ip.row, targetId: id }, given.rng);
-    await mine.reservedIps.update(bound);
-    return bound;
+  of: { readonly makings: readonly Making[]; readonly ids: readonly InterfaceId[] },
+): Promise<readonly ReservedIp[]> {
+  const { makings, ids } = of;
+  const { rng } = given;
+  const wanted = makings.flatMap(({ plan: { ip } }) => (ip.kind === "new" ? ip : []));
+  const subnets = [...new Set(makings.map(({ plan }) => plan.subnet.id))];
+  const addresses = await takeAddresses(mine, makings);
+  const names = await fillNames(
+    wanted.map(({ name }) => name),
+    { rng, taken: (some) => mine.reservedIps.namesTaken(subnets, some) },
+  );
+  const ipIds = newIds("reservedIp", rng, wanted.length);
+  const ips: ReservedIp[] = [];
+  const made: ReservedIp[] = [];
+  for (const [i, making] of makings.entries()) {
+    const { ip, subnet } = making.plan;
+    const targetId = present(ids[i]);
+    if (ip.kind === "existing") {
+      const bound = touched({ ...ip.row, targetId }, rng);
+      await mine.reservedIps.update(bound);
+      ips.push(bound);
+      continue;
+    }
+    const [id, name] = [present(ipIds[made.length]), present(names[made.length])];
+    const [address, { autoDelete }] = [present(addresses.get(making)), ip];
+    const row = newReservedIp(given, { id, subnet, name, address, autoDelete, targetId });
+    made.push(row);
+    ips.push(row);
   }
-  if (address === undefined) throw bug("a planned interface got no address");
-  const { name, autoDelete } = plan.ip;
-  return newReservedIp(given, { subnet: plan.subnet, name, address, autoDelete, targetId: id });
+  await insertReservedIps(mine, made);
+  return ips;
 }
 
-/** The row to be written, with a MAC that is free in the store and among those `before`. */
-async function interfaceOf(
-  mine: AccountRows,
-  given: Given,
-  making: Making & {
-    readonly id: InterfaceId;
-    readonly ip: ReservedIp;
-    readonly before: readonly Interface[];
-  },
-): Promise<Interface> {
-  const { plan, targetId, id, ip, before } = making;
-  const { clusterNetworkId, account } = plan.subnet;
-  const row = {
-    ...newborn(given, account),
-    id,
-    clusterNetworkId,
-    subnetId: plan.subnet.id,
-    name: plan.name,
-    primaryIpId: ip.id,
-    autoDelete: targetId !== undefined && plan.autoDelete,
-    allowIpSpoofing: plan.allowIpSpoofing,
-    targetId,
-  };
-  for (let draw = 0; draw < MAC_DRAWS_MAX; draw++) {
-    const mac = newMac(given.rng);
-    if (before.some((other) => other.mac === mac)) continue;
-    if (!(await mine.macs.taken(clusterNetworkId, mac))) return { ...row, mac };
-  }
-  throw refuse("exhausted", "no free MAC address was found", { reason: "MAC_ADDRESSES_EXHAUSTED" });
+function noMacLeft() {
+  return refuse("exhausted", "no free MAC address was found", {
+    reason: "MAC_ADDRESSES_EXHAUSTED",
+  });
+}
+
+/** What there is for every interface that is made. */
+function present<T>(part: T | undefined): T {
+  if (part === undefined) throw bug("a planned interface lacks a part");
+  return part;
 }

@@ -3,13 +3,12 @@
 // the request.
 import { formatIpv4 } from "@railyard/lib/address";
 import type { ClusterNetworkId, ReservedIpId, SubnetId } from "@railyard/lib/ids";
-import type { Rng } from "@railyard/lib/rng";
 import type { Faults } from "../domain/faults.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
 import type { AccountReads } from "../store/contract.js";
-import { chooseName, hasAny } from "./naming.js";
+import { checkNewName, hasAny } from "./naming.js";
 import { checkAddress, ipNameTaken } from "./reserved-ip.js";
 
 /** The primary address asked for: an existing reserved IP, or a new one. */
@@ -35,6 +34,7 @@ export interface InterfaceWish {
 /** An interface that can be made. */
 export interface InterfacePlan {
   readonly subnet: Subnet;
+  /** Empty: four random words are drawn when it is made. */
   readonly name: string;
   readonly autoDelete: boolean;
   readonly allowIpSpoofing: boolean;
@@ -43,6 +43,7 @@ export interface InterfacePlan {
     | {
         readonly kind: "new";
         readonly address: number | undefined;
+        /** Empty: drawn as well. */
         readonly name: string;
         readonly autoDelete: boolean;
       };
@@ -58,18 +59,15 @@ export class InterfacePlanner {
   private readonly used = new Set<string>();
   private readonly mine: AccountReads;
   private readonly faults: Faults;
-  private readonly rng: Rng;
   private readonly network: ClusterNetworkId | undefined;
 
   constructor(of: {
     readonly mine: AccountReads;
     readonly faults: Faults;
-    readonly rng: Rng;
     readonly network?: ClusterNetworkId;
   }) {
     this.mine = of.mine;
     this.faults = of.faults;
-    this.rng = of.rng;
     this.network = of.network;
   }
 
@@ -79,14 +77,14 @@ export class InterfacePlanner {
     const row = ip.kind === "existing" ? await this.existingIp(ip.id, path) : undefined;
     const subnet = await this.subnetOf(wish, { path, row });
     if (!subnet) {
-      await this.interfaceName(wish, path, undefined);
+      await this.checkInterfaceName(wish, path, undefined);
       return undefined;
     }
-    const name = await this.interfaceName(wish, path, subnet);
-    const { autoDelete, allowIpSpoofing } = wish;
+    await this.checkInterfaceName(wish, path, subnet);
+    const { name, autoDelete, allowIpSpoofing } = wish;
     const about = { subnet, name, autoDelete, allowIpSpoofing, path };
-    if (ip.kind === "existing") return row && { ...about, ip: { kind: "existing", row } };
-    return { ...about, ip: await this.newIp(ip, path, subnet) };
+    if (ip.kind === "existing") return row && { ip: { kind: "existing", row }, ...about };
+    return { ip: await this.newIp(ip, path, subnet), ...about };
   }
 
   private async existingIp(id: ReservedIpId, path: string): Promise<ReservedIp | undefined> {
@@ -134,13 +132,17 @@ export class InterfacePlanner {
     return subnet;
   }
 
-  private interfaceName(wish: InterfaceWish, path: string, subnet: Subnet | undefined) {
+  private async checkInterfaceName(
+    { name }: InterfaceWish,
+    path: string,
+    subnet: Subnet | undefined,
+  ): Promise<void> {
+    if (name === "") return;
     const clusterNetworkId = subnet?.clusterNetworkId;
-    return chooseName(this.faults, {
+    await checkNewName(this.faults, {
       field: `${path}name`,
-      name: wish.name,
-      rng: this.rng,
-      taken: async (name) =>
+      name,
+      taken: async () =>
         clusterNetworkId !== undefined &&
         (!this.first(`interface ${clusterNetworkId} ${name}`) ||
           (await hasAny(this.mine.interfaces, { clusterNetworkId, name }))),
@@ -159,14 +161,16 @@ export class InterfacePlanner {
       const description = `${formatIpv4(address)} is asked for twice`;
       this.faults.invalid(wanted.field, description, "ADDRESS_TAKEN");
     }
-    const inStore = ipNameTaken(this.mine, subnet.id);
-    const name = await chooseName(this.faults, {
-      field: `${field}.name`,
-      name: ip.name,
-      rng: this.rng,
-      taken: async (n) => !this.first(`ip-name ${subnet.id} ${n}`) || (await inStore(n)),
-    });
-    return { kind: "new", address, name, autoDelete: ip.autoDelete };
+    const { name, autoDelete } = ip;
+    if (name !== "") {
+      const inStore = ipNameTaken(this.mine, subnet.id);
+      await checkNewName(this.faults, {
+        field: `${field}.name`,
+        name,
+        taken: async (n) => !this.first(`ip-name ${subnet.id} ${n}`) || (await inStore(n)),
+      });
+    }
+    return { kind: "new", address, name, autoDelete };
   }
 
   private inside({ clusterNetworkId }: { readonly clusterNetworkId: ClusterNetworkId }): boolean {

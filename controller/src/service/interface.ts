@@ -51,7 +51,7 @@ export function createInterface<A>(
     const { mine } = tx;
     const network = await findNetwork(mine, input.clusterNetworkId);
     const faults = new Faults();
-    const planner = new InterfacePlanner({ mine, faults, rng: given.rng, network: network.id });
+    const planner = new InterfacePlanner({ mine, faults, network: network.id });
     const plan = await planner.plan({ ...input, autoDelete: false }, "");
     faults.throwIfAny();
     if (!plan) throw bug("a fault was not recorded");

@@ -14,7 +14,7 @@ import { fleetOf, freeWholeNodes } from "./fleet.js";
 import { fleetViewOf } from "./fleet-view.js";
 import type { Given } from "./mutate.js";
 import { hasAny } from "./naming.js";
-import type { FleetReads, FleetTx, TenantTx } from "./tenant.js";
+import type { FleetReads, FleetTx, TenantReads, TenantTx } from "./tenant.js";
 
 type Mapping = Pick<ClusterNetwork, "physicalClusterId" | "isolation">;
 
@@ -41,8 +41,9 @@ export async function mapNetwork(
 }
 
 /**
- * The network, moved to a cluster that has hardware for `wanted` when its own has none and no
- * instance resides in it; otherwise as it was. The old isolation id goes through quarantine.
+ * The network, moved to a cluster that has hardware for `wanted` when its own has none and neither
+ * instance nor living hold is in it; otherwise as it was. The old isolation id goes through
+ * quarantine.
  */
 export async function remapEmptyNetwork(
   tx: TenantTx,
@@ -54,25 +55,52 @@ export async function remapEmptyNetwork(
   },
 ): Promise<ClusterNetwork> {
   const { network, wanted, given } = move;
-  const { zone } = network;
-  if (await hasHardware(tx, ctx, { zone, cluster: network.physicalClusterId, wanted }))
-    return network;
-  const { instances, clusterNetworks } = tx.mine;
-  if (await hasAny(instances, { clusterNetworkId: network.id })) return network;
-  const profile = await tx.profiles.clusterNetwork(network.profile);
-  if (!profile) return network;
-  const wish = { network: network.id, profile, zone };
-  for (const cluster of await candidates(tx, ctx, wish)) {
-    if (!(await hasHardware(tx, ctx, { zone, cluster: cluster.id, wanted }))) continue;
+  for (const cluster of await betterClusters(tx, ctx, { network, wanted, at: given.at })) {
     const mapping = await take(tx, cluster, network.id);
     if (!mapping) continue;
     const until = given.at + ctx.settings.quarantineMs;
     await tx.isolation.rest(network.physicalClusterId, network.isolation.id, until);
     const moved = { ...network, ...mapping };
-    await clusterNetworks.update(moved);
+    await tx.mine.clusterNetworks.update(moved);
     return moved;
   }
   return network;
+}
+
+/** The network as `remapEmptyNetwork` would leave it, but for its isolation; writes nothing. */
+export async function whereTo(
+  tx: TenantReads,
+  ctx: ServiceContext,
+  move: Move,
+): Promise<ClusterNetwork> {
+  const [best] = await betterClusters(tx, ctx, move);
+  return best ? { ...move.network, physicalClusterId: best.id } : move.network;
+}
+
+interface Move {
+  readonly network: ClusterNetwork;
+  readonly wanted: InstanceProfile;
+  /** Wall time, milliseconds. */
+  readonly at: number;
+}
+
+/** Clusters with hardware for `wanted`, the best first; none unless the network must move. */
+async function betterClusters(
+  tx: TenantReads,
+  ctx: ServiceContext,
+  { network, wanted, at }: Move,
+): Promise<readonly PhysicalCluster[]> {
+  const { id, zone, physicalClusterId } = network;
+  if (await hasHardware(tx, ctx, { zone, cluster: physicalClusterId, wanted })) return [];
+  const { instances, holds } = tx.mine;
+  if (await hasAny(instances, { clusterNetworkId: id })) return [];
+  if ((await holds.inNetwork(id, at)).length > 0) return [];
+  const profile = await tx.profiles.clusterNetwork(network.profile);
+  const better: PhysicalCluster[] = [];
+  for (const cluster of profile ? await candidates(tx, ctx, { network: id, profile, zone }) : []) {
+    if (await hasHardware(tx, ctx, { zone, cluster: cluster.id, wanted })) better.push(cluster);
+  }
+  return better;
 }
 
 async function candidates(

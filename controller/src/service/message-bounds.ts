@@ -1,44 +1,110 @@
-// How much of its node's message each instance takes at most: kept in memory until the instance is
-// touched, so that a node's sum costs no look at its instances' rows. Knows sizes, not contents.
-import type { InstanceId } from "@railyard/lib/ids";
+// How much of its node's message each instance takes at most: kept in memory by node and brought up
+// to date from what was touched, so that a node's sum costs no look at its instances. Knows sizes,
+// not contents.
+import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import type { Instance } from "../domain/instance.js";
 import type { ReadTx, Store } from "../store/contract.js";
 
-/** Of a key of 8192 characters, of all else that is looked up, of attachments: at the very most. */
+/**
+ * At the very most: of a key of 8192 characters, of whatever else there are several of, of
+ * attachments, of the image's path and all the rest.
+ */
 const KEY_BYTES = 32 * 1024;
 const ITEM_BYTES = 2 * 1024;
 const ATTACHMENTS_BYTES = 64 * 1024;
+const REST_BYTES = 8 * 1024;
 
-/** Instances kept; beyond that all are forgotten and read again. */
-const INSTANCES_MAX = 16_384;
+/** Nodes and instances kept; beyond that all are forgotten and read again. */
+const KEPT_MAX = 16_384;
+/** Instances that are looked at again for one answer, at most; beyond that all are forgotten. */
+const OUTDATED_MAX = 256;
 
-class MessageBounds {
-  private readonly bounds = new Map<InstanceId, number>();
+/** What is placed on one node, in whatever phase. */
+export interface NodeBound {
+  readonly instances: number;
+  /** What they take of the node's message, at the very most. */
+  readonly bytes: number;
+}
+
+interface Sum {
+  readonly instances: Map<InstanceId, number>;
+  bytes: number;
+}
+
+export class MessageBounds {
+  private readonly nodes = new Map<NodeId, Sum>();
+  /** Of each instance on one of these nodes, which. */
+  private readonly places = new Map<InstanceId, NodeId>();
+  private readonly outdated = new Set<InstanceId>();
 
   constructor(store: Store) {
     store.onTouch(({ kind, id }) => {
-      if (kind === "instance") this.bounds.delete(id as InstanceId);
+      if (kind !== "instance" || this.nodes.size === 0) return;
+      this.outdated.add(id as InstanceId);
+      if (this.outdated.size > OUTDATED_MAX) this.forgetAll();
     });
   }
 
-  /** An upper bound, in bytes, of what the instance takes as `tx` sees it. */
-  async of(tx: ReadTx, id: InstanceId): Promise<number> {
-    const known = this.bounds.get(id);
-    if (known !== undefined) return known;
-    const instance = await tx.everyone.instances.get(id);
-    const bound = instance ? mostBytesOf(instance) : 0;
-    if (this.bounds.size >= INSTANCES_MAX) this.bounds.clear();
-    this.bounds.set(id, bound);
-    return bound;
+  /** As `tx` sees it. */
+  async ofNode(tx: ReadTx, id: NodeId): Promise<NodeBound> {
+    for (const instance of this.outdated) await this.reread(tx, instance);
+    const { instances, bytes } = this.nodes.get(id) ?? (await this.read(tx, id));
+    return { instances: instances.size, bytes };
+  }
+
+  private async reread(tx: ReadTx, id: InstanceId): Promise<void> {
+    // What is touched while it is read is read once more.
+    this.outdated.delete(id);
+    this.leave(id);
+    try {
+      const row = await tx.everyone.instances.get(id);
+      if (row) this.enter(row);
+    } catch (err) {
+      this.outdated.add(id);
+      throw err;
+    }
+  }
+
+  private async read(tx: ReadTx, id: NodeId): Promise<Sum> {
+    const sum: Sum = { instances: new Map(), bytes: 0 };
+    const there = await tx.instancesOnNode(id);
+    if (this.nodes.size + this.places.size + there.length >= KEPT_MAX) this.forgetAll();
+    this.nodes.set(id, sum);
+    for (const instance of there) this.enter(instance);
+    return sum;
+  }
+
+  private enter(instance: Instance): void {
+    const { id, placement } = instance;
+    const sum = placement && this.nodes.get(placement.nodeId);
+    if (!sum) return;
+    const bound = mostBytesOf(instance);
+    sum.instances.set(id, bound);
+    sum.bytes += bound;
+    this.places.set(id, placement.nodeId);
+  }
+
+  private leave(id: InstanceId): void {
+    const node = this.places.get(id);
+    const sum = node && this.nodes.get(node);
+    if (!sum) return;
+    sum.bytes -= sum.instances.get(id) ?? 0;
+    sum.instances.delete(id);
+    this.places.delete(id);
+  }
+
+  private forgetAll(): void {
+    this.nodes.clear();
+    this.places.clear();
+    this.outdated.clear();
   }
 }
 
 function mostBytesOf({ spec, clusterNetworkId }: Instance): number {
-  const { keyIds, volumeIds, networkAttachments: nics } = spec;
-  const items = 4 + volumeIds.length + nics.length;
-  const looked = keyIds.length * KEY_BYTES + items * ITEM_BYTES;
-  const own = Buffer.byteLength(JSON.stringify(spec));
-  return own + looked + (clusterNetworkId ? ATTACHMENTS_BYTES : 0);
+  const { keyIds, volumeIds, networkAttachments, userData } = spec;
+  const items = volumeIds.length + networkAttachments.length;
+  const listed = keyIds.length * KEY_BYTES + items * ITEM_BYTES;
+  return userData.length + listed + (clusterNetworkId ? ATTACHMENTS_BYTES : 0) + REST_BYTES;
 }
 
 const known = new WeakMap<Store, MessageBounds>();

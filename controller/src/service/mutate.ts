@@ -43,19 +43,22 @@ export async function mutate<Value, Answer>(
 ): Promise<Answer> {
   const at = ctx.clock.now();
   const seed = streamOf(ctx.rng, scopeOf(call.principal.account)).bytes(SEED_BYTES);
-  const who = { principal: call.principal.id, rpc: call.method, requestId: call.requestId };
+  const { principal, method: rpc, requestId } = call;
   let told: (() => void)[] = [];
   const tell: MutationGiven["tell"] = (fields, message) =>
-    void told.push(() => ctx.log.info({ ...fields, ...who }, message));
+    void told.push(() =>
+      ctx.log.info({ principal: principal.id, rpc, requestId, ...fields }, message),
+    );
   try {
     const answer = await ctx.store.write(causeOf(call, at), async (tx) => {
       told = [];
-      const first = await firstAnswer(tx, call);
+      const first = requestId && (await firstAnswer(tx, call, requestId));
       if (first) return first;
       await refuseReadOnly(tx);
       const made = call.answer(await fn(tx, { at, rng: seededRng(seed), tell }));
       if (call.validateOnly) throw new Unwritten(made);
-      await record(tx, call, { made, at });
+      tx.acknowledge();
+      if (requestId) await record(tx, call, { requestId, made, at });
       return made;
     });
     for (const say of told) say();
@@ -104,10 +107,13 @@ function scopeOf(account: AccountId | undefined): string {
   return account ?? "operator";
 }
 
-async function firstAnswer<A>(tx: WriteTx, call: Mutation<never, A>): Promise<A | undefined> {
-  if (!call.requestId) return undefined;
+async function firstAnswer<A>(
+  tx: WriteTx,
+  call: Mutation<never, A>,
+  requestId: string,
+): Promise<A | undefined> {
   const scope = scopeOf(call.principal.account);
-  const before = await tx.requests.get(scope, call.method, call.requestId);
+  const before = await tx.requests.get(scope, call.method, requestId);
   if (!before) return undefined;
   if (before.hash === call.requestHash) return call.decode(before.answer);
   throw refuse("exists", "request_id was used before with another request", {
@@ -119,11 +125,10 @@ async function firstAnswer<A>(tx: WriteTx, call: Mutation<never, A>): Promise<A 
 async function record<A>(
   tx: WriteTx,
   call: Mutation<never, A>,
-  { made, at }: { readonly made: A; readonly at: number },
+  { requestId, made, at }: { readonly requestId: string; readonly made: A; readonly at: number },
 ): Promise<void> {
-  if (!call.requestId) return;
   const scope = scopeOf(call.principal.account);
-  const { method, requestId, requestHash: hash } = call;
+  const { method, requestHash: hash } = call;
   const answer = call.encode(made);
   await tx.requests.insert({ scope, method, requestId, hash, answer, at });
 }

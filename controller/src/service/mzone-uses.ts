@@ -2,10 +2,11 @@
 // name every field at once.
 import { canonicalJson, type Plain } from "@railyard/lib/canonical";
 import { type FieldViolation, type ResourceRef, refuse } from "@railyard/lib/errors";
+import { type Hold, memberIds } from "../domain/hold.js";
 import type { MzoneObject, ObjectKind } from "../domain/mzone/objects.js";
 import { keyOf, type Step } from "../domain/mzone/plan.js";
 import type { ReadTx } from "../store/contract.js";
-import { everyInstance, everyNetwork } from "./everything.js";
+import { everyHold, everyInstance, everyNetwork } from "./everything.js";
 
 const HOLDERS_MAX = 100;
 
@@ -42,7 +43,9 @@ export class Uses {
 
   add(kind: ObjectKind, key: string, holder: ResourceRef): void {
     const at = keyOf({ kind, key });
-    this.holders.set(at, [...(this.holders.get(at) ?? []), holder]);
+    const before = this.holders.get(at) ?? [];
+    // A hold has room on many servers of a kind and is one holder.
+    if (before.at(-1)?.id !== holder.id) this.holders.set(at, [...before, holder]);
   }
 
   of(object: MzoneObject): readonly ResourceRef[] {
@@ -84,7 +87,23 @@ export async function usesOf(tx: ReadTx): Promise<Uses> {
     uses.add("hardware", node.hardware, holder);
     uses.add("leafGroup", `${clusters.get(node.physicalClusterId)}/${node.leafGroup}`, holder);
   }
+  for await (const hold of everyHold(tx)) await addHold(tx, uses, hold);
   return uses;
+}
+
+/** A hold uses the servers on which it has room, as its instances will. */
+async function addHold(tx: ReadTx, uses: Uses, hold: Hold): Promise<void> {
+  const holder = { type: "hold", id: hold.id };
+  uses.add("instanceProfile", hold.profile, holder);
+  for (const member of memberIds(hold)) {
+    const claim = await tx.claims.ofInstance(member);
+    const node = claim && (await tx.nodes.get(claim.nodeId));
+    if (!node) continue;
+    const cluster = await tx.physicalClusters.get(node.physicalClusterId);
+    uses.add("server", node.name, holder);
+    uses.add("hardware", node.hardware, holder);
+    uses.add("leafGroup", `${cluster?.name}/${node.leafGroup}`, holder);
+  }
 }
 
 /**

@@ -1,10 +1,11 @@
 // Gives an object its name inside a transaction: the one asked for, when it is well formed and
 // free, or four random words that are.
-import { refuse } from "@railyard/lib/errors";
+import { type RailyardError, refuse } from "@railyard/lib/errors";
 import type { Rng } from "@railyard/lib/rng";
 import type { Faults } from "../domain/faults.js";
-import { checkName, randomName } from "../domain/names.js";
+import { checkName, namesTogether, randomName } from "../domain/names.js";
 import type { Listed } from "../store/contract.js";
+import { drawFree } from "./draw.js";
 
 const DRAWS_MAX = 16;
 
@@ -40,7 +41,28 @@ async function drawName({ rng, taken }: NameWish): Promise<string> {
     const name = randomName(rng);
     if (!(await taken(name))) return name;
   }
-  throw refuse("unavailable", "no free random name was found; give one");
+  throw noNameLeft();
+}
+
+function noNameLeft(): RailyardError {
+  return refuse("unavailable", "no free random name was found; give one");
+}
+
+/**
+ * The names, with four random words for each that is empty, the first two in common. `taken`: which
+ * of some names other objects in the same scope have.
+ */
+export async function fillNames(
+  names: readonly string[],
+  wish: { readonly rng: Rng; taken(names: readonly string[]): Promise<ReadonlySet<string>> },
+): Promise<readonly string[]> {
+  const missing = names.filter((name) => name === "").length;
+  const drawn = await drawFree(missing, {
+    draw: namesTogether(wish.rng),
+    taken: async (some) => new Set([...(await wish.taken(some)), ...names]),
+    refusal: noNameLeft,
+  });
+  return names.map((name) => name || (drawn.pop() ?? name));
 }
 
 /** Whether a list has any row that matches the filter. */

@@ -1,6 +1,6 @@
 // Places one instance inside the caller's transaction: snapshot, plan, the judge's word on it,
 // claim. Where it goes is placement's; what it holds afterwards is written here.
-import { asRailyardError, bug, refuse } from "@railyard/lib/errors";
+import { asRailyardError, bug, type RailyardError, refuse } from "@railyard/lib/errors";
 import type { NodeId } from "@railyard/lib/ids";
 import { type Attachment, landings } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
@@ -18,7 +18,6 @@ import { choose } from "../placement/place.js";
 import type { Claim } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import { raiseFabric } from "./fabric.js";
-import { fleetOf } from "./fleet.js";
 import { fleetViewOf } from "./fleet-view.js";
 import { pinsOf, railsFor } from "./rail-set.js";
 import type { FleetReads, FleetTx } from "./tenant.js";
@@ -40,6 +39,12 @@ export interface PlaceWish {
   readonly exclude?: readonly NodeId[];
 }
 
+/** As much of a wish as placement is asked about. */
+export interface RoomWish extends Pick<PlaceWish, "profile" | "network" | "pinned" | "seed"> {
+  readonly instance: Pick<Instance, "id" | "zone" | "previousNodeId">;
+  readonly attachments: { readonly length: number };
+}
+
 export type Placing =
   | { readonly placed: InstancePlacement; readonly near: Nearness | undefined }
   /** Nothing fits; `refusal` counts why. */
@@ -55,35 +60,43 @@ export async function placeInstance(
   ctx: ServiceContext,
   wish: PlaceWish,
 ): Promise<Placing> {
+  const view = fleetViewOf(ctx);
   const lost: NodeId[] = [];
   while (lost.length < PLACE_TRIES_MAX) {
-    const fleet = await fleetOf(tx, ctx);
+    const fleet = await view.upToDate(tx);
     const request = await requestOf(tx, wish, [...(wish.exclude ?? []), ...lost]);
     const choice = choose(fleet, request);
     if (!choice) return { refused: request };
-    const node = await fleetViewOf(ctx).node(tx, choice.nodeId);
+    const node = await view.node(tx, choice.nodeId);
     const plan = planOf(choice, node ?? { pairs: [] });
     const wrong = check(node, request, plan);
     if (!node || wrong.length > 0) {
       throw bug("a placement breaks its rules", { detail: { wrong, plan } });
     }
-    if (!(await claims(tx, await claimOf(tx, wish, { plan, node })))) {
+    const claim = await claimOf(tx, wish, { plan, node });
+    if (!(await claims(tx, claim))) {
       lost.push(plan.nodeId);
       continue;
     }
     const sinceGeneration = await tx.outbox.raise(plan.nodeId);
+    view.claimed(node, claim);
     if (wish.network) await raiseFabric(tx, plan.nodeId);
     const { nodeId, pairs, near } = plan;
     return { placed: { nodeId, pairs, phase: "present", sinceGeneration }, near };
   }
-  throw refuse("unavailable", "others were quicker each time; try again", {
+  throw lostEachTime();
+}
+
+/** The refusal after the last try. */
+export function lostEachTime(): RailyardError {
+  return refuse("unavailable", "others were quicker each time; try again", {
     reason: "LOST_RACE",
     retryAfterMs: CONTENDED_RETRY_MS,
   });
 }
 
 /** False when another writer has taken some of it. */
-async function claims(tx: FleetTx, claim: Claim): Promise<boolean> {
+export async function claims(tx: FleetTx, claim: Claim): Promise<boolean> {
   try {
     await tx.claims.claim(claim);
     return true;
@@ -96,7 +109,7 @@ async function claims(tx: FleetTx, claim: Claim): Promise<boolean> {
 /** The question that placement is asked for this wish. */
 export async function requestOf(
   tx: FleetReads,
-  wish: PlaceWish,
+  wish: RoomWish,
   exclude: readonly NodeId[],
 ): Promise<PlacementRequest> {
   const { instance, profile, network, attachments, seed } = wish;
@@ -120,7 +133,8 @@ export async function requestOf(
   };
 }
 
-async function claimOf(
+/** All that the instance claims under the plan, VFs of the chosen NICs included. */
+export async function claimOf(
   tx: FleetReads,
   { instance, profile, attachments }: PlaceWish,
   { plan, node }: { readonly plan: Plan; readonly node: FleetNode },

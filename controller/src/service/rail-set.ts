@@ -1,7 +1,8 @@
 // The rail rule for instances that take a part of a node: the first of a cluster network and
 // profile fixes the ordered rails of all that follow, until the last one is gone. For those that
 // take a whole node the rails follow from the profile.
-import { landings, type RailShape, railMismatches } from "../domain/attachment.js";
+import { refuse } from "@railyard/lib/errors";
+import { landings, nearestRails, type RailShape, railMismatches } from "../domain/attachment.js";
 import { maskOf } from "../domain/bundle.js";
 import type { InstancePlacement } from "../domain/instance.js";
 import {
@@ -9,26 +10,47 @@ import {
   type InstanceProfile,
   takesWholeNode,
 } from "../domain/profile.js";
+import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import { touched } from "./change.js";
+import type { ServiceContext } from "./context.js";
+import { fleetViewOf } from "./fleet-view.js";
 import type { Home } from "./instance-attachments.js";
 import type { Given } from "./mutate.js";
-import type { PlaceWish } from "./placing.js";
+import type { PlaceWish, RoomWish } from "./placing.js";
 import type { FleetReads, FleetTx, TenantReads, TenantTx } from "./tenant.js";
 
 type Wish = Pick<PlaceWish, "instance" | "profile" | "network" | "attachments">;
 
-/** What decides the rails of an instance to come, the ones that others have fixed included. */
+/**
+ * What decides the rails of an instance to come: the ones that others have fixed, or where rails
+ * are required, those of the machines that agree best with what subnets declare, by position.
+ */
 export async function railShape(
   tx: FleetReads,
-  profile: InstanceProfile,
-  home: Home,
+  ctx: ServiceContext,
+  of: {
+    readonly profile: InstanceProfile;
+    readonly home: Home;
+    readonly declared: readonly (number | undefined)[];
+  },
 ): Promise<RailShape> {
-  const rails = await tx.railSets.of(home.network.id, profile.name);
-  return { profile, network: home.profile, rails };
+  const { profile, home, declared } = of;
+  const { network } = home;
+  const rails = await tx.railSets.of(network.id, profile.name);
+  const shape = { profile, network: home.profile, rails };
+  const free = !rails && profile.gpu && !takesWholeNode(profile, home.profile);
+  if (!free || home.profile.railAlignment !== "required") return shape;
+  if (declared.every((rail) => rail === undefined)) return shape;
+  const where = { zone: network.zone, cluster: network.physicalClusterId };
+  const sets = await fleetViewOf(ctx).railsOfSets(tx, where, profile.gpu);
+  return { ...shape, rails: nearestRails(declared, { ...shape, sets }) };
 }
 
 /** The set of rails that the instance must be on, bit r for rail r; undefined: any. */
-export async function railsFor(tx: FleetReads, wish: Wish): Promise<number | undefined> {
+export async function railsFor(
+  tx: FleetReads,
+  wish: Pick<RoomWish, "profile" | "network" | "attachments">,
+): Promise<number | undefined> {
   const { profile, network, attachments } = wish;
   const offered = network && (await tx.profiles.clusterNetwork(network.profile));
   if (!network || !offered || attachments.length === 0) return undefined;
@@ -69,6 +91,26 @@ export async function declaredRails(tx: TenantReads, wish: Wish): Promise<Declar
     rails.push(bound && (await tx.mine.subnets.get(bound.subnetId))?.rail);
   }
   return { rails, network: offered };
+}
+
+/**
+ * Throws `precondition` RAIL_MISMATCH, naming each, where rails are required and what subnets
+ * declare is not where others have fixed the rails since, or fits no machine.
+ */
+export async function refuseRails(tx: TenantReads, ctx: ServiceContext, wish: Wish): Promise<void> {
+  const { profile, network, instance } = wish;
+  const declared = await declaredRails(tx, wish);
+  if (!network || declared?.network.railAlignment !== "required") return;
+  const home = { network, profile: declared.network };
+  const shape = await railShape(tx, ctx, { profile, home, declared: declared.rails });
+  const wrong = railMismatches(declared.rails, shape).flatMap((reason, position) =>
+    reason ? [`position ${position}: ${reason.message}`] : [],
+  );
+  if (wrong.length === 0) return;
+  throw refuse("precondition", wrong.join("; "), {
+    reason: "RAIL_MISMATCH",
+    resource: { type: RESOURCE_TYPE.instance, id: instance.id },
+  });
 }
 
 export interface Declared {

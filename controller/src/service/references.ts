@@ -1,6 +1,7 @@
 // Names of what other services own, for references to it. Something that is gone keeps its id and
 // is marked as deleted.
 import type { AccountId } from "@railyard/lib/ids";
+import { andThen, type Soon } from "@railyard/lib/soon";
 import type { CatalogKind } from "../domain/catalog-item.js";
 import type { ServiceContext } from "./context.js";
 import type { TenantReads } from "./tenant.js";
@@ -20,12 +21,19 @@ export class References {
     private readonly account: AccountId,
   ) {}
 
-  async get(kind: CatalogKind, id: string): Promise<NamedRef> {
-    const item = await this.ctx.catalog.get(this.tx, this.account, { kind, id });
-    return { id, name: item?.name ?? "", deleted: item === undefined };
+  get(kind: CatalogKind, id: string): Soon<NamedRef> {
+    return andThen(this.ctx.catalog.get(this.tx, this.account, { kind, id }), (item) => ({
+      id,
+      name: item?.name ?? "",
+      deleted: item === undefined,
+    }));
   }
 
-  async all(kind: CatalogKind, ids: readonly string[]): Promise<readonly NamedRef[]> {
+  all(kind: CatalogKind, ids: readonly string[]): Soon<readonly NamedRef[]> {
+    return ids.length === 0 ? [] : this.each(kind, ids);
+  }
+
+  private async each(kind: CatalogKind, ids: readonly string[]): Promise<readonly NamedRef[]> {
     const refs: NamedRef[] = [];
     for (const id of ids) refs.push(await this.get(kind, id));
     return refs;

@@ -45,8 +45,8 @@ export function createReservedIp<A>(
 ): Promise<A> {
   return mutateMine(ctx, call, async (tx, given) => {
     const { mine } = tx;
-    const { clusterNetworkId, subnetId: id } = input;
-    const subnet = await findSubnet(mine, { clusterNetworkId, id });
+    const { clusterNetworkId, subnetId } = input;
+    const subnet = await findSubnet(mine, { clusterNetworkId, id: subnetId });
     const faults = new Faults();
     const wanted = { field: "address", text: input.address };
     const address = await checkAddress(mine, faults, { subnet, ...wanted });
@@ -59,8 +59,9 @@ export function createReservedIp<A>(
     });
     faults.throwIfAny();
     const got = await takeAddress(mine, subnet, { address, field: wanted.field });
-    const bound = { name, address: got, autoDelete: false, targetId: undefined };
-    const reservedIp = newReservedIp(given, { subnet, ...bound });
+    const id = newId("reservedIp", given.rng);
+    const free = { autoDelete: false, targetId: undefined };
+    const reservedIp = newReservedIp(given, { id, subnet, name, address: got, ...free });
     await insertReservedIps(mine, [reservedIp]);
     return { reservedIp, targetName: undefined };
   });
@@ -213,18 +214,21 @@ export function noAddressLeft({ id }: Subnet, field: string): RailyardError {
 /** The row of an address that is taken for a user. */
 export function newReservedIp(
   given: Given,
-  wanted: Pick<ReservedIp, "name" | "address" | "autoDelete" | "targetId"> & {
+  wanted: Pick<ReservedIp, "id" | "name" | "address" | "autoDelete" | "targetId"> & {
     readonly subnet: Subnet;
   },
 ): ReservedIp {
-  const { subnet, ...rest } = wanted;
+  const { id, subnet, name, address, autoDelete, targetId } = wanted;
   return {
-    ...newborn(given, subnet.account),
-    id: newId("reservedIp", given.rng),
+    id,
     clusterNetworkId: subnet.clusterNetworkId,
     subnetId: subnet.id,
+    name,
+    address,
+    autoDelete,
     owner: "user",
-    ...rest,
+    targetId,
+    ...newborn(given, subnet.account),
   };
 }
 

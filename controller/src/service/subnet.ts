@@ -2,7 +2,7 @@
 // gets is the domain's decision; free addresses are the store's.
 import { type Cidr, cidrSize } from "@railyard/lib/address";
 import { bug, refuse } from "@railyard/lib/errors";
-import { type ClusterNetworkId, newId } from "@railyard/lib/ids";
+import { type ClusterNetworkId, newId, newIds } from "@railyard/lib/ids";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
@@ -13,6 +13,7 @@ import {
   isSubnetCount,
   providerAddresses,
   type Subnet,
+  type SubnetBlock,
   tenantRun,
 } from "../domain/subnet.js";
 import type {
@@ -55,11 +56,11 @@ export function createSubnet<A>(
   return mutateMine(ctx, call, async (tx, given) => {
     const { mine } = tx;
     const network = await findNetwork(mine, input.clusterNetworkId);
-    const subnets = await mine.subnets.ofNetwork(network.id);
+    const subnets = await mine.subnets.siblings(network.id);
     const faults = new Faults();
     const block = checkRange(faults, input.range, { prefix: network.prefix, subnets });
     await checkRail(tx, faults, { network, rail: input.rail });
-    const taken = nameTaken(mine, network.id);
+    const taken = async (wanted: string) => subnets.some((other) => other.name === wanted);
     const name = await chooseName(faults, {
       field: "name",
       name: input.name,
@@ -70,13 +71,13 @@ export function createSubnet<A>(
     const cidr = block ?? carved(input.range, network, subnets);
     await mine.quotas.take("subnets-per-network", 1, network.id);
     const subnet: Subnet = {
-      ...newborn(given, account),
       id: newId("subnet", given.rng),
       clusterNetworkId: network.id,
       name,
       cidr,
       availableCount: cidrSize(cidr) - PROVIDER_ADDRESSES,
       rail: input.rail,
+      ...newborn(given, account),
     };
     await mine.subnets.insert(subnet);
     await mine.addresses.open(subnet.id, tenantRun(cidr));
@@ -183,7 +184,7 @@ export async function dropSubnet(mine: AccountRows, subnet: Subnet): Promise<voi
 function checkRange(
   faults: Faults,
   range: Range | undefined,
-  network: { readonly prefix: Cidr; readonly subnets: readonly Subnet[] },
+  network: { readonly prefix: Cidr; readonly subnets: readonly SubnetBlock[] },
 ): Cidr | undefined {
   if (!range) {
     faults.invalid("range", "needs ipv4_cidr_block or total_ipv4_address_count");
@@ -200,7 +201,7 @@ function checkRange(
 function carved(
   range: Range | undefined,
   network: ClusterNetwork,
-  subnets: readonly Subnet[],
+  subnets: readonly SubnetBlock[],
 ): Cidr {
   if (range?.kind !== "count") throw bug("a fault was not recorded");
   const taken = subnets.map((s) => s.cidr);
@@ -227,10 +228,12 @@ async function checkRail(
 
 async function reserveForProvider(mine: AccountRows, given: Given, subnet: Subnet): Promise<void> {
   const { id: subnetId, clusterNetworkId, account, cidr } = subnet;
-  const rows = providerAddresses(cidr).map(
-    ({ name, address }): ReservedIp => ({
-      ...newborn(given, account),
-      id: newId("reservedIp", given.rng),
+  const ids = newIds("reservedIp", given.rng, PROVIDER_ADDRESSES);
+  const rows = providerAddresses(cidr).map(({ name, address }, i): ReservedIp => {
+    const id = ids[i];
+    if (!id) throw bug("the provider keeps more addresses than are counted");
+    return {
+      id,
       clusterNetworkId,
       subnetId,
       name,
@@ -238,8 +241,9 @@ async function reserveForProvider(mine: AccountRows, given: Given, subnet: Subne
       autoDelete: false,
       owner: "provider",
       targetId: undefined,
-    }),
-  );
+      ...newborn(given, account),
+    };
+  });
   await mine.reservedIps.insertAll(rows);
 }
 

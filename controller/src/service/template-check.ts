@@ -2,6 +2,7 @@
 // it. Knows no member of the template but by name.
 import type { AccountId } from "@railyard/lib/ids";
 import type { Rng } from "@railyard/lib/rng";
+import { andThen, type Soon } from "@railyard/lib/soon";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
 import type { Faults } from "../domain/faults.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
@@ -20,12 +21,13 @@ export interface TemplateCheck {
 }
 
 /** The catalog item, or a fault naming `template.<field>`. */
-export async function lookUp<K extends CatalogKind>(
+export function lookUp<K extends CatalogKind>(
   { tx, ctx, account, faults }: TemplateCheck,
   wanted: { readonly kind: K; readonly id: string; readonly field: string },
-): Promise<Extract<CatalogItem, { kind: K }> | undefined> {
+): Soon<Extract<CatalogItem, { kind: K }> | undefined> {
   const { kind, id, field } = wanted;
-  const item = await ctx.catalog.get(tx, account, { kind, id });
-  if (!item) faults.missing(`template.${field}`, RESOURCE_TYPE[kind], id);
-  return item;
+  return andThen(ctx.catalog.get(tx, account, { kind, id }), (item) => {
+    if (!item) faults.missing(`template.${field}`, RESOURCE_TYPE[kind], id);
+    return item;
+  });
 }

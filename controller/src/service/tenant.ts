@@ -9,7 +9,7 @@ import { accountOf } from "./find.js";
 import { type MutationGiven, mutate } from "./mutate.js";
 
 /** What leads to objects of any account, or to what only operators and loops may see. */
-type AnyAccounts = "account" | "everyone" | "instancesOnNode" | "instanceIdsOnNode" | "fabric";
+type AnyAccounts = "account" | "everyone" | "instancesOnNode" | "fabric";
 type OperatorsOwn = "mzones" | "requests" | "tokens" | "logs" | "expire";
 type Unscoped = AnyAccounts | OperatorsOwn;
 
@@ -33,17 +33,26 @@ export interface TenantTx extends FleetTx {
 
 /** The handle of `account` in the transaction; for loops and reports, which name the owner. */
 export function tenantReads(tx: ReadTx, account: AccountId): TenantReads {
-  const { account: of, everyone, instancesOnNode, instanceIdsOnNode, fabric, ...rest } = tx;
-  const { mzones, requests, tokens, logs, ...fleet } = rest;
-  return { ...fleet, mine: of(account) };
+  return { mine: tx.account(account), ...fleetOf(tx) };
 }
 
 /** The same, to be changed. */
 export function tenantTx(tx: WriteTx, account: AccountId): TenantTx {
-  const { account: of, everyone, instancesOnNode, instanceIdsOnNode, fabric, ...rest } = tx;
-  const { mzones, requests, tokens, logs, expire, ...fleet } = rest;
-  const fits: TenantTx["fitsMessage"] = (ctx, node) => fitsMessage(tx, ctx, node);
-  return { ...fleet, mine: of(account), fitsMessage: fits };
+  return {
+    mine: tx.account(account),
+    fitsMessage: (ctx, node) => fitsMessage(tx, ctx, node),
+    audit: tx.audit,
+    acknowledge: tx.acknowledge,
+    ...fleetOf(tx),
+  };
+}
+
+/** Named one by one: whatever else a transaction has is out of a tenant's reach. */
+function fleetOf<Tx extends ReadTx>(tx: Tx): Pick<Tx, keyof FleetReads> {
+  const { zones, profiles, hardware, catalog, physicalClusters, nodes, nodeFaults } = tx;
+  const { claims, isolation, railSets, volumes, outbox, meta } = tx;
+  const declared = { zones, profiles, hardware, catalog, physicalClusters };
+  return { nodes, nodeFaults, claims, isolation, railSets, volumes, outbox, meta, ...declared };
 }
 
 /** Reads in the caller's account. */

@@ -1,5 +1,6 @@
 // Tokens that were asked for lately, so that a call needs no transaction to learn who makes it.
 // Forgets all of them whenever any token changes. Knows neither secrets nor what a token allows.
+import type { Soon } from "@railyard/lib/soon";
 import type { Token } from "../domain/token.js";
 import type { Store } from "../store/contract.js";
 
@@ -35,10 +36,12 @@ class TokenCache {
     };
   }
 
-  /** The token as the newest commit has it. */
-  async byHash(hash: string): Promise<Token | undefined> {
-    const known = this.tokens.get(hash);
-    if (known) return known;
+  /** The token as the newest commit has it; at once when it was asked for since any changed. */
+  byHash(hash: string): Soon<Token | undefined> {
+    return this.tokens.get(hash) ?? this.stored(hash);
+  }
+
+  private async stored(hash: string): Promise<Token | undefined> {
     let before = 0;
     const found = await this.store.read((tx) => {
       before = this.changes;

@@ -1,9 +1,10 @@
 // Bearer tokens: made by operators, shown once, kept as hashes, checked at every call. Also the
 // very first one, which has to come from somewhere.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { invalidField, notFound, refuse, Violations } from "@railyard/lib/errors";
 import { type AccountId, newId, type TokenId } from "@railyard/lib/ids";
 import type { Rng } from "@railyard/lib/rng";
+import { andThen, type Soon } from "@railyard/lib/soon";
 import type { Principal, Role } from "../domain/lifecycle.js";
 import { randomName } from "../domain/names.js";
 import { isTenantRole, type Token } from "../domain/token.js";
@@ -98,9 +99,16 @@ export function revokeToken<A>(
   });
 }
 
-/** The caller behind a secret. Errors: `unauthenticated`, saying when the token has ended. */
-export async function authenticate(ctx: ServiceContext, secret: string): Promise<Principal> {
-  const token = await tokensOf(ctx.store).byHash(hashOf(secret));
+/**
+ * The caller behind a secret, at once when that token was asked for lately. Errors:
+ * `unauthenticated`, saying when the token has ended.
+ */
+export function authenticate(ctx: ServiceContext, secret: string): Soon<Principal> {
+  const token = tokensOf(ctx.store).byHash(hashOf(secret));
+  return andThen(token, (found) => principalOf(ctx, found));
+}
+
+function principalOf(ctx: ServiceContext, token: Token | undefined): Principal {
   if (!token) throw refuse("unauthenticated", "the bearer token is not known");
   if (token.revokedAt !== undefined) {
     throw refuse("unauthenticated", "the token was revoked", { reason: "TOKEN_REVOKED" });
@@ -166,7 +174,7 @@ function newSecret(rng: Rng): string {
 }
 
 function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 function newestFirst(a: Key, b: Key): number {

@@ -13,27 +13,37 @@ interface Stored extends Omit<AccountEntry, "object"> {
   readonly bytes?: number;
 }
 
-/** Appends one row under the account's next revision. */
-export async function appendAccountChange(
+/** What changed of an account's objects in one write. */
+export type AccountChange = Omit<AccountChangeRow, "accountRevision">;
+
+/** Appends one row for each, under the account's next revisions. */
+export async function appendAccountChanges(
   sql: Sql,
-  change: Omit<AccountChangeRow, "accountRevision"> & { readonly account: AccountId },
+  account: AccountId,
+  changes: readonly AccountChange[],
 ): Promise<void> {
-  const { account, revision, at, entries } = change;
-  const row = await sql.get(
-    `INSERT INTO account_revisions (account, value) VALUES (?, 1)
-     ON CONFLICT (account) DO UPDATE SET value = account_revisions.value + 1 RETURNING value`,
-    [account],
-  );
-  const next = toBigint(row?.value);
-  const stored = entries.map(
-    ({ object, ...entry }): Stored => (object ? { ...entry, bytes: object.length } : entry),
-  );
-  const objects = Buffer.concat(entries.flatMap(({ object }) => object ?? []));
+  const before = await newestRevision(sql, account);
   await sql.run(
+    `INSERT INTO account_revisions (account, value) VALUES (?, ?)
+     ON CONFLICT (account) DO UPDATE SET value = excluded.value`,
+    [account, before + BigInt(changes.length)],
+  );
+  await sql.runEach(
     `INSERT INTO account_changes (account, account_revision, revision, at, entries, objects)
      VALUES (?, ?, ?, ?, ?, ?)`,
-    [account, next, revision, at, JSON.stringify(stored), objects],
+    changes.map(({ revision, at, entries }, i) => {
+      const own = before + BigInt(i + 1);
+      return [account, own, revision, at, JSON.stringify(entries.map(stored)), objectsOf(entries)];
+    }),
   );
+}
+
+function stored({ kind, id, account, op, object }: AccountEntry): Stored {
+  return object ? { kind, id, account, op, bytes: object.length } : { kind, id, account, op };
+}
+
+function objectsOf(entries: readonly AccountEntry[]): Uint8Array {
+  return Buffer.concat(entries.flatMap(({ object }) => object ?? []));
 }
 
 /** At most `limit` rows after `revision`, in order. */
@@ -93,10 +103,10 @@ function asAccountChange(row: SqlRow): AccountChangeRow {
 function entriesOf(row: SqlRow): readonly AccountEntry[] {
   const objects = row.objects instanceof Uint8Array ? row.objects : new Uint8Array();
   let from = 0;
-  return (JSON.parse(toText(row.entries)) as Stored[]).map(({ bytes, ...entry }) => {
-    if (bytes === undefined) return entry;
+  return (JSON.parse(toText(row.entries)) as Stored[]).map(({ kind, id, account, op, bytes }) => {
+    if (bytes === undefined) return { kind, id, account, op };
     const object = objects.subarray(from, from + bytes);
     from += bytes;
-    return { ...entry, object };
+    return { kind, id, account, op, object };
   });
 }

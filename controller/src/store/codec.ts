@@ -53,13 +53,19 @@ export function encodeRow<Row extends object>(
   row: Row,
 ): Readonly<Record<string, SqlValue>> {
   const out: Record<string, SqlValue> = {};
-  const { columns, hidden } = shapeOf(table);
+  const { columns, members } = shapeOf(table);
   for (const { member, column, codec } of columns) {
     out[column] = codec.to((row as Record<string, unknown>)[member]);
   }
-  const body = JSON.stringify({ ...row, ...hidden });
-  return Object.assign(out, table.derived?.(row), { body });
+  const derived = table.derived?.(row) ?? NOTHING;
+  for (const name in derived) out[name] = derived[name] ?? null;
+  const body: Record<string, unknown> = {};
+  for (const name in row) if (!members.has(name)) body[name] = row[name];
+  out.body = JSON.stringify(body);
+  return out;
 }
+
+const NOTHING: Readonly<Record<string, SqlValue>> = {};
 
 /** The row back from its columns; derived ones are ignored. */
 export function decodeRow<Row extends object>(
@@ -81,8 +87,8 @@ interface Column {
 
 interface Shape {
   readonly columns: readonly Column[];
-  /** Every member that has a column, undefined: JSON leaves it out. */
-  readonly hidden: Readonly<Record<string, undefined>>;
+  /** Every member that has a column. */
+  readonly members: ReadonlySet<string>;
 }
 
 const shapes = new WeakMap<object, Shape>();
@@ -93,8 +99,7 @@ function shapeOf<Row>(table: Table<Row>): Shape {
   if (known) return known;
   const codecs = Object.entries<Codec<unknown>>(table.columns as never);
   const columns = codecs.map(([member, codec]) => ({ member, column: columnOf(member), codec }));
-  const hidden = Object.fromEntries(columns.map(({ member }) => [member, undefined]));
-  const made = { columns, hidden };
+  const made = { columns, members: new Set(columns.map(({ member }) => member)) };
   shapes.set(table, made);
   return made;
 }

@@ -4,6 +4,7 @@ import type {
   AccountId,
   AttachmentId,
   ClusterNetworkId,
+  HoldId,
   InstanceId,
   InterfaceId,
   ReservedIpId,
@@ -12,12 +13,13 @@ import type {
 import type { Attachment } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import type { GuestLayout } from "../domain/guest-layout.js";
+import type { Hold, HoldEnd } from "../domain/hold.js";
 import type { Instance } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
 import type { QuotaSubject } from "../domain/quota.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
-import type { Subnet } from "../domain/subnet.js";
-import type { Listed, Lookup, Rows, Shown } from "./contract.js";
+import type { Subnet, SubnetBlock } from "../domain/subnet.js";
+import type { Listed, Lookup, Page, PageKey, Rows, Shown } from "./contract.js";
 
 export interface NetworkFilter {
   readonly name?: string;
@@ -53,22 +55,61 @@ export interface NetworkReads
 export interface SubnetReads extends Lookup<Subnet, SubnetId>, Listed<Subnet, SubnetFilter> {
   /** All subnets of a network, by first address. */
   ofNetwork(network: ClusterNetworkId): Promise<readonly Subnet[]>;
+  /** The same, of each what a new one must not take from it. */
+  siblings(network: ClusterNetworkId): Promise<readonly SubnetBlock[]>;
 }
 export interface ReservedIpReads
   extends Lookup<ReservedIp, ReservedIpId>,
     Listed<ReservedIp, ReservedIpFilter> {
   byAddress(subnet: SubnetId, address: number): Promise<ReservedIp | undefined>;
+  /** Those of the names that a reserved IP of any of these subnets has. */
+  namesTaken(subnets: readonly SubnetId[], names: readonly string[]): Promise<ReadonlySet<string>>;
 }
 export interface InterfaceReads
   extends Lookup<Interface, InterfaceId>,
-    Listed<Interface, InterfaceFilter> {}
+    Listed<Interface, InterfaceFilter> {
+  /** Those of the names that an interface of any of these networks has. */
+  namesTaken(
+    networks: readonly ClusterNetworkId[],
+    names: readonly string[],
+  ): Promise<ReadonlySet<string>>;
+}
 export interface InstanceReads
   extends Lookup<Instance, InstanceId>,
     Listed<Instance, InstanceFilter>,
-    Shown<InstanceId, InstanceFilter> {}
+    Shown<InstanceId, InstanceFilter> {
+  /** Those pending that were made by then, milliseconds, oldest first; quick where few are. */
+  pending(madeBy: number, limit: number): Promise<readonly Instance[]>;
+}
 export interface AttachmentReads extends Lookup<Attachment, AttachmentId> {
   /** In position order. */
   ofInstance(instance: InstanceId): Promise<readonly Attachment[]>;
+}
+
+export interface HoldFilter {
+  readonly name?: string;
+  readonly clusterNetworkId?: ClusterNetworkId;
+  readonly profile?: string;
+}
+
+/** Rows of holds whose time is over stay until they are ended; `at` is wall time, milliseconds. */
+export interface HoldReads extends Lookup<Hold, HoldId>, Listed<Hold, HoldFilter> {
+  /** Those whose time is not over, newest first, then by name. */
+  living(
+    at: number,
+    page: { readonly after?: PageKey; readonly limit: number },
+  ): Promise<Page<Hold>>;
+  /** Those of a network whose time is not over, by id. */
+  inNetwork(network: ClusterNetworkId, at: number): Promise<readonly Hold[]>;
+  /** Those whose time is over, the longest first. */
+  over(at: number, limit: number): Promise<readonly Hold[]>;
+  /** How a hold ended; undefined when it has not, or too long ago. */
+  endOf(id: HoldId): Promise<HoldEnd | undefined>;
+}
+
+export interface HoldRows extends Rows<Hold, HoldId>, HoldReads {
+  /** Deletes the hold and remembers for a while how it ended. Its claims are not touched. */
+  end(hold: Hold, how: HoldEnd, at: number): Promise<void>;
 }
 
 /** One account's objects; another account's answer exactly like missing ones. */
@@ -79,6 +120,7 @@ export interface AccountReads {
   readonly interfaces: InterfaceReads;
   readonly instances: InstanceReads;
   readonly attachments: AttachmentReads;
+  readonly holds: HoldReads;
   readonly guestLayouts: GuestLayoutReads;
   readonly quotas: QuotaReads;
 }
@@ -92,6 +134,7 @@ export interface AccountRows extends AccountReads {
   readonly interfaces: Rows<Interface, InterfaceId> & InterfaceReads;
   readonly instances: Rows<Instance, InstanceId> & InstanceReads;
   readonly attachments: Rows<Attachment, AttachmentId> & AttachmentReads;
+  readonly holds: HoldRows;
   readonly guestLayouts: GuestLayouts;
   readonly addresses: Addresses;
   readonly macs: Macs;
@@ -128,8 +171,11 @@ export interface Addresses {
 /** MACs at rest are not to be used again in their network before `until`. */
 export interface Macs {
   rest(network: ClusterNetworkId, mac: string, until: number): Promise<void>;
-  /** Whether the MAC rests, or an interface of the network has it. */
-  taken(network: ClusterNetworkId, mac: string): Promise<boolean>;
+  /** Those of the MACs that rest in any of these networks, or that an interface of theirs has. */
+  taken(
+    networks: readonly ClusterNetworkId[],
+    macs: readonly string[],
+  ): Promise<ReadonlySet<string>>;
 }
 
 /** How much of one subject the account may have, and has. */

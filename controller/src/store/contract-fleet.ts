@@ -9,6 +9,7 @@ import type {
   NodeId,
   PhysicalClusterId,
 } from "@railyard/lib/ids";
+import type { Soon } from "@railyard/lib/soon";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
 import type { PortMembership } from "../domain/fabric.js";
 import type { InstancePlacement } from "../domain/instance.js";
@@ -39,14 +40,14 @@ export interface NodeFaultReads
   expired(at: number): Promise<readonly NodeFault[]>;
 }
 export interface ProfileReads {
-  clusterNetworks(): Promise<readonly Offered<ClusterNetworkProfile>[]>;
-  clusterNetwork(name: string): Promise<Offered<ClusterNetworkProfile> | undefined>;
-  instances(): Promise<readonly Offered<InstanceProfile>[]>;
-  instance(name: string): Promise<Offered<InstanceProfile> | undefined>;
+  clusterNetworks(): Soon<readonly Offered<ClusterNetworkProfile>[]>;
+  clusterNetwork(name: string): Soon<Offered<ClusterNetworkProfile> | undefined>;
+  instances(): Soon<readonly Offered<InstanceProfile>[]>;
+  instance(name: string): Soon<Offered<InstanceProfile> | undefined>;
 }
 export interface CatalogReads {
   /** The item when it belongs to `account` or to every account. */
-  get(kind: CatalogKind, id: string, account: AccountId): Promise<CatalogItem | undefined>;
+  get(kind: CatalogKind, id: string, account: AccountId): Soon<CatalogItem | undefined>;
   all(): Promise<readonly CatalogItem[]>;
 }
 
@@ -172,7 +173,10 @@ export interface RailSet {
 }
 
 export interface RailSetReads {
-  /** Where an instance of this network and profile was placed; undefined when there is none. */
+  /**
+   * Where an instance of this network and profile was placed, else where a hold has room for one;
+   * undefined when there is neither.
+   */
   of(network: ClusterNetworkId, profile: string): Promise<readonly number[] | undefined>;
 }
 export interface RailSetRows extends RailSetReads {

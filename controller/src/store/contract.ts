@@ -10,6 +10,7 @@ import type {
   PhysicalClusterId,
   TokenId,
 } from "@railyard/lib/ids";
+import type { Soon } from "@railyard/lib/soon";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
 import type { Instance } from "../domain/instance.js";
 import type { Node } from "../domain/node.js";
@@ -64,16 +65,22 @@ export interface Cause {
   readonly at: number;
 }
 
+/** What a touch calls the log of one account. */
+export const ACCOUNT_LOG = "accountLog";
+
 export interface Store {
   /** A consistent snapshot of committed data; never sees an open batch. */
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T>;
   /**
    * One transaction; resolves after its durable commit. A throw inside `fn` rolls back exactly this
-   * `fn` and rejects with the same error. When `fn` changed nothing, nothing is logged. Errors
+   * `fn` and rejects with the same error. When `fn` changed nothing, and neither acknowledged nor
+   * audited anything, nothing is logged. Errors
    * beside `fn`'s own: `exists` or `conflict` from uniqueness (see Rows.insert), `unavailable` when
    * the store is read-only, closing or overloaded, `bug` when `fn` awaited anything but `tx`.
    */
   write<T>(cause: Cause, fn: (tx: WriteTx) => Promise<T>): Promise<T>;
+  /** What `read` finds as the account's `instances.shown(id)`, at once when it was read lately. */
+  shownInstance(account: AccountId, id: InstanceId): Soon<Uint8Array | undefined>;
   /** Newest committed store revision. */
   revision(): Promise<bigint>;
   /** Called after each commit with the revision reached; a nudge, without data. */
@@ -82,7 +89,8 @@ export interface Store {
    * Called for each object that a write touches, at once, and again when the write is undone; what
    * was derived from the object must be read again, in the next transaction or in the same one.
    * Between these calls a derived view that re-reads what was touched equals what a transaction
-   * sees. `fn` must be quick and must not throw.
+   * sees. `fn` must be quick and must not throw. A row of an account's log counts as a change of
+   * the ACCOUNT_LOG whose id is the account's.
    */
   onTouch(fn: (touch: Pick<ChangeEntry, "kind" | "id">) => void): void;
   close(): Promise<void>;
@@ -160,6 +168,7 @@ export const UNIQUE = [
   "reserved-ip-name",
   "attachment-name",
   "instance-name",
+  "hold-name",
   "subnet-address",
   "network-mac",
   "interface-target",
@@ -184,13 +193,11 @@ export interface ReadTx {
   readonly everyone: AccountReads;
   /** Instances with a placement on the node, in whatever phase, by instance id. */
   instancesOnNode(node: NodeId): Promise<readonly Instance[]>;
-  /** Their ids alone, in the same order. */
-  instanceIdsOnNode(node: NodeId): Promise<readonly InstanceId[]>;
-  readonly zones: { all(): Promise<readonly Zone[]> };
+  readonly zones: { all(): Soon<readonly Zone[]> };
   readonly profiles: ProfileReads;
-  readonly hardware: { get(name: string): Promise<HardwareKind | undefined> };
+  readonly hardware: { get(name: string): Soon<HardwareKind | undefined> };
   readonly catalog: CatalogReads;
-  readonly mzones: { get(name: string): Promise<MzoneRecord | undefined> };
+  readonly mzones: { get(name: string): Soon<MzoneRecord | undefined> };
   readonly physicalClusters: PhysicalClusterReads;
   readonly nodes: NodeReads;
   readonly nodeFaults: NodeFaultReads;
@@ -202,6 +209,10 @@ export interface ReadTx {
   readonly outbox: Outbox;
   readonly requests: Requests;
   readonly tokens: TokenReads;
+  /**
+   * In a write, as committed before: without what it or another write of the same commit adds. So
+   * are the bytes that `shown` and `listShown` answer with.
+   */
   readonly logs: Logs;
   readonly meta: MetaReads;
 }
@@ -241,6 +252,11 @@ export interface WriteTx extends ReadTx {
   readonly requests: Requests & { insert(record: RequestRecord): Promise<void> };
   readonly tokens: Rows<Token, TokenId> & TokenReads;
   readonly meta: MetaReads & { set(key: string, value: string): Promise<void> };
+  /**
+   * Says that this write answers a caller who was told that it is done: it leaves an audit row, and
+   * so has a revision, also when it changes nothing.
+   */
+  acknowledge(): void;
   /**
    * Writes an audit row about an object (`type/id`) although no object changes, with a note that
    * becomes the row's target `note/…`.

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { DeclaredCache } from "./declared-cache.js";
 
-test("a value is read once until something declared is touched, a missing one always", async () => {
+test("a value is read once until something declared is touched, and so is its lack", async () => {
   const cache = new DeclaredCache();
   let reads = 0;
   const read = async () => ++reads;
@@ -16,5 +16,7 @@ test("a value is read once until something declared is touched, a missing one al
     undefined,
     undefined,
   ]);
-  expect(reads).toBe(4);
+  expect(reads).toBe(3);
+  cache.touched({ kind: "catalogItem", id: "image/b" });
+  expect(await cache.get("b", read)).toBe(4);
 });

@@ -1,6 +1,7 @@
 // Declared things, kept in memory: profiles, zones, hardware kinds, the catalog, quotas and the
 // database's own small values are read by nearly every call and hardly ever change. Forgets all
 // when one changes. Knows no table and no row.
+import type { Soon } from "@railyard/lib/soon";
 import type { Touch } from "./touches.js";
 
 const KINDS = [
@@ -19,12 +20,17 @@ const VALUES_MAX = 8_192;
 export class DeclaredCache {
   private readonly kept = new Map<string, unknown>();
 
-  /** The value under `key`, or what `read` finds; what is not there is not kept. */
-  async get<T>(key: string, read: () => Promise<T>): Promise<T> {
+  /**
+   * The value under `key`, at once when it is known, or what `read` finds: that something is not
+   * there is kept, too.
+   */
+  get<T>(key: string, read: () => Promise<T>): Soon<T> {
     const known = this.kept.get(key);
-    if (known !== undefined) return known as T;
+    return known !== undefined || this.kept.has(key) ? (known as T) : this.read(key, read);
+  }
+
+  private async read<T>(key: string, read: () => Promise<T>): Promise<T> {
     const found = await read();
-    if (found === undefined) return found;
     if (this.kept.size >= VALUES_MAX) this.kept.clear();
     this.kept.set(key, found);
     return found;

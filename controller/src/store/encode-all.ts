@@ -1,9 +1,8 @@
 // After an upgrade: makes every tenant object's public bytes anew, for objects that had none yet
 // and for those that this program shows otherwise than the one before. Knows no format.
-import { appendAccountChange } from "./account-log.js";
+import { BatchLog } from "./batch-log.js";
 import type { ChangeEntry, Encode } from "./contract.js";
 import { type EncodeNow, withObjects } from "./encoded.js";
-import { groupBy } from "./group.js";
 import { type Sql, toBigint, toText } from "./sql.js";
 import { openTransaction } from "./transaction.js";
 import { Work } from "./work.js";
@@ -19,6 +18,7 @@ const KINDS = {
   interfaces: "interface",
   instances: "instance",
   attachments: "attachment",
+  holds: "hold",
 } as const;
 
 /**
@@ -31,10 +31,9 @@ export async function encodeAll(sql: Sql, encode: Encode, at: number): Promise<v
   for (const [table, kind] of Object.entries(KINDS)) {
     for (let last = ""; ; ) {
       const entries = await page(sql, { table, kind, after: last });
-      const seen = await withObjects(sql, now, entries);
-      for (const [account, own] of groupBy(seen, (entry) => entry.account)) {
-        if (account) await appendAccountChange(sql, { account, revision, at, entries: own });
-      }
+      const log = new BatchLog(sql);
+      log.show(await withObjects((of) => log.object(of), now, entries), { revision, at });
+      await log.write();
       if (entries.length < PAGE) break;
       last = entries.at(-1)?.id ?? "";
     }

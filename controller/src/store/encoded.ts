@@ -6,38 +6,52 @@ import type { Sql } from "./sql.js";
 /** Makes the bytes of what a transaction leaves behind, in the entries' order. */
 export type EncodeNow = (entries: readonly ChangeEntry[]) => ReturnType<Encode>;
 
-/**
- * The entries of accounts, each with the object's bytes, or the last ones of what is gone. Updates
- * that no tenant can see are left out.
- */
-export async function withObjects(
-  sql: Sql,
-  encode: EncodeNow,
-  entries: readonly ChangeEntry[],
-): Promise<readonly AccountEntry[]> {
-  const living = entries.filter(({ op }) => op !== "deleted");
-  const encoded = await encode(living);
-  const objects = new Map(living.map((entry, i) => [entry, encoded[i]]));
-  const seen: AccountEntry[] = [];
-  const kept: [string, string, Uint8Array][] = [];
-  for (const entry of entries) {
-    const before = entry.op === "created" ? undefined : await keptObject(sql, entry);
-    const object = objects.get(entry);
-    if (object && before && Buffer.compare(object, before) === 0) continue;
-    if (entry.op === "deleted") await forget(sql, entry);
-    else if (object) kept.push([entry.id, entry.kind, object]);
-    const shown = object ?? before;
-    seen.push(shown ? { ...entry, object: shown } : entry);
-  }
-  await sql.runEach(
-    `INSERT INTO encoded_objects (id, kind, object) VALUES (?, ?, ?)
-     ON CONFLICT (id, kind) DO UPDATE SET object = excluded.object`,
-    kept,
-  );
-  return seen;
+type Which = Pick<ChangeEntry, "kind" | "id">;
+
+export interface KeptObject extends Which {
+  /** Undefined when it is gone. */
+  readonly object: Uint8Array | undefined;
 }
 
-async function keptObject(sql: Sql, { kind, id }: ChangeEntry): Promise<Uint8Array | undefined> {
+/** How accounts see what a transaction changed. */
+export interface Shown {
+  /** Entries of accounts, each with the object's bytes, or the last ones of what is gone. */
+  readonly seen: readonly AccountEntry[];
+  /** The bytes to be kept. */
+  readonly objects: readonly KeptObject[];
+}
+
+/**
+ * Looks at the entries as their accounts do; updates that no tenant can see are left out. `kept`
+ * answers with an object's bytes from before.
+ */
+export async function withObjects(
+  kept: (of: Which) => Promise<Uint8Array | undefined>,
+  encode: EncodeNow,
+  entries: readonly ChangeEntry[],
+): Promise<Shown> {
+  const encoded = await encode(entries.filter(({ op }) => op !== "deleted"));
+  const seen: AccountEntry[] = [];
+  const objects: KeptObject[] = [];
+  let living = 0;
+  for (const entry of entries) {
+    const { kind, id, account, op } = entry;
+    const before = op === "created" ? undefined : await kept(entry);
+    const object = op === "deleted" ? undefined : encoded[living++];
+    if (object && before && Buffer.compare(object, before) === 0) continue;
+    if (object || op === "deleted") objects.push({ kind, id, object });
+    const shown = object ?? before;
+    seen.push(shown ? { kind, id, account, op, object: shown } : entry);
+  }
+  return { seen, objects };
+}
+
+/** What tells kept objects apart. */
+export function keptKey({ kind, id }: Which): string {
+  return `${kind}/${id}`;
+}
+
+export async function readObject(sql: Sql, { kind, id }: Which): Promise<Uint8Array | undefined> {
   const row = await sql.get("SELECT object FROM encoded_objects WHERE id = ? AND kind = ?", [
     id,
     kind,
@@ -45,6 +59,17 @@ async function keptObject(sql: Sql, { kind, id }: ChangeEntry): Promise<Uint8Arr
   return row?.object instanceof Uint8Array ? row.object : undefined;
 }
 
-async function forget(sql: Sql, { kind, id }: ChangeEntry): Promise<void> {
-  await sql.run("DELETE FROM encoded_objects WHERE id = ? AND kind = ?", [id, kind]);
+export async function writeObjects(sql: Sql, objects: readonly KeptObject[]): Promise<void> {
+  const kept: [string, string, Uint8Array][] = [];
+  const gone: [string, string][] = [];
+  for (const { kind, id, object } of objects) {
+    if (object) kept.push([id, kind, object]);
+    else gone.push([id, kind]);
+  }
+  await sql.runEach(
+    `INSERT INTO encoded_objects (id, kind, object) VALUES (?, ?, ?)
+     ON CONFLICT (id, kind) DO UPDATE SET object = excluded.object`,
+    kept,
+  );
+  await sql.runEach("DELETE FROM encoded_objects WHERE id = ? AND kind = ?", gone);
 }

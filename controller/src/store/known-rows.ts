@@ -8,27 +8,31 @@ export interface KnownRow {
   readonly columns: SqlRow;
 }
 
-/** Rows kept; beyond that all are forgotten and read again. */
+/** Rows kept; after so many all are forgotten and read again. */
 const ROWS_MAX = 4_096;
 
 export class KnownRows {
-  private readonly known = new Map<string, KnownRow>();
+  private readonly known = new Map<string, Map<string, KnownRow>>();
+  private size = 0;
 
   get(kind: string, id: string): KnownRow | undefined {
-    return this.known.get(`${kind}/${id}`);
+    return this.known.get(kind)?.get(id);
   }
 
   keep(kind: string, id: string, known: KnownRow): void {
-    if (this.known.size >= ROWS_MAX) this.known.clear();
-    this.known.set(`${kind}/${id}`, known);
+    if (++this.size > ROWS_MAX) this.forgetAll();
+    const own = this.known.get(kind);
+    if (own) own.set(id, known);
+    else this.known.set(kind, new Map([[id, known]]));
   }
 
   /** To be told when a row may have changed by another way than its noun's rows. */
   forget(kind: string, id: string): void {
-    this.known.delete(`${kind}/${id}`);
+    this.known.get(kind)?.delete(id);
   }
 
   forgetAll(): void {
     this.known.clear();
+    this.size = 0;
   }
 }

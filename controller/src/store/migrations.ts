@@ -5,7 +5,9 @@ import { SCHEMA_1 } from "./schema.js";
 import { SCHEMA_2 } from "./schema-2.js";
 import { SCHEMA_FABRIC } from "./schema-fabric.js";
 import { SCHEMA_GUEST_LAYOUTS } from "./schema-guest-layouts.js";
+import { SCHEMA_HOLDS } from "./schema-holds.js";
 import { SCHEMA_NODE_FAULTS } from "./schema-node-faults.js";
+import { SCHEMA_PENDING } from "./schema-pending.js";
 import { SCHEMA_RAIL_SETS } from "./schema-rail-sets.js";
 import { SCHEMA_VOLUMES } from "./schema-volumes.js";
 import { type Engine, toNumber } from "./sql.js";
@@ -19,6 +21,8 @@ const STEPS: readonly (readonly string[])[] = [
   SCHEMA_GUEST_LAYOUTS,
   SCHEMA_NODE_FAULTS,
   SCHEMA_FABRIC,
+  SCHEMA_HOLDS,
+  SCHEMA_PENDING,
 ];
 
 /** The version this program reads and writes. */

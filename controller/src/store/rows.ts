@@ -4,6 +4,7 @@ import { bug } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import { decodeRow, encodeRow, type Table } from "./codec.js";
 import type { ChangeEntry, ListQuery, Page, Rows, ShownRow } from "./contract.js";
+import { anyOf, type Condition } from "./few-values.js";
 import type { KnownRow } from "./known-rows.js";
 import { anyStatement, pageStatements } from "./page.js";
 import type { ChangedRow } from "./shown-in.js";
@@ -126,6 +127,17 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     return found.map((row) => decodeRow(this.table, row));
   }
 
+  /** Those of the names that rows of the account have for which `within` holds. */
+  protected async namesAmong(
+    within: Condition,
+    names: readonly string[],
+  ): Promise<ReadonlySet<string>> {
+    const named = anyOf("name", names);
+    const params = [...within.params, ...named.params];
+    const found = await this.select(`${within.text} AND ${named.text}`, params, "name");
+    return new Set(found.map((row) => toText(row.name)));
+  }
+
   protected note(op: ChangeEntry["op"], id: string, row: ChangedRow): void {
     const account = this.table.owned ? (row.columns.account as AccountId) : undefined;
     this.work.note({ kind: this.table.kind, id, account, op }, row);
@@ -162,7 +174,8 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     return { row, columns };
   }
 
-  private select(
+  /** Rows of the account, undecoded. */
+  protected select(
     condition: string,
     params: readonly SqlValue[],
     columns = "*",

@@ -2,10 +2,14 @@
 // commit, in turns, so that neither starves. Knows transactions, but no table and no engine.
 import type { Clock } from "@railyard/lib/clock";
 import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
+import type { AccountId, InstanceId } from "@railyard/lib/ids";
 import type { Log } from "@railyard/lib/log";
-import type { Cause, Encode, ReadTx, Store, WriteTx } from "./contract.js";
+import type { Soon } from "@railyard/lib/soon";
+import { BatchLog, type Change } from "./batch-log.js";
+import type { Cause, ChangeEntry, Encode, ReadTx, Store, WriteTx } from "./contract.js";
 import { DeclaredCache } from "./declared-cache.js";
-import type { EncodeNow } from "./encoded.js";
+import { type EncodeNow, withObjects } from "./encoded.js";
+import { ShownCache } from "./shown-cache.js";
 import { type Engine, inSavepoint, toBigint } from "./sql.js";
 import { type Touch, Touches } from "./touches.js";
 import { openTransaction } from "./transaction.js";
@@ -56,19 +60,24 @@ export class SharedCommit implements Store {
   private readonly listeners: ((revision: bigint) => void)[] = [];
   private readonly touches = new Touches();
   private readonly declared = new DeclaredCache();
+  private readonly shown = new ShownCache();
   private turning = false;
   private closing: Promise<void> | undefined;
   private whenIdle: (() => void) | undefined;
   private fatalTold = false;
   /** The revision that the parts of the open batch have reached. */
   private reached = 0n;
+  /** What they put into the logs. */
+  private log: BatchLog;
   private readonly counted = { commits: 0, writes: 0, reads: 0 };
 
   constructor(
     private readonly engine: Engine,
     private readonly options: SharedCommitOptions,
   ) {
+    this.log = new BatchLog(engine.sql);
     this.touches.listen((touch) => this.declared.touched(touch));
+    this.touches.listen((touch) => this.shown.forget(touch));
   }
 
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T> {
@@ -87,6 +96,17 @@ export class SharedCommit implements Store {
         (err: unknown) => ({ tell: () => reject(err) }),
       ),
     );
+  }
+
+  shownInstance(account: AccountId, id: InstanceId): Soon<Uint8Array | undefined> {
+    const of = { kind: "instance", id };
+    const known = this.readRefusal() ? undefined : this.shown.find(account, of);
+    if (known) return known;
+    return this.read(async (tx) => {
+      const object = await tx.account(account).instances.shown(id);
+      if (object) this.shown.keep(account, of, object);
+      return object;
+    });
   }
 
   revision(): Promise<bigint> {
@@ -170,6 +190,7 @@ export class SharedCommit implements Store {
       await engine.begin();
       const before = await this.storedRevision();
       this.reached = before;
+      this.log = new BatchLog(engine.sql);
       while (taken.length < batchMax && clock.monotonic() - started <= BATCH_MS) {
         const next = this.writes.shift();
         if (!next) break;
@@ -178,6 +199,7 @@ export class SharedCommit implements Store {
         if (engine.trouble) throw this.troubled();
       }
       if (this.reached > before) {
+        await this.log.write();
         await engine.sql.run("UPDATE revision SET value = ?", [this.reached]);
       }
       await engine.commit();
@@ -236,40 +258,53 @@ export class SharedCommit implements Store {
     return runWithin(new Work(this.engine.sql, false, { declared: this.declared }), fn);
   }
 
-  private runWrite<T>(
+  private async runWrite<T>(
     cause: Cause,
     fn: (tx: WriteTx) => Promise<T>,
   ): Promise<{ readonly value: T; readonly revision: bigint | undefined }> {
     const { sql } = this.engine;
-    const { encode } = this.options;
-    const { declared } = this;
     const work = new Work(sql, true, {
-      declared,
+      declared: this.declared,
       revision: this.reached + 1n,
       touched: (entry) => this.touches.touched(entry),
     });
-    // Over a work of its own, which may not write: the writing one has ended by then.
-    const { known } = work;
-    const now: EncodeNow | undefined =
+    const encode = this.encodeAfter(work);
+    const show =
       encode &&
-      ((entries) => encode(openTransaction(new Work(sql, false, { declared, known })), entries));
-    const part = inSavepoint(sql, "part", () =>
-      runWithin(work, async (tx) => {
-        const value = await fn(tx);
-        return { value, revision: await work.finish(cause, now) };
-      }),
-    );
-    return part.then(
-      (done) => {
-        this.touches.partDone();
-        this.reached = done.revision ?? this.reached;
-        return done;
-      },
-      (err: unknown) => {
-        this.touches.partUndone();
-        throw err;
-      },
-    );
+      ((entries: readonly ChangeEntry[]) =>
+        withObjects((of) => this.log.object(of), encode, entries));
+    try {
+      const { value, change } = await inSavepoint(sql, "part", () =>
+        runWithin(work, async (tx) => {
+          const value = await fn(tx);
+          return { value, change: await work.finish(cause, show) };
+        }),
+      );
+      this.partDone(change);
+      return { value, revision: change?.revision };
+    } catch (err) {
+      this.touches.partUndone();
+      throw err;
+    }
+  }
+
+  private partDone(change: Change | undefined): void {
+    this.touches.partDone();
+    if (!change) return;
+    this.reached = change.revision;
+    this.log.add(change);
+  }
+
+  /** Encodes what `work` leaves, in one of its own that may not write: `work` has ended by then. */
+  private encodeAfter({ known }: Work): EncodeNow | undefined {
+    const { encode } = this.options;
+    const { declared } = this;
+    if (!encode) return undefined;
+    return (entries) => {
+      for (const entry of entries) this.shown.forget(entry);
+      const reading = new Work(this.engine.sql, false, { declared, known });
+      return encode(openTransaction(reading), entries);
+    };
   }
 
   private async storedRevision(): Promise<bigint> {

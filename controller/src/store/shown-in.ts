@@ -3,6 +3,7 @@
 // what exactly is shown, the encoder knows: naming one object too many costs time, nothing else.
 import type { AccountId } from "@railyard/lib/ids";
 import type { ChangeEntry } from "./contract.js";
+import { groupBy } from "./group.js";
 import { type Sql, type SqlRow, type SqlValue, toText } from "./sql.js";
 
 /** A changed row: its key columns, and which columns an update changed. */
@@ -17,6 +18,8 @@ export interface Search {
   readonly kind: string;
   readonly text: string;
   readonly value: SqlValue;
+  /** The kind of the object whose id `value` is, where it is one. */
+  readonly whose?: string | undefined;
 }
 
 interface Rule {
@@ -29,14 +32,28 @@ interface Rule {
   /** The kind of what is found. */
   readonly kind: string;
   readonly text: string;
+  /** The kind of the object whose id that column holds. */
+  readonly whose: string | undefined;
 }
 
-const PROFILE_SHOWN = "SELECT x.id, x.account FROM instances x WHERE x.profile = ?";
+/** What a column refers to. */
+const REFERS: Readonly<Record<string, string>> = {
+  cluster_network_id: "clusterNetwork",
+  instance_id: "instance",
+  interface_id: "interface",
+  primary_ip_id: "reservedIp",
+};
+
 const NAME = ["name"];
 const PLACING = ["status", "placement", "profile", "cluster_network_id"];
 
+/** Those whose rails are what others have fixed. */
+const UNPLACED = `instances i JOIN attachments x ON x.instance_id = i.id
+  WHERE i.cluster_network_id = ? AND i.placement IS NULL`;
+
 const RULES: readonly Rule[] = [
   rule("clusterNetwork", NAME, ["id", "instance", "instances x WHERE x.cluster_network_id = ?"]),
+  rule("clusterNetwork", NAME, ["id", "hold", "holds x WHERE x.cluster_network_id = ?"]),
   rule("subnet", NAME, ["id", "interface", "interfaces x WHERE x.subnet_id = ?"]),
   rule("subnet", NAME, ["id", "attachment", attachmentsWhere("subnet_id")]),
   rule("reservedIp", NAME, ["id", "interface", "interfaces x WHERE x.primary_ip_id = ?"]),
@@ -51,13 +68,19 @@ const RULES: readonly Rule[] = [
     "attachments x WHERE x.instance_id = ?",
   ]),
   rule("instance", PLACING, ["id", "attachment", "attachments x WHERE x.instance_id = ?"]),
+  rule("railSet", undefined, ["cluster_network_id", "attachment", UNPLACED]),
+  rule("hold", undefined, ["cluster_network_id", "attachment", UNPLACED]),
 ];
 
 /** `found`: the column that the search is for, the kind of what is found, where. */
 function rule(of: string, on: Rule["on"], found: readonly [string, string, string]): Rule {
   const [by, kind, from] = found;
-  return { of, on, by, kind, text: `SELECT x.id, x.account FROM ${from}` };
+  const whose = by === "id" ? of : REFERS[by];
+  return { of, on, by, kind, text: `SELECT x.id, x.account FROM ${from}`, whose };
 }
+
+const RULES_OF = groupBy(RULES, ({ of }) => of);
+const NO_RULES: readonly Rule[] = [];
 
 function attachmentsWhere(column: string): string {
   return `interfaces i JOIN attachments x ON x.interface_id = i.id WHERE i.${column} = ?`;
@@ -66,16 +89,38 @@ function attachmentsWhere(column: string): string {
 /** The searches that a change of one object calls for; most changes need none. */
 export function searchesFor(entry: ChangeEntry, row: ChangedRow | undefined): readonly Search[] {
   if (entry.kind === "catalogItem") return catalogSearches(entry.id);
-  if (entry.kind === "instanceProfile") {
-    return [{ kind: "instance", text: PROFILE_SHOWN, value: entry.id }];
+  if (entry.kind === "instanceProfile") return INSTANCE_PROFILE.map(withValue(entry.id));
+  if (entry.kind === "clusterNetworkProfile") {
+    return [withValue(`%"profile":${JSON.stringify(entry.id)}%`)(NETWORK_PROFILE)];
   }
   if (!row) return [];
-  return RULES.filter(({ of, on }) => {
-    if (of !== entry.kind) return false;
+  const rules = (RULES_OF.get(entry.kind) ?? NO_RULES).filter(({ on }) => {
     // What is new or gone is shown by nothing that stays, unless it stands in an order.
     return on === undefined || (row.changed?.some((column) => on.includes(column)) ?? false);
-  }).map(({ kind, text, by }) => ({ kind, text, value: row.columns[by] ?? null }));
+  });
+  return rules.map(({ kind, text, by, whose }) => {
+    return { kind, text, whose, value: row.columns[by] ?? null };
+  });
 }
+
+function withValue(value: string) {
+  return (search: Omit<Search, "value">): Search => ({ ...search, value });
+}
+
+const INSTANCE_PROFILE = [
+  { kind: "instance", text: "SELECT x.id, x.account FROM instances x WHERE x.profile = ?" },
+  {
+    kind: "attachment",
+    text: `SELECT x.id, x.account FROM instances i JOIN attachments x ON x.instance_id = i.id
+      WHERE i.profile = ?`,
+  },
+];
+const NETWORK_PROFILE = {
+  kind: "attachment",
+  text: `SELECT x.id, x.account FROM cluster_networks n
+    JOIN instances i ON i.cluster_network_id = n.id
+    JOIN attachments x ON x.instance_id = i.id WHERE n.body LIKE ?`,
+};
 
 /** Searches without an index: what other services own changes by an operator's word only. */
 function catalogSearches(key: string): readonly Search[] {

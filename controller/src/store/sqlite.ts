@@ -182,10 +182,14 @@ function violation(err: Error): RailyardError {
 
 const NONE: readonly SqlValue[] = [];
 
-// The library would bind a whole number beyond 32 bits as a floating-point one.
+// The library would bind a whole number as a floating-point one.
 function bound(params = NONE): readonly SqlValue[] {
-  if (!params.some((value) => typeof value === "number")) return params;
-  return params.map((value) =>
-    typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value,
-  );
+  let out: SqlValue[] | undefined;
+  for (let i = 0; i < params.length; i++) {
+    const value = params[i];
+    if (typeof value !== "number" || !Number.isSafeInteger(value)) continue;
+    out ??= [...params];
+    out[i] = BigInt(value);
+  }
+  return out ?? params;
 }

@@ -18,6 +18,7 @@ import {
 } from "./tables/declared.js";
 import { FabricMembers } from "./tables/fabric.js";
 import { GuestLayouts } from "./tables/guest-layout.js";
+import { forgetEndedHolds, Holds } from "./tables/hold.js";
 import { Instances } from "./tables/instance.js";
 import { Interfaces } from "./tables/interface.js";
 import { IsolationIds } from "./tables/isolation.js";
@@ -45,7 +46,6 @@ export function openTransaction(work: Work): WriteTx {
     account: (account) => accountRows(work, account),
     everyone: accountRows(work),
     instancesOnNode: (node) => new Instances(work).onNode(node),
-    instanceIdsOnNode: (node) => new Instances(work).idsOnNode(node),
     zones: new Declared(work, ZONES),
     profiles: profileRows(work),
     hardware: new Declared(work, HARDWARE_KINDS),
@@ -64,6 +64,7 @@ export function openTransaction(work: Work): WriteTx {
     tokens: new Tokens(work),
     logs: new ReadLogs(work),
     meta: metaValues(work),
+    acknowledge: () => work.acknowledge(),
     audit: (about, note) => {
       for (const target of [about, `note/${note}`]) work.audit(target);
     },
@@ -79,6 +80,7 @@ function accountRows(work: Work, account?: AccountId): AccountRows {
     interfaces: new Interfaces(work, account),
     instances: new Instances(work, account),
     attachments: new Attachments(work, account),
+    holds: new Holds(work, account),
     guestLayouts: new GuestLayouts(work, account),
     addresses: new AddressRuns(work, account),
     macs: new RestingMacs(work),
@@ -101,12 +103,14 @@ function profileRows(work: Work): WriteTx["profiles"] {
   };
 }
 
-async function expire({ sql }: Work, at: number): Promise<Expired> {
+async function expire(work: Work, at: number): Promise<Expired> {
+  const { sql } = work;
   const requests = await sql.run("DELETE FROM request_records WHERE at < ?", [
     at - REQUESTS_KEPT_MS,
   ]);
   const ids = await sql.run("DELETE FROM isolation_ids WHERE resting_until <= ?", [at]);
   const macs = await sql.run("DELETE FROM resting_macs WHERE until <= ?", [at]);
+  await forgetEndedHolds(work, at);
   const changes = await trimAccountLogs(sql);
   return { requests, quarantines: ids + macs, changes };
 }

@@ -32,11 +32,12 @@ export const UNIQUE_INDEXES: readonly UniqueRule[] = [
   rule("token-hash", "tokens", "secret_hash"),
 ];
 
-/** Kept by primary keys. */
+/** Kept by primary keys, or by indexes that later steps of the schema made. */
 const UNIQUE_KEYS: readonly UniqueRule[] = [
   rule("cluster-isolation-id", "isolation_ids", "physical_cluster_id", "isolation_id"),
   rule("node-gpu", "gpu_claims", "node_id", "device_id"),
   rule("node-vf", "vf_claims", "node_id", "nic", "vf"),
+  rule("hold-name", "holds", "account", "name"),
   rule("volume-user", "volume_users", "volume_id"),
   rule("request-id", "request_records", "scope", "method", "request_id"),
 ];

@@ -1,11 +1,11 @@
 // What one run of a `read` or `write` function has in hand: statements that end with it, and the
 // changes it made. Written to the logs when a write is done. It must not know any noun.
 import { bug } from "@railyard/lib/errors";
-import { appendAccountChange } from "./account-log.js";
-import type { Cause, ChangeEntry } from "./contract.js";
+import type { Soon } from "@railyard/lib/soon";
+import type { Change } from "./batch-log.js";
+import { ACCOUNT_LOG, type Cause, type ChangeEntry } from "./contract.js";
 import type { DeclaredCache } from "./declared-cache.js";
-import { type EncodeNow, withObjects } from "./encoded.js";
-import { groupBy } from "./group.js";
+import type { Shown } from "./encoded.js";
 import { type KnownRow, KnownRows } from "./known-rows.js";
 import { type ChangedRow, type Search, searchesFor, shownIn } from "./shown-in.js";
 import type { Sql, SqlRow } from "./sql.js";
@@ -73,8 +73,15 @@ export class Work {
     }
     this.targets.add(key);
     const op = collapse(before, entry.op);
-    if (op) this.entries.set(key, { ...entry, op });
+    if (op === entry.op) this.entries.set(key, entry);
+    else if (op) this.entries.set(key, { ...entry, op });
     else this.entries.delete(key);
+  }
+
+  /** Leaves an audit row, also when nothing changes. */
+  acknowledge(): void {
+    if (!this.mayWrite) throw bug("a read transaction was asked to write");
+    this.dirty = true;
   }
 
   /** Puts something into the audit row that is no change of an object. */
@@ -89,6 +96,18 @@ export class Work {
     this.beforeEnd.set(key, check);
   }
 
+  /** Whether the object came with this work. */
+  hasMade(object: Pick<ChangeEntry, "kind" | "id">): boolean {
+    return this.entries.get(keyOf(object))?.op === "created";
+  }
+
+  /** Whether this is asked for the first time in this work. */
+  isFirst(key: string): boolean {
+    if (this.kept.has(key)) return false;
+    this.kept.set(key, true);
+    return true;
+  }
+
   /** The value of `make`, computed once in this work. */
   async once<T>(key: string, make: () => Promise<T>): Promise<T> {
     if (!this.kept.has(key)) this.kept.set(key, await make());
@@ -96,45 +115,45 @@ export class Work {
   }
 
   /** What `read` finds, or found in a work before: see DeclaredCache. */
-  declared<T>(key: string, read: () => Promise<T>): Promise<T> {
+  declared<T>(key: string, read: () => Promise<T>): Soon<T> {
     if (this.over) return Promise.reject(bug("a transaction was used after its end"));
     return this.around.declared?.get(key, read) ?? read();
   }
 
   /**
-   * Ends this work and writes the logs, with the objects where they can be encoded; the new
-   * revision, or undefined when nothing changed.
+   * Ends this work: what is to be logged of it, undefined when nothing changed. `show` looks at
+   * what accounts see of it.
    */
-  async finish(cause: Cause, encode?: EncodeNow): Promise<bigint | undefined> {
+  async finish(
+    cause: Cause,
+    show?: (entries: readonly ChangeEntry[]) => Promise<Shown>,
+  ): Promise<Change | undefined> {
     for (const check of this.beforeEnd.values()) await check();
     // A statement that the function forgot to await must not slip in behind the logs.
     this.end();
     if (!this.dirty) return undefined;
-    const sql = this.engine;
-    const { revision } = this;
     const entries = [...this.entries.values()];
-    await sql.run("INSERT INTO changes (revision, at, entries) VALUES (?, ?, ?)", [
-      revision,
-      cause.at,
-      JSON.stringify(entries),
-    ]);
     const owned = entries.filter((entry) => entry.account);
-    const shown = encode ? await withObjects(sql, encode, await this.withShowing(owned)) : owned;
-    for (const [account, own] of groupBy(shown, (entry) => entry.account)) {
+    const shown = show ? await show(await this.withShowing(owned)) : { seen: owned, objects: [] };
+    for (const account of new Set(shown.seen.map((entry) => entry.account))) {
       if (!account) continue;
-      await appendAccountChange(sql, { account, revision, at: cause.at, entries: own });
+      this.around.touched?.({ kind: ACCOUNT_LOG, id: account, account, op: "updated" });
     }
-    await appendAudit(sql, { cause, revision, targets: [...this.targets] });
-    return revision;
+    return { revision: this.revision, cause, entries, targets: [...this.targets], shown };
   }
 
   /** The entries, and after them the objects that show something of what changed. */
   private async withShowing(entries: readonly ChangeEntry[]): Promise<readonly ChangeEntry[]> {
-    const all = new Map(entries.map((entry) => [keyOf(entry), entry]));
-    for (const entry of await shownIn(this.engine, this.searches.values())) {
-      if (!all.has(keyOf(entry))) all.set(keyOf(entry), entry);
+    // What this transaction made is shown by nothing that was there before.
+    const searches = [...this.searches.values()].filter(({ whose, value }) => {
+      return this.entries.get(`${whose}/${value}`)?.op !== "created";
+    });
+    const others = new Map<string, ChangeEntry>();
+    for (const entry of await shownIn(this.engine, searches)) {
+      const key = keyOf(entry);
+      if (!this.entries.has(key)) others.set(key, entry);
     }
-    return [...all.values()];
+    return [...entries, ...others.values()];
   }
 
   /** Why a statement may not run, if so. */
@@ -145,7 +164,7 @@ export class Work {
   }
 }
 
-function keyOf({ kind, id }: ChangeEntry): string {
+function keyOf({ kind, id }: Pick<ChangeEntry, "kind" | "id">): string {
   return `${kind}/${id}`;
 }
 
@@ -156,18 +175,6 @@ function collapse(before: Op | undefined, now: Op): Op | undefined {
   if (before === "created") return now === "deleted" ? undefined : "created";
   if (before === "deleted" && now === "created") return "updated";
   return now;
-}
-
-async function appendAudit(
-  sql: Sql,
-  row: { readonly cause: Cause; readonly revision: bigint; readonly targets: readonly string[] },
-): Promise<void> {
-  const { by, method, requestId, account, at } = row.cause;
-  await sql.run(
-    `INSERT INTO audit (revision, caller, method, request_id, account, at, targets)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    [row.revision, by, method, requestId ?? null, account ?? null, at, JSON.stringify(row.targets)],
-  );
 }
 
 /** One row decoded from JSON text; the text is what this store wrote. */

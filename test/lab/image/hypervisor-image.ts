@@ -1,10 +1,10 @@
 // What an emulated hypervisor boots from: QEMU with an SR-IOV NIC (10 or newer), a kernel that has
 // its driver, an initramfs. All from Debian's packages, in a folder of our own; kept between runs.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram } from "../../../deploy/find-program.mjs";
 import { output } from "../program.js";
+import { builtOnce } from "./built-once.js";
 import { provideInitramfs } from "./initramfs.js";
 import { PrivateApt } from "./private-apt.js";
 
@@ -20,7 +20,12 @@ export interface HypervisorImage {
 
 const KERNEL = "linux-image-6.12-amd64";
 const QEMU = ["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios"];
-const DONE = "done";
+/** What the init itself needs; everything else is loaded later from the unpacked packages. */
+const EARLY_MODULES = ["9p", "9pnet_virtio", "overlay"];
+const SCRIPTS = [
+  [join(import.meta.dirname, "scripts/init.sh"), "init"],
+  [join(import.meta.dirname, "scripts/modprobe.sh"), "sbin/modprobe"],
+] as const;
 
 /** Programs that building and running need, with the packages that bring them. */
 const PROGRAMS = {
@@ -32,9 +37,15 @@ const PROGRAMS = {
   "/usr/sbin/lldpd": "lldpd",
 };
 
-/** Installs what is missing; throws, saying what, when that cannot be done. */
-export async function providePrograms(say: (line: string) => void): Promise<void> {
-  const missing = Object.entries(PROGRAMS).filter(([path]) => !existsSync(path));
+/**
+ * Installs what is missing of `programs`, packages by path, and of QEMU; throws, saying what, when
+ * that cannot be done.
+ */
+export async function providePrograms(
+  say: (line: string) => void,
+  programs: Readonly<Record<string, string>> = PROGRAMS,
+): Promise<void> {
+  const missing = Object.entries(programs).filter(([path]) => !existsSync(path));
   const packages = missing.map(([, name]) => name);
   // QEMU of the machine's own release brings the shared libraries that the newer one needs.
   if (!findProgram("qemu-system-x86_64")) packages.push("qemu-system-x86", "qemu-utils");
@@ -62,41 +73,30 @@ export async function hypervisorNeeds(say: (line: string) => void): Promise<stri
 
 /** Builds the image, or finds the one built earlier. Throws when packages cannot be had. */
 export async function hypervisorImage(say: (line: string) => void): Promise<HypervisorImage> {
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
-  const folder = join(cache, "railyard-lab");
-  if (!existsSync(join(folder, DONE))) await build(folder, say);
+  const folder = await builtOnce("railyard-lab", (fresh) => build(fresh, say));
   const root = join(folder, "root");
   const [kernel = ""] = readdirSync(join(root, "lib/modules"));
+  const parts = { root, kernel, busybox: "/usr/bin/busybox", folder };
   return {
     qemu: join(root, "usr/bin/qemu-system-x86_64"),
     data: [join(root, "usr/share/qemu"), join(root, "usr/share/seabios")],
     kernel: join(root, "boot", `vmlinuz-${kernel}`),
-    initramfs: await provideInitramfs({ root, kernel, busybox: "/usr/bin/busybox", folder }),
+    initramfs: await provideInitramfs({ ...parts, modules: EARLY_MODULES, scripts: SCRIPTS }),
     modules: join(root, "lib/modules"),
   };
 }
 
 async function build(folder: string, say: (line: string) => void): Promise<void> {
   say("fetching QEMU and a kernel from Debian's packages");
-  const fresh = `${folder}.${process.pid}`;
-  const root = join(fresh, "root");
-  mkdirSync(root, { recursive: true });
-  try {
-    const apt = new PrivateApt(join(fresh, "apt"));
-    await apt.update();
-    await apt.unpack(root, QEMU, "bookworm-backports");
-    const kernelPackage = await apt.dependency(KERNEL, "linux-image-");
-    await apt.unpack(root, [kernelPackage]);
-    const kernel = kernelPackage.replace(/^linux-image-/, "");
-    await output("/sbin/depmod", ["-b", root, kernel]);
-    await checkLibraries(join(root, "usr/bin/qemu-system-x86_64"));
-    rmSync(join(fresh, "apt"), { recursive: true, force: true });
-    writeFileSync(join(fresh, DONE), `${kernel}\n`);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(fresh, folder);
-  } finally {
-    rmSync(fresh, { recursive: true, force: true });
-  }
+  const root = join(folder, "root");
+  const apt = new PrivateApt(join(folder, "apt"));
+  await apt.update();
+  await apt.unpack(root, QEMU, "bookworm-backports");
+  const kernelPackage = await apt.dependency(KERNEL, "linux-image-");
+  await apt.unpack(root, [kernelPackage]);
+  await output("/sbin/depmod", ["-b", root, kernelPackage.replace(/^linux-image-/, "")]);
+  await checkLibraries(join(root, "usr/bin/qemu-system-x86_64"));
+  apt.remove();
 }
 
 async function checkLibraries(program: string): Promise<void> {

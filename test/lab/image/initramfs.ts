@@ -1,5 +1,5 @@
-// The first file system of an emulated hypervisor: busybox, a handful of kernel modules and an
-// init that puts the machine's own root, read-only, under a writable layer in memory.
+// The first file system of a machine that the lab boots: busybox, a handful of kernel modules and
+// scripts, the init among them. It knows no machine.
 import { createHash } from "node:crypto";
 import {
   chmodSync,
@@ -16,29 +16,24 @@ import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { output } from "../program.js";
 
-/** What the init itself needs; everything else is loaded later from the unpacked packages. */
-const EARLY_MODULES = ["9p", "9pnet_virtio", "overlay"];
-
-const SCRIPTS_FOLDER = join(import.meta.dirname, "scripts");
-/** Where each script stands in the archive. */
-const SCRIPTS = [
-  ["init.sh", "init"],
-  ["modprobe.sh", "sbin/modprobe"],
-] as const;
-
 export interface InitramfsParts {
   /** Where the kernel's packages were unpacked. */
   readonly root: string;
   readonly kernel: string;
   readonly busybox: string;
+  /** Kernel modules by name; their own ones come with them. */
+  readonly modules: readonly string[];
+  /** Paths of scripts, and where each stands in the archive. */
+  readonly scripts: readonly (readonly [from: string, to: string])[];
   /** A folder for work. */
   readonly folder: string;
 }
 
-/** The archive's path; it is built unless one with the same scripts is there. */
+/** The archive's path; it is built unless one of the same parts is there. */
 export async function provideInitramfs(parts: InitramfsParts): Promise<string> {
-  const scripts = SCRIPTS.map(([name]) => readFileSync(join(SCRIPTS_FOLDER, name)));
-  const digest = createHash("sha256").update(Buffer.concat(scripts)).digest("hex").slice(0, 12);
+  const hash = createHash("sha256").update(parts.modules.join(" "));
+  for (const [path] of parts.scripts) hash.update(readFileSync(path));
+  const digest = hash.digest("hex").slice(0, 12);
   const archive = join(parts.folder, `initramfs-${digest}.gz`);
   if (!existsSync(archive)) await build(parts, archive);
   return archive;
@@ -50,8 +45,7 @@ async function build(parts: InitramfsParts, archive: string): Promise<void> {
   for (const name of ["bin", "sbin", "proc", "sys", "dev", "modules"]) {
     mkdirSync(join(tree, name), { recursive: true });
   }
-  const programs = SCRIPTS.map(([name, to]) => [join(SCRIPTS_FOLDER, name), to] as const);
-  for (const [from, to] of [[parts.busybox, "bin/busybox"] as const, ...programs]) {
+  for (const [from, to] of [[parts.busybox, "bin/busybox"] as const, ...parts.scripts]) {
     copyFileSync(from, join(tree, to));
     chmodSync(join(tree, to), 0o755);
   }
@@ -61,9 +55,9 @@ async function build(parts: InitramfsParts, archive: string): Promise<void> {
 }
 
 /** In the order in which they can be loaded; the kernel of the init takes no compressed ones. */
-async function copyModules({ root, kernel }: InitramfsParts, to: string): Promise<void> {
+async function copyModules({ root, kernel, modules }: InitramfsParts, to: string): Promise<void> {
   const files: string[] = [];
-  for (const name of EARLY_MODULES) {
+  for (const name of modules) {
     const said = await output("/sbin/modprobe", ["-d", root, "-S", kernel, "--show-depends", name]);
     for (const line of said.split("\n")) {
       const file = /^insmod (\S+)/.exec(line)?.[1];

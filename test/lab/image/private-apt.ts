@@ -1,6 +1,6 @@
 // Debian packages fetched and unpacked into a folder of our own: nothing is installed, and the
 // machine's apt state stays as it is. It knows no package by name.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { output } from "../program.js";
 
@@ -58,6 +58,7 @@ export class PrivateApt {
 
   /** Fetches packages and unpacks them below `root`. */
   async unpack(root: string, packages: readonly string[], suite = "bookworm"): Promise<void> {
+    mkdirSync(root, { recursive: true });
     const debs = join(this.folder, "debs");
     const before = new Set(readdirSync(debs));
     const args = [...this.options, "-qq", "download", "-t", suite, ...packages];
@@ -65,6 +66,11 @@ export class PrivateApt {
     for (const deb of readdirSync(debs).filter((name) => !before.has(name))) {
       await output(DPKG, ["-x", join(debs, deb), root]);
     }
+  }
+
+  /** Removes its own folder; what was unpacked stays. */
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

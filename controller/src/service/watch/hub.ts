@@ -1,15 +1,15 @@
-// Follows the logs of the accounts that have readers: nudged by every commit, and by a period in
-// case one was missed. Reads new rows in pages, once for all readers of an account. Knows no kind
-// of object and no wire format.
+// Follows the logs of the accounts that have readers: of each as soon as it grew, and of all by a
+// period in case that was missed. Reads new rows in pages, once for all readers of an account.
+// Knows no kind of object and no wire format.
 import { type Clock, sleep } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import type { Log } from "@railyard/lib/log";
 import { Loop } from "@railyard/lib/loop";
-import type { AccountChangeRow, Store } from "../../store/contract.js";
+import { ACCOUNT_LOG, type AccountChangeRow, type Store } from "../../store/contract.js";
 import { Reader, RecentRows } from "./reader.js";
 
-/** Upper bound between two looks at the logs, milliseconds. */
+/** Upper bound between two looks at all the logs, milliseconds. */
 export const WATCH_PERIOD_MS = 1_000;
 /** Newest rows of an account kept for all its readers, and their bytes. */
 export const SHARED = { rows: 4_096, bytes: 4 * 1024 * 1024 };
@@ -43,14 +43,20 @@ interface Feed {
 
 export class WatchHub {
   private readonly feeds = new Map<AccountId, Feed>();
+  /** Accounts with readers whose logs have grown since they were looked at. */
+  private readonly grown = new Set<AccountId>();
+  private lookedAtAll = Number.NEGATIVE_INFINITY;
   private readonly loop: Loop;
 
   constructor(private readonly options: HubOptions) {
     const { clock, log, store } = options;
     const runOnce = (signal: AbortSignal) => this.follow(signal);
     this.loop = new Loop({ name: "watch", clock, log, periodMs: WATCH_PERIOD_MS, runOnce });
+    store.onTouch(({ kind, id }) => {
+      if (kind === ACCOUNT_LOG && this.feeds.has(id as AccountId)) this.grown.add(id as AccountId);
+    });
     store.onCommit(() => {
-      if (this.feeds.size > 0) this.loop.nudge();
+      if (this.grown.size > 0) this.loop.nudge();
     });
   }
 
@@ -97,7 +103,9 @@ export class WatchHub {
   leave(account: AccountId, reader: Reader): void {
     const feed = this.feeds.get(account);
     feed?.readers.delete(reader);
-    if (feed?.readers.size === 0) this.feeds.delete(account);
+    if (feed?.readers.size !== 0) return;
+    this.feeds.delete(account);
+    this.grown.delete(account);
   }
 
   /**
@@ -139,6 +147,7 @@ export class WatchHub {
     if (known) return known;
     const made: Feed = { readers: new Set(), recent: undefined, waiting: new Set() };
     this.feeds.set(account, made);
+    this.grown.add(account);
     return made;
   }
 
@@ -161,26 +170,41 @@ export class WatchHub {
     });
   }
 
-  /** One look at every watched account's log; again while some account has a full page. */
+  /** One look at the logs that grew, now and then at all; again while one has a full page. */
   private async follow(signal: AbortSignal): Promise<void> {
-    let more = true;
-    while (more && !signal.aborted) {
-      more = false;
-      const found = await this.options.store.read(async (tx) => {
-        const pages: { feed: Feed; head: bigint; rows: readonly AccountChangeRow[] }[] = [];
-        for (const [account, feed] of this.feeds) {
-          const head = feed.recent?.head ?? (await tx.logs.accountLog(account)).newest;
-          const rows = await tx.logs.accountChangesAfter(account, head, PAGE_ROWS);
-          pages.push({ feed, head, rows });
-        }
-        return pages;
-      });
-      for (const { feed, head, rows } of found) {
-        this.take(feed, head, rows);
-        if (rows.length === PAGE_ROWS) more = true;
-      }
+    const now = this.clock.monotonic();
+    if (now - this.lookedAtAll >= WATCH_PERIOD_MS) {
+      for (const account of this.feeds.keys()) this.grown.add(account);
+      this.lookedAtAll = now;
     }
-    if (this.feeds.size > 0) await sleep(this.options.clock, GATHER_MS, signal);
+    while (this.grown.size > 0 && !signal.aborted && (await this.look())) {}
+    if (this.feeds.size > 0) await sleep(this.clock, GATHER_MS, signal);
+  }
+
+  /** Takes one page of each log that grew; whether there may be more. */
+  private async look(): Promise<boolean> {
+    const pages = await this.options.store.read(async (tx) => {
+      const found: { account: AccountId; head: bigint; rows: readonly AccountChangeRow[] }[] = [];
+      for (const account of this.grown) {
+        const recent = this.feeds.get(account)?.recent;
+        const head = recent?.head ?? (await tx.logs.accountLog(account)).newest;
+        const rows = await tx.logs.accountChangesAfter(account, head, PAGE_ROWS);
+        found.push({ account, head, rows });
+      }
+      // Nothing is written while this reads: what grows from now on comes in anew.
+      this.grown.clear();
+      return found;
+    });
+    let more = false;
+    for (const { account, head, rows } of pages) {
+      const feed = this.feeds.get(account);
+      if (!feed) continue;
+      this.take(feed, head, rows);
+      if (rows.length < PAGE_ROWS) continue;
+      this.grown.add(account);
+      more = true;
+    }
+    return more;
   }
 
   private take(feed: Feed, head: bigint, rows: readonly AccountChangeRow[]): void {

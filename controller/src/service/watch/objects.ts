@@ -4,6 +4,7 @@ import type {
   AccountId,
   AttachmentId,
   ClusterNetworkId,
+  HoldId,
   InstanceId,
   InterfaceId,
   ReservedIpId,
@@ -14,7 +15,8 @@ import type { AccountReads, ChangeEntry, Encode, ReadTx } from "../../store/cont
 import { type AttachmentView, layoutOf } from "../attachment.js";
 import { type NetworkView, networkView } from "../cluster-network.js";
 import type { ServiceContext } from "../context.js";
-import { type InstanceView, instanceView } from "../instance.js";
+import { type HoldView, holdView } from "../hold.js";
+import { type InstanceView, instanceView, seenAtEnd } from "../instance.js";
 import { type InterfaceView, interfaceView } from "../interface.js";
 import { type ReservedIpView, reservedIpView } from "../reserved-ip.js";
 import { type TenantReads, tenantReads } from "../tenant.js";
@@ -27,6 +29,7 @@ export const WATCHED_KINDS = [
   "interface",
   "instance",
   "attachment",
+  "hold",
 ] as const;
 export type WatchedKind = (typeof WATCHED_KINDS)[number];
 
@@ -36,7 +39,8 @@ export type WatchedObject =
   | { readonly kind: "reservedIp"; readonly view: ReservedIpView }
   | { readonly kind: "interface"; readonly view: InterfaceView }
   | { readonly kind: "instance"; readonly view: InstanceView }
-  | { readonly kind: "attachment"; readonly view: AttachmentView };
+  | { readonly kind: "attachment"; readonly view: AttachmentView }
+  | { readonly kind: "hold"; readonly view: HoldView };
 
 type Seen = Pick<ServiceContext, "catalog">;
 
@@ -107,7 +111,11 @@ async function lookWithReferences(
     }
     case "instance": {
       const row = await mine.instances.get(id as InstanceId);
-      return seen(kind, row && (await instanceView(ctx, tx, row)));
+      return seen(kind, row && (seenAtEnd(row) ?? (await instanceView(ctx, tx, row))));
+    }
+    case "hold": {
+      const row = await mine.holds.get(id as HoldId);
+      return seen(kind, row && (await holdView(tx, row)));
     }
   }
 }

@@ -35,12 +35,16 @@ export class AddressRuns implements Addresses {
   async take(subnet: SubnetId, wanted?: number): Promise<number | undefined> {
     const run = wanted === undefined ? await this.lowest(subnet) : await this.upTo(subnet, wanted);
     if (!run) return undefined;
-    const address = wanted ?? run.first;
-    if (address > run.last) return undefined;
+    const { first, last } = run;
+    const address = wanted ?? first;
+    if (address > last) return undefined;
     await this.subnets.addAvailable(subnet, -1);
-    await this.dropRun(subnet, run);
-    if (run.first < address) await this.insertRun(subnet, { ...run, last: address - 1 });
-    if (address < run.last) await this.insertRun(subnet, { ...run, first: address + 1 });
+    if (first === address) {
+      await this.beginLater(subnet, run, address + 1);
+    } else {
+      await this.endAt(subnet, run, address - 1);
+      if (address < last) await this.insertRun(subnet, { first: address + 1, last });
+    }
     return address;
   }
 
@@ -50,8 +54,7 @@ export class AddressRuns implements Addresses {
       const run = await this.lowest(subnet);
       if (!run) break;
       const last = Math.min(run.last, run.first + count - got.length - 1);
-      await this.dropRun(subnet, run);
-      if (last < run.last) await this.insertRun(subnet, { ...run, first: last + 1 });
+      await this.beginLater(subnet, run, last + 1);
       for (let address = run.first; address <= last; address++) got.push(address);
     }
     await this.subnets.addAvailable(subnet, -got.length);
@@ -70,13 +73,10 @@ export class AddressRuns implements Addresses {
     const below = await this.upTo(subnet, address);
     if (below && address <= below.last) throw bug(`an address of subnet ${subnet} is free already`);
     const above = await this.at(subnet, address + 1);
-    const joinsBelow = below !== undefined && below.last === address - 1;
-    if (joinsBelow) await this.dropRun(subnet, below);
+    const last = above?.last ?? address;
     if (above) await this.dropRun(subnet, above);
-    await this.insertRun(subnet, {
-      first: joinsBelow ? below.first : address,
-      last: above?.last ?? address,
-    });
+    if (below?.last === address - 1) await this.endAt(subnet, below, last);
+    else await this.insertRun(subnet, { first: address, last });
     await this.subnets.addAvailable(subnet, 1);
   }
 
@@ -119,6 +119,24 @@ export class AddressRuns implements Addresses {
       subnet,
       first,
       last,
+    ]);
+  }
+
+  /** Takes what lies before `first` off the run; all of it when nothing is left. */
+  private async beginLater(subnet: SubnetId, run: Run, first: number): Promise<void> {
+    if (first > run.last) return this.dropRun(subnet, run);
+    await this.work.sql.run("UPDATE address_runs SET first = ? WHERE subnet_id = ? AND first = ?", [
+      first,
+      subnet,
+      run.first,
+    ]);
+  }
+
+  private async endAt(subnet: SubnetId, { first }: Run, last: number): Promise<void> {
+    await this.work.sql.run("UPDATE address_runs SET last = ? WHERE subnet_id = ? AND first = ?", [
+      last,
+      subnet,
+      first,
     ]);
   }
 

@@ -1,5 +1,6 @@
 // What other services own, as declared: images, keys, VPCs, VPC subnets, volumes, by kind and id.
 import type { AccountId } from "@railyard/lib/ids";
+import type { Soon } from "@railyard/lib/soon";
 import type { CatalogItem, CatalogKind } from "../../domain/catalog-item.js";
 import type { WriteTx } from "../contract.js";
 import { fromJson, type Work } from "../work.js";
@@ -7,7 +8,7 @@ import { fromJson, type Work } from "../work.js";
 export class CatalogItems {
   constructor(private readonly work: Work) {}
 
-  async get(kind: CatalogKind, id: string, account: AccountId): Promise<CatalogItem | undefined> {
+  get(kind: CatalogKind, id: string, account: AccountId): Soon<CatalogItem | undefined> {
     const { sql } = this.work;
     return this.work.declared(`${account}/${kind}/${id}`, async () => {
       const row = await sql.get(

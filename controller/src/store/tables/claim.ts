@@ -48,7 +48,7 @@ export class Claims implements ClaimRows {
     const { nodeId, instanceId } = claim;
     await this.insertAmounts(claim);
     try {
-      await this.insertDevices(claim);
+      if (claim.gpus.length + claim.vfs.length > 0) await this.insertDevices(claim);
     } catch (err) {
       const taken = err instanceof RailyardError && err.code === "exists";
       if (!taken) throw err;

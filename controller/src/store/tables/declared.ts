@@ -1,5 +1,6 @@
 // Declared things that live under their name and have no life of their own: zones, profiles,
 // hardware kinds, applied mzone documents. One table each, all of one shape.
+import type { Soon } from "@railyard/lib/soon";
 import type { Put } from "../contract.js";
 import { fromJson, type Work } from "../work.js";
 
@@ -27,7 +28,7 @@ export class Declared<Row extends { readonly name: string }> implements Put<Row>
     private readonly table: DeclaredTable,
   ) {}
 
-  async get(name: string): Promise<Row | undefined> {
+  get(name: string): Soon<Row | undefined> {
     const { sql } = this.work;
     return this.work.declared(`${this.table.name}/${name}`, async () => {
       const row = await sql.get(`SELECT body FROM ${this.table.name} WHERE name = ?`, [name]);
@@ -36,7 +37,7 @@ export class Declared<Row extends { readonly name: string }> implements Put<Row>
   }
 
   /** By name. */
-  async all(): Promise<readonly Row[]> {
+  all(): Soon<readonly Row[]> {
     const { sql } = this.work;
     return this.work.declared(`all ${this.table.name}`, async () => {
       const rows = await sql.all(`SELECT body FROM ${this.table.name} ORDER BY name`);

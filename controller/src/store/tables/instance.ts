@@ -43,17 +43,16 @@ export class Instances
     super(work, TABLE, account);
   }
 
+  // The status is no parameter: only so does SQLite see that the index has all there are.
+  pending(madeBy: number, limit: number): Promise<readonly Instance[]> {
+    return this.where("status = 'pending' AND created_at <= ? ORDER BY created_at LIMIT ?", [
+      madeBy,
+      limit,
+    ]);
+  }
+
   /** Placed on the node, in whatever phase, by id. */
   onNode(node: NodeId): Promise<readonly Instance[]> {
     return this.where("placed_on = ? ORDER BY id", [node]);
-  }
-
-  /** Their ids alone. */
-  async idsOnNode(node: NodeId): Promise<readonly InstanceId[]> {
-    const rows = await this.work.sql.all(
-      "SELECT id FROM instances WHERE placed_on = ? ORDER BY id",
-      [node],
-    );
-    return rows.map((row) => toText<InstanceId>(row.id));
   }
 }

@@ -1,6 +1,8 @@
 // MACs at rest in the database. `expire` ends their rest; until then they stay.
 import type { ClusterNetworkId } from "@railyard/lib/ids";
 import type { Macs } from "../contract.js";
+import { anyOf } from "../few-values.js";
+import { toText } from "../sql.js";
 import type { Work } from "../work.js";
 
 export class RestingMacs implements Macs {
@@ -14,12 +16,18 @@ export class RestingMacs implements Macs {
     );
   }
 
-  async taken(network: ClusterNetworkId, mac: string): Promise<boolean> {
-    const row = await this.work.sql.get(
-      `SELECT 1 AS found FROM resting_macs WHERE cluster_network_id = ? AND mac = ?
-       UNION ALL SELECT 1 FROM interfaces WHERE cluster_network_id = ? AND mac = ? LIMIT 1`,
-      [network, mac, network, mac],
+  async taken(
+    networks: readonly ClusterNetworkId[],
+    macs: readonly string[],
+  ): Promise<ReadonlySet<string>> {
+    const [within, named] = [anyOf("cluster_network_id", networks), anyOf("mac", macs)];
+    const where = `${within.text} AND ${named.text}`;
+    const params = [...within.params, ...named.params];
+    const rows = await this.work.sql.all(
+      `SELECT mac FROM resting_macs WHERE ${where}
+       UNION ALL SELECT mac FROM interfaces WHERE ${where}`,
+      [...params, ...params],
     );
-    return row !== undefined;
+    return new Set(rows.map((row) => toText(row.mac)));
   }
 }

@@ -43,14 +43,15 @@ export class NodeOutbox implements OutboxRows {
   private async raiseNow(node: NodeId): Promise<bigint> {
     const { sql } = this.work;
     await sql.run("UPDATE nodes SET generation = generation + 1 WHERE id = ?", [node]);
-    const generation = await this.generationOf(node);
-    await sql.run(
+    const row = await sql.get(
       `INSERT INTO outbox (node_id, generation, since)
-       VALUES (?, ?, ?) ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation`,
-      [node, generation, this.work.revision],
+       SELECT id, generation, ? FROM nodes WHERE id = ?
+       ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation RETURNING generation`,
+      [this.work.revision, node],
     );
+    if (!row) throw bug(`node ${node} is not there`);
     noteNode(this.work, node);
-    return generation;
+    return toBigint(row.generation);
   }
 
   private async generationOf(node: NodeId): Promise<bigint> {

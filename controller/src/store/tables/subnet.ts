@@ -1,10 +1,10 @@
 // Subnets in the database. `availableCount` is kept by the addresses alone.
 import type { AccountId, ClusterNetworkId, SubnetId } from "@railyard/lib/ids";
-import type { Subnet } from "../../domain/subnet.js";
+import type { Subnet, SubnetBlock } from "../../domain/subnet.js";
 import { decodeRow, int, type Table, text } from "../codec.js";
 import type { SubnetFilter, SubnetRows } from "../contract.js";
 import { NounRows } from "../rows.js";
-import { type SqlRow, toNumber } from "../sql.js";
+import { type SqlRow, toNumber, toText } from "../sql.js";
 import type { Work } from "../work.js";
 
 const TABLE: Table<Subnet> = {
@@ -30,6 +30,15 @@ export class Subnets extends NounRows<Subnet, SubnetId, SubnetFilter> implements
 
   ofNetwork(network: ClusterNetworkId): Promise<readonly Subnet[]> {
     return this.where("cluster_network_id = ? ORDER BY first_address", [network]);
+  }
+
+  async siblings(network: ClusterNetworkId): Promise<readonly SubnetBlock[]> {
+    const condition = "cluster_network_id = ? ORDER BY first_address";
+    const found = await this.select(condition, [network], "id, name, body");
+    return found.map((row) => {
+      const { cidr } = JSON.parse(toText(row.body)) as Subnet;
+      return { id: toText(row.id), name: toText(row.name), cidr };
+    });
   }
 
   /** Moves the free count by `n`; the subnet shows as updated. */

@@ -1,0 +1,104 @@
+// The small changes with which something would fit that does not. None is said before it was tried:
+// placed, with the change made, on a copy of the fleet. Pure.
+import type { HoldId, NodeId } from "@railyard/lib/ids";
+import { groupKey } from "./facts.js";
+import { FleetIndex } from "./fleet-index.js";
+import { type Ask, giveBack, memberOf, type Room, tryAsk, withCount } from "./trial.js";
+
+/** A hold, and what its members have. */
+export interface HeldRooms {
+  readonly holdId: HoldId;
+  /** Wall time, milliseconds. */
+  readonly endsAt: number;
+  readonly rooms: readonly Room[];
+}
+
+export type Change =
+  /** At most so many leaf groups, the fewest with which it fits. */
+  | { readonly kind: "leaf-groups"; readonly maxLeafGroups: number }
+  /** So many instead, the most that fit. */
+  | { readonly kind: "fewer"; readonly count: number }
+  /** Attachments also on rails of these nodes that are not well. */
+  | { readonly kind: "sick-rails"; readonly nodes: readonly NodeId[] }
+  /** When this hold has ended, and all that end before it. */
+  | { readonly kind: "hold-ends"; readonly holdId: HoldId; readonly endsAt: number };
+
+/** Each of these changes that, alone, makes it fit; those that ask the least come first. */
+export function changesFor(
+  fleet: FleetIndex,
+  ask: Ask,
+  holds: readonly HeldRooms[],
+): readonly Change[] {
+  const found = [
+    moreLeafGroups(fleet, ask),
+    fewer(fleet, ask),
+    sickRails(fleet, ask),
+    holdEnds(fleet, ask, holds),
+  ];
+  return found.filter((change) => change !== undefined);
+}
+
+function moreLeafGroups(fleet: FleetIndex, ask: Ask): Change | undefined {
+  if (ask.kind === "one" || ask.gang.maxLeafGroups === undefined) return undefined;
+  const { gang } = ask;
+  const free = tryAsk(fleet, { kind: "gang", gang: { ...gang, maxLeafGroups: undefined } });
+  if (!free.fits) return undefined;
+  const maxLeafGroups = new Set(free.members.map(({ leafGroup }) => groupKey(leafGroup))).size;
+  const fits = tryAsk(fleet, { kind: "gang", gang: { ...gang, maxLeafGroups } }).fits;
+  return fits ? { kind: "leaf-groups", maxLeafGroups } : undefined;
+}
+
+function fewer(fleet: FleetIndex, ask: Ask): Change | undefined {
+  const refused = tryAsk(fleet, ask);
+  if (refused.fits || refused.fitCount === 0) return undefined;
+  const count = refused.fitCount;
+  return tryAsk(fleet, withCount(ask, count)).fits ? { kind: "fewer", count } : undefined;
+}
+
+function sickRails(fleet: FleetIndex, ask: Ask): Change | undefined {
+  if (memberOf(ask).attachmentCount === 0) return undefined;
+  const well = new FleetIndex(fleet);
+  const sick = new Map<NodeId, number>();
+  for (const { nodeId, healthy, make } of fleet.nodes()) {
+    if (healthy !== make.pairs) sick.set(nodeId, healthy);
+  }
+  if (sick.size === 0) return undefined;
+  for (const id of sick.keys()) heal(well, id);
+  const found = tryAsk(well, ask);
+  if (!found.fits) return undefined;
+  const used = found.members.filter(({ nodeId, bundle }) => {
+    const healthy = sick.get(nodeId);
+    return healthy !== undefined && (bundle & ~healthy) !== 0;
+  });
+  const nodes = [...new Set(used.map(({ nodeId }) => nodeId))];
+  const tried = new FleetIndex(fleet);
+  for (const id of nodes) heal(tried, id);
+  return tryAsk(tried, ask).fits ? { kind: "sick-rails", nodes } : undefined;
+}
+
+function heal(fleet: FleetIndex, id: NodeId): void {
+  const row = fleet.rowOf(id);
+  if (row === undefined) return;
+  fleet.cursor.row = row;
+  fleet.adjust(id, { healthy: fleet.cursor.make.pairs });
+}
+
+/** The more holds have ended the more fits, so the first that is enough is found by halving. */
+function holdEnds(fleet: FleetIndex, ask: Ask, holds: readonly HeldRooms[]): Change | undefined {
+  const inTime = [...holds].sort((a, b) => a.endsAt - b.endsAt || (a.holdId < b.holdId ? -1 : 1));
+  const fitsAfter = (ended: number) => {
+    const later = new FleetIndex(fleet);
+    for (const { rooms } of inTime.slice(0, ended)) for (const room of rooms) giveBack(later, room);
+    return tryAsk(later, ask).fits;
+  };
+  if (inTime.length === 0 || !fitsAfter(inTime.length)) return undefined;
+  let tooFew = 0;
+  let enough = inTime.length;
+  while (enough - tooFew > 1) {
+    const middle = (tooFew + enough) >> 1;
+    if (fitsAfter(middle)) enough = middle;
+    else tooFew = middle;
+  }
+  const last = inTime[enough - 1];
+  return last && { kind: "hold-ends", holdId: last.holdId, endsAt: last.endsAt };
+}

@@ -1,0 +1,88 @@
+// railctl about room: capacity checks, holds and batches, as a customer types them.
+import { run } from "@railyard/cli/program";
+import { systemClock } from "@railyard/lib/clock";
+import { seededRng } from "@railyard/lib/rng";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { WholeYard } from "./consume-everything.js";
+
+const SHAPE = ["--profile", "gx3d-152x1536-8h100", "--count"];
+const DESCRIBED = [
+  ...["--profile", "gx3d-152x1536-8h100", "--zone", "us-east-3", "--image", "img-ubuntu-24-04"],
+  ...["--vpc-subnet", "vsub-research-3"],
+];
+
+let yard: WholeYard;
+beforeAll(async () => {
+  yard = await WholeYard.open([2, 1], 1);
+});
+afterAll(() => yard.close());
+
+async function railctl(...args: string[]) {
+  const said = { out: "", err: "" };
+  const keep = (name: keyof typeof said) => (text: string) => {
+    said[name] += text;
+  };
+  const { server } = yard;
+  const token = yard.tenants[0]!.secret;
+  const code = await run(args, {
+    stdout: { write: keep("out"), tty: false },
+    stderr: { write: keep("err"), tty: false },
+    environment: () => ({ server, adminServer: server, token, color: false }),
+    clock: systemClock(),
+    rng: seededRng(args.join(" ")),
+  });
+  return { code, ...said };
+}
+
+test("room is asked for, held, shown, and used up by a batch", async () => {
+  const { networkId, subnetId } = yard.tenants[0]!;
+  const there = ["--network", networkId, ...SHAPE];
+  const fits = await railctl("placement", "check-capacity", ...there, "2", "--spares", "1");
+  expect([fits.code, fits.out]).toEqual([0, expect.stringMatching(/FITS +yes\n.*TOGETHER +2\+1/s)]);
+  const short = await railctl(
+    "placement",
+    "check-capacity",
+    ...there,
+    "3",
+    "--max-leaf-groups",
+    "1",
+  );
+  expect([short.code, short.out]).toEqual([
+    5,
+    expect.stringMatching(/FIT NOW +2\n.*compactness: 3/s),
+  ]);
+
+  const held = await railctl("hold", "create", ...there, "2", "--ttl", "2h", "--name", "room");
+  expect([held.code, held.out]).toEqual([0, expect.stringMatching(/NAME +room\n/)]);
+  const list = await railctl("hold", "list");
+  expect(list.out).toMatch(/NAME .*TOGETHER .*EXPIRES\nroom .* 2 +0 +2 /);
+  const taken = await railctl("hold", "create", ...there, "2", "--ttl", "2h");
+  expect([taken.code, taken.err]).toEqual([5, expect.stringContaining("CAPACITY")]);
+
+  const attach = ["--network", networkId, "--attachments-from", subnetId, "--count", "8"];
+  const gang = ["--instances", "2", "--name-prefix", "gang", "--hold", "room"];
+  const made = await railctl("instance", "batch-create", ...DESCRIBED, ...attach, ...gang);
+  expect([made.code, made.out]).toEqual([0, expect.stringMatching(/gang-1 .*starting.*\ngang-2 /)]);
+  const gone = await railctl("hold", "get", "room");
+  expect([gone.code, gone.err]).toEqual([3, expect.stringContaining("not found")]);
+});
+
+test("a hold is given back by its name", async () => {
+  const { networkId } = yard.tenants[0]!;
+  const there = ["--network", networkId, ...SHAPE, "1"];
+  await railctl("hold", "create", ...there, "--ttl", "1m", "--name", "short");
+  const dropped = await railctl("hold", "delete", "short");
+  expect(dropped.code).toBe(0);
+  expect((await railctl("hold", "list", "-o", "json")).out.trim()).toBe("[]");
+  const early = await railctl("hold", "create", ...there, "--ttl", "5s");
+  expect([early.code, early.err]).toEqual([2, expect.stringContaining("ttl")]);
+});
+
+test("what a batch and a hold must have is named all at once", async () => {
+  const bare = await railctl("hold", "create");
+  for (const flag of ["--network", "--profile", "--count", "--ttl"]) {
+    expect(bare.err).toContain(flag);
+  }
+  const batch = await railctl("instance", "batch-create");
+  expect([batch.code, batch.err]).toEqual([2, expect.stringContaining("--instances")]);
+});
