@@ -12,8 +12,8 @@ const USAGE = `usage: npm run lab [-- --only TIER]… [-- --list] [-- --json]
   --list   what there is
   --json   the output is one list of all proofs
 
-Needs Linux and root. Installs what is missing from Debian's packages, and keeps what it built below
-~/.cache/railyard-lab. A tier that cannot run here is skipped, with the reason. Ends with 1 when
+Needs Linux and root. Installs what is missing from Debian's packages, and keeps what it built in
+~/.cache/railyard-lab*. A tier that cannot run here is skipped, with the reason. Ends with 1 when
 something was not as it should be.`;
 
 const LIMIT_MS = 15 * 60_000;

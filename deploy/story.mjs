@@ -13,6 +13,8 @@ const RAILS = [0, 1, 2, 3, 4, 5, 6, 7];
 const SUBNETS = RAILS.map((rail) => `rail-${rail}`);
 // What railctl answers when the state that --wait waits for was not reached.
 const NOT_REACHED = 8;
+// And when there is no room.
+const EXHAUSTED = 5;
 
 /** Applies the mzone file, enrols and starts every agent, and waits until all are placeable. */
 export async function bringUpFleet(yard) {
@@ -45,10 +47,11 @@ export async function walk(yard) {
   await showLayouts(tenant, operator);
   heading("The same position is the same rail on every instance");
   await compareRails(tenant, ["train-1", "train-4"]);
-  heading("The seventh finds no capacity and says so");
+  heading("The seventh finds no capacity: its tenant is told so, the operator why");
   const args = ["--attachments-from", SUBNETS.join(",")];
   await create(tenant, { name: "train-7", args, expect: NOT_REACHED });
   await tenant.show(["instance", "get", "train-7"]);
+  await explainRefusal(tenant, operator, "train-7");
   heading("The operator adds a server; the seventh starts on it");
   await addServer(yard, operator);
   await tenant.show(["instance", "start", "train-7", "--wait"]);
@@ -137,6 +140,14 @@ async function compareRails(tenant, [one, other]) {
 async function railsOf(tenant, name) {
   const { rows } = await tenant.ask("instance", "layout", name);
   return rows.map(({ rail = 0 }) => rail);
+}
+
+/** The safe words for the tenant; for the operator every node, and what would help. */
+async function explainRefusal(tenant, operator, name) {
+  const one = ["--network", NETWORK, "--profile", PROFILE, "--count", "1"];
+  await tenant.show(["placement", "check-capacity", ...one], { expect: EXHAUSTED });
+  const { id } = await tenant.ask("instance", "get", name);
+  await operator.show(["placement", "explain", "--instance", id]);
 }
 
 async function addServer(yard, operator) {

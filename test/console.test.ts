@@ -4,7 +4,7 @@ import {
   AuditServiceService,
   ListAuditRecordsRequest,
 } from "@railyard/proto/gen/railyard/admin/v1/audit";
-import { Role } from "@railyard/proto/gen/railyard/admin/v1/token";
+import { Role, TokenServiceService } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { InstanceServiceService } from "@railyard/proto/gen/railyard/v1/instance";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ConsoleCaller } from "./console.js";
@@ -79,6 +79,24 @@ test("somebody else's console is not found, and a viewer may not attach", async 
   expect(await new ConsoleCaller(stranger, { instanceId }).ending()).toBe("5 NOT_FOUND");
   const viewer = await yard.tenant("acme", Role.ROLE_TENANT_VIEWER);
   expect(await new ConsoleCaller(viewer, { instanceId }).ending()).toBe("7 FORBIDDEN");
+});
+
+test("a session ends when the token that opened it is revoked", async () => {
+  const request = { account: "acme", roles: [Role.ROLE_TENANT_ADMIN], name: "", requestId: "" };
+  const { token, secret } = await yard.operator.call(TokenServiceService.createToken, {
+    ...request,
+    validateOnly: false,
+  });
+  const wire = yard.wire(yard.controller.ports.tenant, secret);
+  const one = new ConsoleCaller(wire, { instanceId, force: true });
+  await one.sees("root@one:~# ");
+  const { id, etag } = token!;
+  await yard.operator.call(TokenServiceService.revokeToken, { id, etag, validateOnly: false });
+  expect(await one.ending()).toBe("16 TOKEN_REVOKED");
+  const next = attach();
+  await next.sees("root@one:~# ");
+  next.cancel();
+  await next.ending();
 });
 
 test("a slow reader gets what it gave credit for and no more", async () => {

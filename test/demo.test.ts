@@ -115,6 +115,7 @@ test("two demos at once succeed, show every layout in order and leave nothing be
     }
     expect(output).toContain("cannot_start_capacity");
     expect(output).toContain("(exit code 8)");
+    expect(answerTo(output, "operator$ railctl placement explain")).toContain("one more node of");
     expect(answerTo(output, "acme$ railctl instance start train-7")).toContain("running");
   }
 });

@@ -1,8 +1,11 @@
 // Failures of a machine that no injected kind stands for, set below the agent: each ends in a
 // correct state that says why, and everything recovers once the machine is well.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { rebootFakeMachine } from "@railyard/agent/hardware/fake/fake";
 import { type DeviceEffect, setFaults } from "@railyard/agent/hardware/fake/faults";
-import { netdevName, nicAddress } from "@railyard/agent/hardware/fake/places";
+import { gpuAddress, netdevName, nicAddress } from "@railyard/agent/hardware/fake/places";
+import { type Clock, systemClock } from "@railyard/lib/clock";
 import { NodeState } from "@railyard/proto/gen/railyard/admin/v1/node";
 import { NodeMismatchKind } from "@railyard/proto/gen/railyard/admin/v1/node_inventory";
 import {
@@ -28,8 +31,8 @@ let customer: Customer;
 let subnets: string[];
 afterEach(() => yard.close());
 
-async function open(): Promise<void> {
-  yard = await Yard.open();
+async function open(agentClock?: Clock): Promise<void> {
+  yard = await Yard.open(agentClock ? { agentClock } : {});
   await yard.applyMzone();
   await yard.startAgent(A1);
   await yard.ready(A1);
@@ -66,6 +69,18 @@ async function well(id: string): Promise<void> {
     const runs = found?.status === InstanceStatus.INSTANCE_STATUS_RUNNING;
     return runs && found?.healthState === HealthState.HEALTH_STATE_OK;
   });
+}
+
+/** Waits until the agent has looked at its machine twice more. */
+async function looks(): Promise<void> {
+  const runs = () => yard.agents.get(A1)?.loopReport()?.runs ?? 0;
+  const before = runs();
+  await until("two more looks", () => runs() > before + 1);
+}
+
+/** The guest as it stands on the machine, its start included. */
+function guestOf(id: string): string {
+  return readFileSync(join(yard.machineDir(A1), "guests", `${id}.json`), "utf8");
 }
 
 function mismatched(kind: NodeMismatchKind) {
@@ -127,4 +142,50 @@ test("a machine with another's serial is quarantined when it introduces itself",
   healed();
   await yard.startAgent(A1);
   await yard.ready(A1);
+});
+
+test("a link that flaps degrades an instance once and for all, and changes nothing", async () => {
+  await open();
+  const id = await runningOne();
+  const guest = guestOf(id);
+  afflicted(PORT, { kind: "link-flaps" });
+  // Up and down in turns, until it counts as down for good.
+  for (let i = 0; i < 3; i++) await looks();
+  for (let i = 0; i < 3; i++) {
+    await looks();
+    const found = await customer.get(id);
+    expect(found?.status).toBe(InstanceStatus.INSTANCE_STATUS_RUNNING);
+    expect(found?.healthReasons.map(({ code }) => code)).toEqual([
+      HEALTH_REASON_CODE_ATTACHMENT_DEGRADED,
+    ]);
+  }
+  expect(guestOf(id)).toBe(guest);
+}, 60_000);
+
+test("a GPU that reads ones once it is given back frees nothing until it answers", async () => {
+  await open();
+  const id = await runningOne();
+  afflicted(gpuAddress(0), { kind: "dead" });
+  await customer.delete(id);
+  await looks();
+  expect((await customer.get(id))?.status).toBe(InstanceStatus.INSTANCE_STATUS_DELETING);
+  healed();
+  await customer.gone(id);
+});
+
+test("a machine's wall clock that jumps changes no instance and costs no lease", async () => {
+  let jumpMs = 0;
+  const clock = systemClock();
+  await open({ ...clock, now: () => clock.now() + jumpMs });
+  const id = await runningOne();
+  const guest = guestOf(id);
+  for (jumpMs of [86_400_000, -3_600_000]) {
+    await looks();
+    expect((await customer.get(id))?.status).toBe(InstanceStatus.INSTANCE_STATUS_RUNNING);
+    expect((await yard.node(A1))?.state).toBe(NodeState.NODE_STATE_READY);
+    expect(guestOf(id)).toBe(guest);
+  }
+  await customer.delete(id);
+  await customer.gone(id);
+  await runningOne();
 });

@@ -1,11 +1,16 @@
 // Holds as operators meet them: on the machines that they keep, and in the way of documents.
 import { MzoneServiceService } from "@railyard/proto/gen/railyard/admin/v1/mzone";
 import {
+  BatchCreateInstancesRequest,
+  InstanceServiceService,
+} from "@railyard/proto/gen/railyard/v1/instance";
+import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
+import {
   CreateHoldRequest,
   PlacementServiceService,
 } from "@railyard/proto/gen/railyard/v1/placement";
 import { afterEach, expect, test } from "vitest";
-import { Customer } from "./customer.js";
+import { Customer, instanceRequest } from "./customer.js";
 import { exampleMzone, Yard } from "./yard.js";
 
 const NODE = "wdc07-a-r01-s01";
@@ -40,4 +45,34 @@ test("held GPUs show their hold, and no document takes the machine away", async 
   });
   expect([refused.code, refused.reason]).toEqual([FAILED_PRECONDITION, "MZONE_OBJECT_IN_USE"]);
   expect(JSON.stringify(refused.details)).toContain(hold!.id);
+});
+
+test("a hold outlives the controller, and is used up after it came back", async () => {
+  yard = await Yard.open();
+  await yard.applyMzone();
+  await yard.startAgent(NODE);
+  await yard.ready(NODE);
+  const { wire, secret } = await yard.tenantWithSecret("acme");
+  const { id: clusterNetworkId } = await new Customer(wire).network();
+  const { id: subnetId } = await new Customer(wire).subnet(clusterNetworkId);
+  const shape = { clusterNetworkId, instanceProfile: "gx3d-152x1536-8h100", count: 1 };
+  const request = CreateHoldRequest.fromPartial({ shape, ttl: { seconds: 3_600n } });
+  const { hold } = await wire.call(PlacementServiceService.createHold, request);
+
+  await yard.controller.stop();
+  await yard.startController();
+  await yard.ready(NODE);
+  const customer = new Customer(yard.wire(yard.controller.ports.tenant, secret));
+  const { getHold } = PlacementServiceService;
+  expect((await customer.wire.call(getHold, { id: hold!.id })).hold).toEqual(hold);
+  const subnetIds = Array<string>(8).fill(subnetId);
+  const alone = await customer.instance("alone", subnetIds);
+  expect(alone.status).toBe(InstanceStatus.INSTANCE_STATUS_FAILED);
+  const { template } = instanceRequest("", subnetIds);
+  const gang = { template: template!, count: 1, holdId: hold!.id };
+  const { instances } = await customer.wire.call(
+    InstanceServiceService.batchCreateInstances,
+    BatchCreateInstancesRequest.fromPartial(gang),
+  );
+  await customer.running(instances[0]!.id);
 });

@@ -67,6 +67,25 @@ test("room is asked for, held, shown, and used up by a batch", async () => {
   expect([gone.code, gone.err]).toEqual([3, expect.stringContaining("not found")]);
 });
 
+test("a batch repeated by its request id is answered as before, its hold used up", async () => {
+  const { networkId, subnetId } = yard.tenants[0]!;
+  const there = ["--network", networkId, ...SHAPE, "1", "-o", "json"];
+  const held = await railctl("hold", "create", ...there, "--ttl", "2h");
+  const { id } = JSON.parse(held.out);
+  const attach = ["--network", networkId, "--attachments-from", subnetId, "--count", "8"];
+  const gang = ["--instances", "1", "--hold", id, "-o", "json"];
+  const asked = ["instance", "batch-create", ...DESCRIBED, ...attach, ...gang];
+  const repeat = ["--request-id", "11111111-2222-4333-8444-555555555555"];
+  const first = await railctl(...asked, ...repeat);
+  expect([first.code, first.err]).toEqual([0, ""]);
+  expect(await railctl(...asked, ...repeat)).toEqual(first);
+  const again = await railctl(...asked);
+  expect(again.err).toContain("HOLD_CONSUMED");
+  const [made] = JSON.parse(first.out);
+  await railctl("instance", "delete", made.id);
+  await yard.seeAllGone();
+});
+
 test("a hold is given back by its name", async () => {
   const { networkId } = yard.tenants[0]!;
   const there = ["--network", networkId, ...SHAPE, "1"];

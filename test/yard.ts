@@ -10,7 +10,7 @@ import { parseYaml } from "@railyard/cli/yaml-source";
 import { type Controller, createController } from "@railyard/controller/controller";
 import { createBusIdentity } from "@railyard/lib/bus/identity";
 import { MemoryBroker } from "@railyard/lib/bus/memory";
-import { systemClock } from "@railyard/lib/clock";
+import { type Clock, systemClock } from "@railyard/lib/clock";
 import { type Log, silentLog } from "@railyard/lib/log";
 import type { Rng } from "@railyard/lib/rng";
 import { MzoneServiceService } from "@railyard/proto/gen/railyard/admin/v1/mzone";
@@ -75,6 +75,8 @@ export interface YardOptions {
   readonly leaseMs?: number;
   /** The controller's chance; default: the system's. */
   readonly rng?: Rng;
+  /** The agents' clock; default: the system's. */
+  readonly agentClock?: Clock;
 }
 
 export class Yard {
@@ -185,7 +187,8 @@ export class Yard {
       fake,
     };
     const bus = this.broker.connect(credentials.nodeName, nodePermissions(credentials.nodeId));
-    return createAgent(config, { bus, log: this.options.log ?? silentLog() });
+    const { log = silentLog(), agentClock } = this.options;
+    return createAgent(config, { bus, log, ...(agentClock && { clock: agentClock }) });
   }
 
   async stopAgent(nodeName: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { MachineFacts, PciFunction } from "./hardware/hardware.js";
 import { deviceOf, linkedDeviceOf, realSerial } from "./inventory/devices.js";
 import { findNics } from "./inventory/nics.js";
 import { pairUp } from "./inventory/pairs.js";
+import { partitioned } from "./inventory/partitions.js";
 import { doubtsAbout, warning } from "./inventory/warnings.js";
 import type { Gpu, Inventory } from "./model.js";
 
@@ -41,6 +42,7 @@ export function inventoryOf(
     .filter(isNvSwitch)
     .map((fn) => deviceOf(fn, `nvswitch-${fn.address}`));
   const paired = pairUp(gpus, nics);
+  const parted = partitioned(facts, gpus);
   const serial = realSerial(facts.serial.trim());
   const unnamed = warning(
     "placeholder-serial",
@@ -54,15 +56,17 @@ export function inventoryOf(
     vcpu: facts.cpus,
     memoryMib: facts.memoryMib,
     diskGib: facts.diskGib,
-    gpus: gpus.sort(byDeviceId),
+    gpus: [...parted.gpus].sort(byDeviceId),
     nics: [...nics].sort(byDeviceId),
     nvSwitches,
     fabricManager: facts.fabricManager,
+    ...(parted.partitions && { partitions: parted.partitions }),
     pairs: paired.pairs,
     warnings: [
       ...(serial === "" ? [unnamed] : []),
       ...found.warnings,
       ...paired.warnings,
+      ...parted.warnings,
       ...doubtsAbout(facts, [...gpus, ...nics, ...nvSwitches]),
     ],
   };

@@ -4,6 +4,7 @@
 import type { InstanceFacts } from "@railyard/lib/attest";
 import type { DesiredOfFabric, SeenOfFabric } from "./model/fabric.js";
 import type { InjectedFault } from "./model/fault.js";
+import type { Expander, GuestPort, PlacedDevice } from "./model/guest-bus.js";
 
 /** Stable device id: `nic-<permanent MAC without colons>`, else and for others `<kind>-<slot>`. */
 export type DeviceId = string;
@@ -31,10 +32,21 @@ export interface LinkedDevice extends Device {
   readonly barBytes: number;
 }
 
-export interface Gpu extends LinkedDevice {}
+export interface Gpu extends LinkedDevice {
+  /** On its board, from 0, as the Fabric Manager counts; undefined when that is not known. */
+  readonly module?: number;
+}
 
 /** Joins GPUs; a guest with all GPUs of a machine takes all of its NVSwitches too. */
 export interface NvSwitch extends Device {}
+
+/** GPUs that a Fabric Manager can have NVSwitches join to each other, and to no other. */
+export interface Partition {
+  /** The Fabric Manager's. */
+  readonly id: number;
+  /** Ordered; empty texts for modules of which it is not known which GPU they are. */
+  readonly gpus: readonly (DeviceId | "")[];
+}
 
 export interface Port {
   readonly port: number;
@@ -84,6 +96,8 @@ export interface Inventory {
   readonly nvSwitches: readonly NvSwitch[];
   /** Whether a Fabric Manager on the host divides the NVSwitches into partitions. */
   readonly fabricManager: boolean;
+  /** Those that it knows; absent without one, and when they could not be read. */
+  readonly partitions?: readonly Partition[];
   readonly pairs: readonly Pair[];
   readonly warnings: readonly InventoryWarning[];
 }
@@ -166,9 +180,15 @@ export interface ObservedVf {
   readonly pkey?: number;
   readonly rateMbps: number;
   readonly spoofCheck: boolean;
+  /** As in `VfSettings`. */
+  readonly astray?: readonly ("state" | "min-rate" | "trust")[];
   readonly iommuGroup?: string;
   /** Bound driver, empty when none. */
   readonly driver: string;
+}
+
+export interface ObservedPartition extends Partition {
+  readonly active: boolean;
 }
 
 /** The binding of one GPU or NVSwitch as read from the machine. */
@@ -203,7 +223,9 @@ export interface ObservedGuest {
 
 /** Something that could not be read; nothing may be concluded about it. */
 export interface ObserveProblem {
-  /** A NIC whose VFs stayed unread; empty when it is the guests that did. */
+  /**
+   * A NIC whose VFs stayed unread, `nvswitches` for their partitions; empty when it is the guests.
+   */
   readonly deviceId: DeviceId | "";
   readonly message: string;
 }
@@ -213,36 +235,10 @@ export interface Observed {
   readonly vfs: readonly ObservedVf[];
   readonly gpus: readonly ObservedDevice[];
   readonly nvSwitches: readonly ObservedDevice[];
+  readonly partitions: readonly ObservedPartition[];
   readonly guests: readonly ObservedGuest[];
   /** Empty when the whole machine was read. */
   readonly problems: readonly ObserveProblem[];
-}
-
-/** A host bridge of the guest for one NUMA node (`pxb-pcie`). */
-export interface Expander {
-  /** NUMA node of the host; -1 when unknown. */
-  readonly numa: number;
-  /** NUMA node of the guest, from 0; -1 when the host's is unknown. */
-  readonly guestNuma: number;
-  /** Its own bus number; every bus below it is higher, up to `lastBus`. */
-  readonly bus: number;
-  readonly lastBus: number;
-}
-
-/** A bridge of the guest: a root port, or a port of a virtual switch. */
-export interface GuestPort {
-  readonly kind: "root" | "upstream" | "downstream";
-  /** Where it sits. */
-  readonly bus: number;
-  readonly slot: number;
-  /** The bus behind it; names it, as no two ports open the same. */
-  readonly secondaryBus: number;
-}
-
-/** A whole device given to a guest. */
-export interface PlacedDevice {
-  readonly deviceId: DeviceId;
-  readonly guestAddress: string;
 }
 
 /** Where every passed-through function sits inside the guest. */
@@ -351,6 +347,10 @@ export type Step = { readonly key: string; readonly instanceId: string } & (
   | { readonly kind: "create-vfs"; readonly nic: DeviceId; readonly count: number }
   | { readonly kind: "configure-vf"; readonly attachment: DesiredAttachment }
   | { readonly kind: "bind-device"; readonly deviceId: DeviceId; readonly vf?: number }
+  | {
+      readonly kind: "activate-partition" | "deactivate-partition";
+      readonly partition: number;
+    }
   | { readonly kind: "start-guest"; readonly guest: GuestSpec }
   | { readonly kind: "reboot-guest"; readonly bootCount: number }
 );

@@ -33,7 +33,7 @@ import { leasesLoop } from "./loops/leases.js";
 import { nodeFaultsLoop } from "./loops/node-faults.js";
 import { pendingLoop } from "./loops/pending.js";
 import { reclaimLoop } from "./loops/reclaim.js";
-import { resyncLoop } from "./loops/resync.js";
+import { Resync } from "./loops/resync.js";
 import { enrolledNodes, renderBrokerUsers } from "./service/broker-users.js";
 import { type ConsoleLines, IDLE_MS } from "./service/console.js";
 import type { ServiceContext } from "./service/context.js";
@@ -276,14 +276,14 @@ class Assembly implements Controller {
       failpoint: (name) => this.failpoint(name),
     });
     const wake = (nodeId: NodeId) => relay.wake(nodeId);
-    const resync = resyncLoop({ ctx, periodMs: RESYNC_PERIOD_MS, wake });
+    const resync = new Resync({ ctx, periodMs: RESYNC_PERIOD_MS, wake });
     const inbox = new Inbox({
       ctx,
       bus,
       signingPublicKey: dataDir.signer.publicKey,
       heartbeatMs: config.heartbeatMs,
       onWelcome: (nodeId) => relay.welcomed(nodeId),
-      onNews: () => resync.nudge(),
+      onNews: (nodeId) => resync.heard(nodeId),
     });
     bus.onReconnect(() => relay.reconnected());
     const { signer } = dataDir;

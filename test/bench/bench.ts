@@ -5,10 +5,12 @@ import { measureAgent } from "./agent.js";
 import { API, type Measure } from "./api.js";
 import type { Effort } from "./compare.js";
 import { type Figure, lineOf, objectOf } from "./figure.js";
+import { measurePlaced } from "./placed.js";
 import { figures as placementFigures } from "./placement.js";
 
 const PLACEMENT: Readonly<Record<string, Measure>> = {
   placement: ({ less }) => placementFigures({ quick: less > 1 }),
+  placed: measurePlaced,
 };
 const AGENT: Readonly<Record<string, Measure>> = { agent: measureAgent };
 const SUITES: Readonly<Record<string, Readonly<Record<string, Measure>>>> = {

@@ -14,7 +14,7 @@ import { instanceRequest } from "../customer.js";
 import { bareRows } from "./bare-rows.js";
 import { cpuNote, type Effort, interleaved, withEcho } from "./compare.js";
 import { type Figure, figure, least } from "./figure.js";
-import type { Call } from "./load.js";
+import type { Call, LoadResult } from "./load.js";
 import { BenchYard } from "./yard.js";
 
 const CREATES = 1_000;
@@ -33,12 +33,17 @@ export function createBare(): CreateInstanceRequest {
 
 /** Creates so many; calls a second. Throws when any found no room: that is another work. */
 export async function creates(yard: BenchYard, call: Call, n: number): Promise<number> {
-  const { callsPerSecond } = await yard.load(call, n);
+  return (await placedCreates(yard, call, n)).callsPerSecond;
+}
+
+/** The same, with how long the slowest took. */
+export async function placedCreates(yard: BenchYard, call: Call, n: number): Promise<LoadResult> {
+  const result = await yard.load(call, n);
   const status = InstanceStatus.INSTANCE_STATUS_FAILED;
   const wish = ListInstancesRequest.fromPartial({ pageSize: 1, status });
   const { totalSize } = await yard.call(InstanceServiceService.listInstances, wish);
   if (totalSize > 0n) throw new Error(`${totalSize} instances found no room`);
-  return callsPerSecond;
+  return result;
 }
 
 export async function measureBareInstances(effort: Effort): Promise<readonly Figure[]> {

@@ -1,10 +1,11 @@
 // Load on a gRPC server from h2load, a second process: one unary call, again and again. Knows what
 // h2load prints, and no call.
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { percentile } from "./figure.js";
 
 const RUN_MS_MAX = 5 * 60_000;
 
@@ -25,6 +26,8 @@ export interface Call {
 export interface LoadResult {
   readonly callsPerSecond: number;
   readonly seconds: number;
+  /** Of single calls; 99 of 100 took no longer. */
+  readonly p99Ms: number;
 }
 
 interface Amount {
@@ -49,7 +52,8 @@ export async function loadEach(
     calls.map((call) => load(port, call, { calls: each, ...shape })),
   );
   const seconds = Math.max(...results.map((result) => result.seconds));
-  return { seconds, callsPerSecond: (each * calls.length) / seconds };
+  const p99Ms = Math.max(...results.map((result) => result.p99Ms));
+  return { seconds, callsPerSecond: (each * calls.length) / seconds, p99Ms };
 }
 
 /** Makes `calls` calls; throws unless HTTP went well for each. What gRPC said is not seen here. */
@@ -64,6 +68,8 @@ export async function load(
     writeFileSync(data, frameOf(call.body));
     const clients = Math.min(connections, calls);
     const args = ["-n", calls, "-c", clients, "-m", streams, "-t", 1, "-d", data].map(String);
+    const each = join(dir, "each");
+    args.push(`--log-file=${each}`);
     const headers = {
       "content-type": "application/grpc",
       te: "trailers",
@@ -72,10 +78,19 @@ export async function load(
     for (const [name, value] of Object.entries(headers)) args.push("-H", `${name}: ${value}`);
     const url = `http://127.0.0.1:${port}${call.path}`;
     const { stdout } = await run(h2load(), [...args, url], { timeout: RUN_MS_MAX });
-    return readResult(stdout, calls);
+    return { ...readResult(stdout, calls), p99Ms: slowest(readFileSync(each, "utf8")) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** What 99 of 100 calls took at most: each line ends with its microseconds. */
+function slowest(log: string): number {
+  const micros = log
+    .trim()
+    .split("\n")
+    .map((line) => Number(line.split("\t")[2]));
+  return percentile(micros, 0.99) / 1_000;
 }
 
 /** A message as gRPC frames it: uncompressed, with its length. */
@@ -86,7 +101,7 @@ export function frameOf(body: Uint8Array): Buffer {
 }
 
 /** What h2load says at its end. */
-export function readResult(text: string, calls: number): LoadResult {
+export function readResult(text: string, calls: number): Omit<LoadResult, "p99Ms"> {
   const finished = /finished in ([\d.]+)(us|ms|s|m), ([\d.]+) req\/s/.exec(text);
   const good = Number(/(\d+) succeeded/.exec(text)?.[1] ?? 0);
   const statuses = Number(/status codes: (\d+) 2xx/.exec(text)?.[1] ?? 0);

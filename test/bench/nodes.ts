@@ -3,6 +3,7 @@
 import type { Node } from "@railyard/controller/domain/node";
 import type { ServiceContext } from "@railyard/controller/service/context";
 import type { NodeId, SessionId } from "@railyard/lib/ids";
+import Database from "better-sqlite3";
 
 const RAILS = 8;
 const PER_WRITE = 200;
@@ -33,6 +34,29 @@ export async function plantNodes(
   beatNodes(ctx, { from, count });
 }
 
+/** Copies the first two nodes, one of each leaf group, into the closed database at `path`. */
+export function copyNodes(
+  path: string,
+  { from, count }: { readonly from: number; readonly count: number },
+): void {
+  const db = new Database(path);
+  const each = `WITH RECURSIVE at (i) AS (SELECT ${from} UNION ALL
+    SELECT i + 1 FROM at WHERE i + 1 < ${from + count})`;
+  const of = `FROM at JOIN nodes ON nodes.id = 'node-bench-' || (i % 2)`;
+  try {
+    db.exec(`${each} INSERT INTO nodes
+      SELECT 'node-bench-' || i, 'bench-' || i, 'B' || i, physical_cluster_id, generation,
+        accepted_generation, applied_generation,
+        replace(replace(body, '"ses-' || (i % 2) || '"', '"ses-' || i || '"'),
+          '"U' || (i % 2) || '"', '"U' || i || '"'), role ${of}`);
+    db.exec(`${each} INSERT INTO node_amounts
+      SELECT 'node-bench-' || i, vcpu_max, memory_mib_max, disk_gib_max, 0, 0, 0 ${of}
+        JOIN node_amounts ON node_id = nodes.id`);
+  } finally {
+    db.close();
+  }
+}
+
 /** Hears every one of these nodes once. */
 export function beatNodes(
   ctx: ServiceContext,
@@ -40,12 +64,26 @@ export function beatNodes(
 ): void {
   for (let i = from; i < from + count; i++) {
     const pulse = { epoch: 1n, acceptedGeneration: 0n, appliedGeneration: 0n, digest: "" };
-    ctx.leases.beat(idOf(i), { session: `ses-${i}`, ...pulse });
+    ctx.leases.beat(idOf(i), { session: sessionOf(i), ...pulse });
   }
 }
 
-function idOf(i: number): NodeId {
+/** Of the first `count` nodes, how many gave a sign of life in the last `withinMs`. */
+export function heardOf(
+  { clock, leases }: ServiceContext,
+  { count, withinMs }: { readonly count: number; readonly withinMs: number },
+): number {
+  const since = clock.monotonic() - withinMs;
+  const beats = Array.from({ length: count }, (_, i) => leases.last(idOf(i))?.monotonicAt ?? 0);
+  return beats.filter((at) => at >= since).length;
+}
+
+export function idOf(i: number): NodeId {
   return `node-bench-${i}` as NodeId;
+}
+
+export function sessionOf(i: number): SessionId {
+  return `ses-${i}` as SessionId;
 }
 
 function nodeOf(
@@ -64,7 +102,7 @@ function nodeOf(
     ...{ retired: false, cordoned: false, cordonReason: "" },
     publicKey: `U${i}`,
     incarnation: 1,
-    session: `ses-${i}` as SessionId,
+    session: sessionOf(i),
     superseded: [],
     ...{ bootId: "boot", agentVersion: "1", fake: true },
     inventory: {

@@ -32,7 +32,8 @@ export function benchNode(at: number, taken: number): FleetNode {
     eligible: true,
     leaseFresh: true,
     inventoryMatches: true,
-    pairs: PAIRS.map((pair) => ({ ...pair, free: (taken & (1 << pair.rail)) === 0 })),
+    // Members begin with one of their own: behind a spread every object would be of its own class.
+    pairs: PAIRS.map((pair) => ({ free: (taken & (1 << pair.rail)) === 0, ...pair })),
     vfsPerNic: 16,
     nicSpeedGbps: 400,
     free: {
@@ -68,8 +69,8 @@ export const SHAPES = [
 export function benchRequest(at: number): PlacementRequest {
   const shape = SHAPES[at % SHAPES.length] ?? { gpuCount: 0, rails: undefined, attachmentCount: 0 };
   return {
-    ...shape,
     instanceId: `ins-${at}` as InstanceId,
+    ...shape,
     zone: "z1",
     physicalClusterId: shape.gpuCount > 0 ? CLUSTER : undefined,
     gpuModel: shape.gpuCount > 0 ? "H100" : undefined,

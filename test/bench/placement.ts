@@ -9,13 +9,15 @@ import { placeGang } from "@railyard/controller/placement/gang";
 import { choose } from "@railyard/controller/placement/place";
 import { type Rng, seededRng } from "@railyard/lib/rng";
 import { type Figure, figure, least, median, most, percentile } from "./figure.js";
+import { explainFigures } from "./placement-explain.js";
 import { benchNode, benchRequest, SHAPES, takenMasks } from "./placement-fleet.js";
 import { benchGang, gangFigures } from "./placement-gangs.js";
 import { qualityFigures } from "./placement-quality.js";
 import { PlainFleet, scoreOn } from "./placement-yardsticks.js";
 
 const SEED = "placement";
-const SIZES = [1_000, 10_000, 100_000];
+const SIZE_MAX = 100_000;
+const SIZES = [1_000, 10_000, SIZE_MAX];
 const FULL = [0.7, 0.95];
 /** How many times as fast as the sampling scheduler, by nodes. */
 const TIMES_SAMPLING = new Map([
@@ -26,7 +28,7 @@ const WARM = 600;
 
 interface Effort {
   readonly decisions: number;
-  /** Of each yardstick, whose decisions cost up to a thousand times as much. */
+  /** Of each yardstick in the largest fleet: they cost up to a thousand times as much. */
   readonly yardstick: number;
   readonly lockstep: number;
 }
@@ -40,7 +42,7 @@ export async function figures({ quick }: { readonly quick: boolean }): Promise<F
   const out: Figure[] = [];
   for (const full of FULL) out.push(...decisionFigures(full, effort));
   out.push(...gangFigures({ quick }), lockstepFigure(effort), ...qualityFigures({ quick }));
-  out.push(...indexFigures());
+  out.push(...explainFigures({ quick }), ...indexFigures());
   return out;
 }
 
@@ -55,8 +57,10 @@ function decisionFigures(full: number, effort: Effort): Figure[] {
     const own = median(times);
     const p99 = percentile(times, 0.99);
     const usual = mean([...times].sort((a, b) => a - b).slice(0, Math.ceil(times.length * 0.99)));
-    const sampling = bench.yardstick(effort.yardstick, "sample");
-    const plain = bench.yardstick(effort.yardstick, "scan");
+    // Processor time counts in steps of milliseconds, so what costs less is done more often.
+    const rounds = Math.ceil((effort.yardstick * SIZE_MAX) / size);
+    const sampling = bench.yardstick(rounds, "sample");
+    const plain = bench.yardstick(rounds, "scan");
     if (size === SIZES[0]) first = usual;
     const name = `${size} nodes, ${percent}`;
     const note = `median ${own.toFixed(2)} µs, mean without the slowest 1 % ${usual.toFixed(2)}`;

@@ -10,7 +10,7 @@ import { objectEncoder } from "@railyard/controller/service/watch/objects";
 import { openSqlite, type SqliteStore } from "@railyard/controller/store/sqlite";
 import { systemClock } from "@railyard/lib/clock";
 import { createLog, type Log } from "@railyard/lib/log";
-import { beatNodes, plantNodes } from "./nodes.js";
+import { beatNodes, heardOf, plantNodes } from "./nodes.js";
 import { serve } from "./remote.js";
 
 const LEASE_MS = 24 * 3_600_000;
@@ -21,9 +21,18 @@ let store: SqliteStore;
 let controller: Controller;
 let delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
 let profiler: Session | undefined;
+/** Resolved once agents are heard. */
+const listening = (() => {
+  let resolve = () => {};
+  const done = new Promise<void>((now) => {
+    resolve = now;
+  });
+  return { done, resolve };
+})();
 
 function counting(log: Log): Log {
   const info = (fields: unknown, message?: string) => {
+    if (message === "dispatch started") listening.resolve();
     const code = (fields as { code?: string }).code;
     if (message === "rpc" && code) ended[code] = (ended[code] ?? 0) + 1;
     log.info(fields as object, message);
@@ -37,7 +46,15 @@ function counting(log: Log): Log {
   return made as unknown as Log;
 }
 
-async function start(given: { dataDir: string; database: string; batchMax?: number }) {
+interface Given {
+  readonly dataDir: string;
+  readonly database: string;
+  readonly batchMax?: number;
+  /** Default: none, and nobody is told anything. */
+  readonly broker?: string;
+}
+
+async function start(given: Given) {
   const startedAt = performance.now();
   const clock = systemClock();
   const log = counting(createLog("controller", "info"));
@@ -57,7 +74,7 @@ async function start(given: { dataDir: string; database: string; batchMax?: numb
       listen: here,
       adminListen: here,
       dataDir: given.dataDir,
-      broker: "127.0.0.1:1",
+      broker: given.broker ?? "127.0.0.1:1",
       brokerPidFile: "",
       region: "us-east",
       heartbeatMs: 1_000,
@@ -69,6 +86,7 @@ async function start(given: { dataDir: string; database: string; batchMax?: numb
     { store, log },
   );
   await controller.start();
+  if (given.broker) await listening.done;
   return { ...controller.ports, readyMs: performance.now() - startedAt };
 }
 
@@ -87,6 +105,9 @@ serve({
   start,
   plantNodes: (wish: { from: number; count: number }) => plantNodes(controller.context, wish),
   beatNodes: (wish: { from: number; count: number }) => beatNodes(controller.context, wish),
+  /** Whose last sign of life came within the last so many milliseconds; how many of them. */
+  heardOf: ({ count, withinMs }: { count: number; withinMs: number }) =>
+    heardOf(controller.context, { count, withinMs }),
   counts: () => ({ ended: { ...ended }, ...store.stats(), cpuMicros: cpuMicros() }),
   memory: () => {
     globalThis.gc?.();

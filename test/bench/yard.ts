@@ -44,6 +44,8 @@ export interface BenchYardOptions {
   /** Writes that share a commit at most; default: the product's. */
   readonly batchMax?: number;
   readonly nodes?: number;
+  /** `host:port` of a broker; default: none, and nothing is dispatched. */
+  readonly broker?: string;
   readonly execArgv?: readonly string[];
 }
 
@@ -76,11 +78,11 @@ export class BenchYard {
     return yard;
   }
 
-  /** The stopped controller's database again, in a new process. */
-  async reopened(): Promise<BenchYard> {
+  /** The stopped controller's database again, in a new process; it now has so many nodes. */
+  async reopened(nodes = this.nodes): Promise<BenchYard> {
     const yard = new BenchYard(this.dir, startRemote(this.dir, this.options), this.options);
     yard.token = this.token;
-    yard.nodes = this.nodes;
+    yard.nodes = nodes;
     await yard.start();
     await yard.remote.ask("beatNodes", { from: 0, count: yard.nodes });
     return yard;
@@ -186,7 +188,7 @@ export class BenchYard {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  private async endProfile(): Promise<void> {
+  async endProfile(): Promise<void> {
     const file = this.profileFile;
     this.profileFile = undefined;
     if (file) await this.remote.ask("stopProfile", { file });
@@ -194,8 +196,9 @@ export class BenchYard {
 
   private async start(): Promise<void> {
     const dataDir = join(this.dir, "controller");
-    const { batchMax } = this.options;
-    const given = { dataDir, database: this.database, ...(batchMax && { batchMax }) };
+    const { batchMax, broker } = this.options;
+    const asked = { ...(batchMax && { batchMax }), ...(broker && { broker }) };
+    const given = { dataDir, database: this.database, ...asked };
     const made = await this.remote.ask<{ tenant: number; admin: number; readyMs: number }>(
       "start",
       given,

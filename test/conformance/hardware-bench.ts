@@ -38,13 +38,14 @@ export class MachineBench {
   private constructor(
     readonly dir: string,
     readonly inventory: Inventory,
+    private readonly model: string,
   ) {}
 
   /** A machine of two pairs that nobody uses. */
-  static async make(): Promise<MachineBench> {
+  static async make(model = "mini-2gpu"): Promise<MachineBench> {
     const dir = mkdtempSync(join(tmpdir(), "railyard-machine-"));
-    const hardware = openMachine(join(dir, "machine"), new ManualClock());
-    return new MachineBench(dir, inventoryOf(await hardware.readFacts()));
+    const hardware = openMachine({ dir: join(dir, "machine"), model, clock: new ManualClock() });
+    return new MachineBench(dir, inventoryOf(await hardware.readFacts()), model);
   }
 
   async close(): Promise<void> {
@@ -62,7 +63,7 @@ export class MachineBench {
 
   /** The machine as a new process has it. */
   open(): Hardware {
-    return openMachine(this.machineDir, this.clock);
+    return openMachine({ dir: this.machineDir, model: this.model, clock: this.clock });
   }
 
   /** A new agent, as far as the machine can tell. */
@@ -212,13 +213,6 @@ export class MachineBench {
   }
 }
 
-function openMachine(dir: string, clock: ManualClock): Hardware {
-  return createFakeHardware({
-    dir,
-    model: "mini-2gpu",
-    serial: "S1",
-    cabling: [],
-    clock,
-    bootMs: 100,
-  });
+function openMachine(made: { dir: string; model: string; clock: ManualClock }): Hardware {
+  return createFakeHardware({ ...made, serial: "S1", cabling: [], bootMs: 100 });
 }

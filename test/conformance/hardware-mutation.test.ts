@@ -18,15 +18,17 @@ const SLICE_MS = 6_000;
 let bench: MachineBench;
 let mutant: Partial<Hardware> = {};
 
-beforeEach(async () => {
+beforeEach(() => openBench());
+
+async function openBench(model?: string): Promise<void> {
   mutant = {};
-  bench = await MachineBench.make();
+  bench = await MachineBench.make(model);
   const real = bench.open();
   const chosen = new Proxy(real, {
     get: (_, name) => Reflect.get(mutant, name) ?? Reflect.get(real, name),
   });
   await bench.start(chosen);
-});
+}
 
 afterEach(() => bench.close());
 
@@ -53,7 +55,14 @@ interface Drop {
   readonly before: readonly Wish[] | undefined;
   readonly wanted: readonly Wish[];
   readonly without: (real: Hardware) => Partial<Hardware>;
+  /** Another machine than the usual one. */
+  readonly model?: string;
 }
+
+const PARTED = {
+  model: "mini-2gpu-nvswitch",
+  without: () => ({ setPartition: nothing }),
+};
 
 const isVf = (address: string) => !address.endsWith(".0");
 
@@ -68,6 +77,8 @@ const DROPS: Readonly<Record<Step["kind"], readonly Drop[]>> = {
       bindVfio: async (address: string) => (hits(address) ? undefined : bindVfio(address)),
     }),
   })),
+  "activate-partition": [{ ...PARTED, before: [], wanted: [LESS] }],
+  "deactivate-partition": [[], [A]].map((wanted) => ({ ...PARTED, before: [LESS], wanted })),
   "start-guest": [{ before: [], wanted: [A], without: () => ({ startGuest: nothing }) }],
   "reboot-guest": [{ before: [A], wanted: [REBOOTED], without: () => ({ rebootGuest: nothing }) }],
   "stop-guest": [[], [LESS], [B]].map((wanted) => ({
@@ -93,6 +104,10 @@ const CASES = Object.entries(DROPS).flatMap(([kind, drops]) =>
 );
 
 test.each(CASES)("without the step %s what is wanted is never attested", async (_, drop) => {
+  if (drop.model) {
+    await bench.close();
+    await openBench(drop.model);
+  }
   if (drop.before) await stands(drop.before);
   mutant = drop.without(bench.open());
   await neverUntilHealed(drop.wanted);

@@ -99,6 +99,13 @@ test("a stopped instance gives its host back, keeps its addresses and is startab
   expect(after).toEqual(before);
 });
 
+test("a start says how near to its place before it was placed", async () => {
+  const { id } = await stopped();
+  const again = await tenant.wire.call(startInstance, starting(id));
+  expect(again.placedNear).toBe(calls.PlacedNear.PLACED_NEAR_PREVIOUS_HOST);
+  await tenant.running(id);
+});
+
 test("an interface goes with its instance if auto_delete is set, else it is free", async () => {
   const stays = await tenant.interface(clusterNetworkId, subnetId, "stays");
   const bound = { name: "kept", interface: { $case: "interfaceId" as const, value: stays.id } };
@@ -191,7 +198,10 @@ describe.runIf(OWN_YARD)("while its machine takes its time", () => {
     await tenant.running(id);
     await meanwhile(async () => {
       await tenant.wire.call(stopInstance, stopping(id));
-      for (let i = 0; i < 4; i++) await tenant.wire.call(startInstance, starting(id));
+      for (let i = 0; i < 4; i++) {
+        const { placedNear } = await tenant.wire.call(startInstance, starting(id));
+        expect(placedNear).toBe(calls.PlacedNear.PLACED_NEAR_UNSPECIFIED);
+      }
       const refused = await tenant.wire.refused(startInstance, starting(id));
       expect([refused.code, refused.reason]).toEqual([
         ...[FAILED_PRECONDITION, "INSTANCE_ACTIONS_QUEUED"],

@@ -1,11 +1,11 @@
 // A real controller in this process whose RPCs are called through the gate, without a socket: the
 // same tokens, roles, limits, handlers and store. Also the made-up world such calls are about.
-
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Metadata } from "@grpc/grpc-js";
 import { type BoundRpc, bindRpc, type Gate, runCall } from "@railyard/controller/api/call";
+import { toServiceError } from "@railyard/controller/api/grpc-status";
 import { LateSignal } from "@railyard/controller/api/late-signal";
 import type { ApiOptions } from "@railyard/controller/api/server";
 import { type Controller, createController } from "@railyard/controller/controller";
@@ -98,10 +98,17 @@ async function outcome(
     await runCall(gate, rpc, incoming);
     return undefined;
   } catch (thrown) {
-    return thrown === ENOUGH ? undefined : asRailyardError(thrown);
+    return thrown === ENOUGH ? undefined : answerable(asRailyardError(thrown));
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The refusal, which must be one that the server can put on the wire. */
+function answerable(refusal: RailyardError): RailyardError {
+  // As grpc-js does with the message of a status.
+  encodeURI(toServiceError(refusal).details);
+  return refusal;
 }
 
 async function* each(messages: readonly Uint8Array[]): AsyncGenerator<Buffer> {

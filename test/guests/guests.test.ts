@@ -4,16 +4,31 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Consoles } from "@railyard/agent/console";
 import { systemOutside } from "@railyard/agent/hardware/linux/outside";
 import type { Backing } from "@railyard/agent/hardware/linux/qemu/arguments";
 import { makeTap, removeInterface } from "@railyard/agent/hardware/linux/tap";
 import { compileLayout } from "@railyard/agent/layout/layout";
 import type { GuestFunction } from "@railyard/agent/model";
+import type { ConsoleFrame } from "@railyard/agent/model/console";
 import { systemClock } from "@railyard/lib/clock";
+import { silentLog } from "@railyard/lib/log";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../until.js";
 import { softInstance, softInventory } from "./plant.js";
 import { canRunGuests, GuestRig, pidsBelow } from "./rig.js";
+
+/** How long firmware may take to find its disk. */
+const GUEST_MS = 30_000;
+
+/** A boot sector that sends back whatever comes over the first serial port. */
+function echoSector(): Buffer {
+  const sector = Buffer.alloc(512);
+  // wait: mov dx,3fd; in al,dx; test al,1; jz wait; mov dx,3f8; in al,dx; out dx,al; jmp wait
+  sector.write("bafd03eca80174f8baf803eceeebf1", "hex");
+  sector.write("55aa", 510, "hex");
+  return sector;
+}
 
 const TAPS = ["rytest0", "rytest1"];
 const outside = systemOutside(systemClock());
@@ -183,6 +198,42 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
       stream.end();
       await until(`end of the ${session} session`, () => stream.closed);
     }
+  });
+
+  test("what is typed on the console reaches the guest, and its answer comes back", async () => {
+    writeFileSync(rig.image, echoSector(), { flag: "r+" });
+    const guests = rig.open();
+    await guests.start(rig.spec());
+    const consoles = new Consoles({
+      ...{ nodeId: "node-1", session: "ses-1", clock: systemClock(), log: silentLog() },
+      ...{ verify: () => true, isPlaced: () => true },
+      hardware: { guestConsole: (id) => guests.console(id) },
+    });
+    const ticket = {
+      ...{ nodeId: "node-1", session: "ses-1", consoleId: "con-1", instanceId: "ins-1" },
+      ...{ epoch: 1n, generation: 1n, gpus: [], force: false, columns: 80, rows: 24 },
+      ...{ expiresAtMs: Date.now() + 10_000, creditBytes: 64 * 1024 },
+    };
+    const signed = { ticket, body: Buffer.from("body"), signature: new Uint8Array(64) };
+    const frames: ConsoleFrame[] = [];
+    const outcome = await consoles.open(signed, (frame) => frames.push(frame));
+    if (!outcome.ok) throw new Error(outcome.message);
+    const said = () =>
+      Buffer.concat(frames.flatMap((f) => (f.t === "data" ? [f.bytes] : []))).toString();
+    await until(
+      "the guest echoes",
+      () => {
+        outcome.console.hear({ t: "data", bytes: Buffer.from("railyard") });
+        return said().includes("railyard");
+      },
+      GUEST_MS,
+    );
+    await guests.stop("ins-1");
+    await until("the session ends with its guest", () => {
+      const end = frames.at(-1);
+      return end?.t === "end" && end.reason === "stopped";
+    });
+    consoles.stop();
   });
 
   test("the seed has metadata, keys and user data, and no other file has the secrets", async () => {

@@ -2,64 +2,15 @@
 // whatever way the index came about, and the judge never disagrees.
 import { checkGang } from "@railyard/controller/placement/check-gang";
 import { type FleetNode, planOf } from "@railyard/controller/placement/fleet";
-import { type GangMember, type GangRequest, placeGang } from "@railyard/controller/placement/gang";
-import type { PhysicalClusterId } from "@railyard/lib/ids";
+import { type GangMember, placeGang } from "@railyard/controller/placement/gang";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { anyNode, anyNodes, anyRequest, indexOf } from "./fleets.js";
+import { anyNodes, indexOf } from "./fleets.js";
 import { bestScore, gangScore, mostThatFit } from "./gang-oracle.js";
+import { anyGang, someNodes } from "./gangs.js";
 
 const NODES_MAX = 6;
 const RUNS = { numRuns: 600 };
-const CLUSTER = "pc-a" as PhysicalClusterId;
-
-/** Mostly alike and with room, so that many can be placed together. */
-function someNodes(least: number): fc.Arbitrary<readonly FleetNode[]> {
-  const one = (name: string) =>
-    fc
-      .record({ node: anyNode(name), odd: fc.nat(9), empty: fc.boolean(), group: fc.nat(3) })
-      .map(({ node, odd, empty, group }): FleetNode => {
-        if (odd === 0) return node;
-        const well = { eligible: true, leaseFresh: true, inventoryMatches: true, vfsPerNic: 16 };
-        const pairs = empty
-          ? node.pairs.map((pair) => ({ ...pair, free: true, healthy: true }))
-          : [];
-        return {
-          ...node,
-          ...well,
-          ...(pairs.length > 0 && { pairs }),
-          zone: "z1",
-          physicalClusterId: CLUSTER,
-          gpuModel: "H100",
-          leafGroup: `su${group}`,
-        };
-      });
-  return fc
-    .integer({ min: least, max: NODES_MAX })
-    .chain((n) => fc.tuple(...Array.from({ length: n }, (_, i) => one(`n${i}`))));
-}
-
-function anyGang(): fc.Arbitrary<GangRequest> {
-  return fc
-    .record({
-      member: anyRequest(),
-      odd: fc.nat(7),
-      roams: fc.nat(3),
-      count: fc.integer({ min: 1, max: 4 }),
-      maxLeafGroups: fc.constantFrom(undefined, undefined, 1, 2, 3),
-      segmentSize: fc.constantFrom(undefined, undefined, 1, 2, 3, 6),
-    })
-    .map(({ member, odd, roams, ...rest }) => ({
-      ...rest,
-      member: {
-        ...member,
-        ...(odd > 0 && { pinned: [], exclude: [], vcpu: 8, memoryMib: 32 }),
-        ...(odd > 1 && { rails: undefined }),
-        ...(odd > 4 && { gpuCount: 8, gpuModel: "H100", attachmentCount: 8 }),
-        physicalClusterId: roams === 0 ? undefined : CLUSTER,
-      },
-    }));
-}
 
 function plansOf(members: readonly GangMember[], nodes: readonly FleetNode[]) {
   return members.map((member) => planOf(member, on(member, nodes)));

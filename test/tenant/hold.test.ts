@@ -2,6 +2,7 @@
 import { checkCapacity } from "@railyard/controller/service/capacity";
 import { deleteNetwork, updateNetwork } from "@railyard/controller/service/cluster-network";
 import { deleteHold, expireHolds, getHold, listHolds } from "@railyard/controller/service/hold";
+import { HOLDS_ENDED_MAX } from "@railyard/controller/service/hold-rooms";
 import type { HoldId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import {
@@ -219,6 +220,49 @@ test("a network with a hold is neither deleted nor moved", async () => {
   await made.clock.advance(60_000);
   expect((await remove()).network.id).toBe(networkId);
   expect((await counted(made)).claims).toEqual([]);
+});
+
+test("a network is deleted with however many holds whose time is over", async () => {
+  const made = await gangRig(HOLDS_ENDED_MAX + 1);
+  const { networkId } = await made.network();
+  await made.write((tx) => tx.account(made.read().account).quotas.setLimit("holds", 1_000));
+  for (let i = 0; i <= HOLDS_ENDED_MAX; i++) {
+    await hold(made, shape(networkId), { ttlMs: 60_000 });
+  }
+  await made.clock.advance(60_000);
+  await deleteNetwork(made.ctx, made.call(), { id: networkId, etag: "", cascade: true });
+  const { claims, used } = await counted(made);
+  expect([claims, used]).toEqual([[], expect.arrayContaining(["holds 0"])]);
+});
+
+test("of those that use one hold up at once exactly one does", async () => {
+  const made = await gangRig(4);
+  const { subnetId, networkId } = await made.network();
+  const { id } = await hold(made, shape(networkId, { count: 2 }));
+  const use = () =>
+    batch(made, batchWish(subnetId, 2, { holdId: id })).then(
+      () => "used",
+      ({ reason }) => reason,
+    );
+  const said = await Promise.all([use(), use(), use()]);
+  expect(said.sort()).toEqual(["HOLD_CONSUMED", "HOLD_CONSUMED", "used"]);
+  expect((await counted(made)).claims).toHaveLength(2);
+});
+
+test("a batch that ends short of addresses leaves its hold as it was", async () => {
+  const made = await gangRig(3);
+  const { networkId, subnetId } = await made.network();
+  const { id } = await hold(made, shape(networkId, { count: 2, spares: 1 }));
+  const { account } = made.read();
+  await made.write((tx) => tx.account(account).quotas.setLimit("reserved-ips", 15));
+  const before = await counted(made);
+  const asked = batchWish(subnetId, 2, { holdId: id });
+  expect((await refusal(batch(made, asked))).reason).toBe("QUOTA_EXCEEDED");
+  expect(await counted(made)).toEqual(before);
+  await made.write((tx) => tx.account(account).quotas.setLimit("reserved-ips", 16));
+  expect(await batch(made, asked, { validateOnly: true })).toHaveLength(2);
+  expect(await counted(made)).toEqual(before);
+  expect(await batch(made, asked)).toHaveLength(2);
 });
 
 test("a network with a hold stays where it is, and moves once the hold is gone", async () => {

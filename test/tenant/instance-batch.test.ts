@@ -150,6 +150,17 @@ test.each(["railyard-x", "x".repeat(62), "-x"])("the prefix %s makes no names", 
   expect([refused.code, fieldsOf(refused)]).toEqual(["invalid", ["name_prefix"]]);
 });
 
+test("names are as long as names may be, the last one's number included", async () => {
+  const made = await gangRig(1);
+  const { subnetId } = await made.network();
+  const namePrefix = "x".repeat(61);
+  const asked = { namePrefix, profile: SMALL, attachments: 0 };
+  const members = await batch(made, batchWish(subnetId, 9, asked));
+  expect(members.at(-1)?.name).toBe(`${namePrefix}-9`);
+  const refused = await refusal(batch(made, batchWish(subnetId, 10, asked)));
+  expect([refused.code, fieldsOf(refused)]).toEqual(["invalid", ["name_prefix"]]);
+});
+
 test("what only one member could have has no place in the template", async () => {
   const made = await gangRig(1);
   const { subnetId } = await made.network();

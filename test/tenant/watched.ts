@@ -3,6 +3,7 @@
 import { encodeObject } from "@railyard/controller/api/watch-object";
 import { getAttachment } from "@railyard/controller/service/attachment";
 import { getNetwork } from "@railyard/controller/service/cluster-network";
+import { listHolds } from "@railyard/controller/service/hold";
 import { getInstance } from "@railyard/controller/service/instance";
 import { getInterface } from "@railyard/controller/service/interface";
 import { getReservedIp } from "@railyard/controller/service/reserved-ip";
@@ -63,6 +64,9 @@ export async function shown(made: Rig): Promise<Map<string, string>> {
   }
   for (const { id, instanceId } of has.attachments) {
     put(id, { kind: "attachment", view: await getAttachment(ctx, call, { id, instanceId }) });
+  }
+  for (const view of (await listHolds(ctx, call, { limit: 1_000 })).rows) {
+    put(view.hold.id, { kind: "hold", view });
   }
   return out;
 }

@@ -92,6 +92,19 @@ export interface NetInterface {
   readonly ports: readonly NetPort[];
 }
 
+/** GPUs that the NVSwitches can join to each other, and to no other. */
+export interface PartitionReading {
+  /** The Fabric Manager's. */
+  readonly id: number;
+  readonly active: boolean;
+  readonly gpus: readonly {
+    /** On the board, from 0. */
+    readonly module: number;
+    /** Empty where the Fabric Manager does not see the GPU itself. */
+    readonly pciAddress: string;
+  }[];
+}
+
 /** Everything that decides, read from sysfs, procfs and DMI below the root. */
 export interface MachineFacts {
   readonly serial: string;
@@ -107,6 +120,8 @@ export interface MachineFacts {
   readonly boardSerials: Readonly<Record<string, string>>;
   /** Whether a Fabric Manager on the host divides the NVSwitches into partitions. */
   readonly fabricManager: boolean;
+  /** Those that it knows; absent without one, and when they could not be read: an oddity tells. */
+  readonly partitions?: readonly PartitionReading[];
   /** Names of devices and attributes that were there and could not be made use of, and why. */
   readonly oddities: readonly Oddity[];
 }
@@ -132,7 +147,12 @@ export interface VfSettings {
   readonly vni?: number;
   /** The partition that an InfiniBand port's GUID is meant for: 0 = none. Undefined on Ethernet. */
   readonly pkey?: number;
+  /** Read: what else is not as it is without anybody's doing. Set: what to set back, too. */
+  readonly astray?: readonly VfStray[];
 }
+
+/** A link held up or down, a rate that is guaranteed, leave to change its own address. */
+export type VfStray = "state" | "min-rate" | "trust";
 
 /** One VF as the PF's driver tells it. */
 export interface VfReading extends VfSettings {
@@ -171,6 +191,8 @@ export interface Hardware {
    * bound when it cannot be had back clean.
    */
   unbindVfio(pciAddress: string): Promise<void>;
+  /** Has the Fabric Manager join, or part again, the GPUs of one of its partitions. */
+  setPartition(id: number, active: boolean): Promise<void>;
   /** Every guest that has any trace on the machine, running or not. */
   listGuests(): Promise<readonly ObservedGuest[]>;
   startGuest(guest: GuestSpec): Promise<void>;

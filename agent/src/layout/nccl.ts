@@ -1,6 +1,7 @@
 // The topology file that NCCL reads in a guest, where the virtual ports' own link speeds would
 // mislead it. Guest addresses only; it must not know the host's.
-import type { DesiredInstance, Expander, GuestPort, Inventory, Layout } from "../model.js";
+import type { Expander, GuestPort } from "../model/guest-bus.js";
+import type { DesiredInstance, Inventory, Layout } from "../model.js";
 import { guestNodes } from "./guest-numa.js";
 import { addressOf } from "./path-class.js";
 

@@ -1,6 +1,7 @@
 // The layout as arguments for QEMU's q35 machine: data only, nothing is run here. Whoever starts
 // the guest adds the machine, `-smp`, `-m` with the whole memory, disks and VPC NICs.
-import type { GuestFunction, GuestPort, Layout } from "../model.js";
+import type { GuestPort } from "../model/guest-bus.js";
+import type { GuestFunction, Layout } from "../model.js";
 import { guestNodes } from "./guest-numa.js";
 import { addressOf, busOf } from "./path-class.js";
 

@@ -44,14 +44,18 @@ function ncclSettings(attachments: readonly DesiredAttachment[]): string[] {
   ];
 }
 
-/** The interface is found by its place, as its name is the guest's own choice. */
+/**
+ * The interface is found by its place, as its name is the guest's own choice; one of virtio stands
+ * a level further down.
+ */
 function nicSettings(attachment: DesiredAttachment, place: string, shared: boolean): string[] {
   const { position, address, mtu } = attachment;
   const [ip = ""] = address.split("/");
   const table = FIRST_TABLE + position;
   return [
     `# position ${position}`,
-    `nic=$(ls /sys/bus/pci/devices/${place}/net)`,
+    `pci=/sys/bus/pci/devices/${place}`,
+    "nic=$(ls $pci/net 2>/dev/null || ls $pci/virtio*/net)",
     `ip link set dev "$nic" mtu ${mtu} up`,
     `ip address replace ${address} dev "$nic"`,
     ...(shared

@@ -1,6 +1,6 @@
 // Numbers the guest's PCI tree: one expander per NUMA node, below it the host's own switches as
 // virtual ones, then the functions. It must not know what the functions are.
-import type { Expander, GuestPort } from "../model.js";
+import type { Expander, GuestPort } from "../model/guest-bus.js";
 
 /** First bus number of the first expander; the ones below belong to the guest's own root bus. */
 const FIRST_BUS = 0x10;

@@ -21,7 +21,8 @@ export interface Applied {
 }
 
 /**
- * Takes the steps: guests stop, then NICs, then GPUs, then guests start. Within each of these,
+ * Takes the steps: guests stop, GPUs are parted, then NICs, then GPUs, then GPUs are joined and
+ * guests start. Within each of these,
  * lanes go side by side, so that a tool that hangs for one device delays nobody else by more than
  * its deadline. In a lane a failed step holds back the later ones on the same device, and one that
  * hung all that follow.
@@ -39,12 +40,16 @@ export async function applySteps(steps: readonly Step[], input: ApplyInput): Pro
   return { doneCount, failed };
 }
 
-const PHASES = ["stop", "nics", "gpus", "start"] as const;
+const PHASES = ["stop", "part", "nics", "gpus", "join", "start"] as const;
 
 function phaseOf(step: Step): (typeof PHASES)[number] {
   switch (step.kind) {
     case "stop-guest":
       return "stop";
+    case "deactivate-partition":
+      return "part";
+    case "activate-partition":
+      return "join";
     case "start-guest":
     case "reboot-guest":
       return "start";
@@ -58,7 +63,7 @@ function phaseOf(step: Step): (typeof PHASES)[number] {
   }
 }
 
-/** One lane per guest and per whole device, each in the order of the steps. */
+/** One lane per guest, per whole device and for all partitions, each in the order of the steps. */
 function lanesOf(steps: readonly Step[]): (readonly Step[])[] {
   const lanes = new Map<string, Step[]>();
   for (const step of steps) {
@@ -96,13 +101,16 @@ function heldBack(cause: string): RailyardError {
   return refuse("unavailable", `held back by ${cause}`);
 }
 
-/** What a step acts on: an instance's guest, a device, or one VF of a device. */
+/** What a step acts on: an instance's guest, a device, one VF of a device, or a partition. */
 function subjectOf(step: Step): string {
   switch (step.kind) {
     case "stop-guest":
     case "start-guest":
     case "reboot-guest":
       return step.instanceId;
+    case "activate-partition":
+    case "deactivate-partition":
+      return `partition ${step.partition}`;
     case "unbind-device":
     case "bind-device":
       return deviceKey(step.deviceId, step.vf);
@@ -147,11 +155,17 @@ async function applyStep(step: Step, { hardware, reading }: ApplyInput): Promise
       const { nic, vf, mac, isolation, rateMbps, spoofCheck } = step.attachment;
       const { kind, id } = isolation;
       const membership = kind === "vlan" ? { vlan: id } : { vlan: 0, [kind]: id };
-      const settings = { mac, ...membership, rateMbps, spoofCheck };
+      const found = reading.observed.vfs.find((v) => v.nic === nic && v.vf === vf);
+      const back = found?.astray && { astray: found.astray };
+      const settings = { mac, ...membership, rateMbps, spoofCheck, ...back };
       return hardware.configureVf(nicOf(reading, nic).pfName, vf, settings);
     }
     case "bind-device":
       return hardware.bindVfio(addressOf(reading, step.deviceId, step.vf));
+    case "activate-partition":
+      return hardware.setPartition(step.partition, true);
+    case "deactivate-partition":
+      return hardware.setPartition(step.partition, false);
     case "start-guest":
       return hardware.startGuest(step.guest);
     case "reboot-guest":

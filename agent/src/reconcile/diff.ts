@@ -9,6 +9,7 @@ import type {
   ObservedVf,
   Step,
 } from "../model.js";
+import { activation, deactivations, partitionInTheWay } from "./diff/partitions.js";
 import {
   deviceKey,
   isAsDesired,
@@ -34,6 +35,7 @@ export function diff(situation: Situation): Step[] {
   const busy = new Set([...cleanings, ...creations].map((c) => traceKey(c.trace)));
   return [
     ...stopGuests(view),
+    ...deactivations(view),
     ...[...cleanings, ...creations].map((c) => c.step),
     ...view.instances.flatMap((instance) => additions(view, instance, busy)),
   ];
@@ -89,6 +91,8 @@ function cleanDevices(view: View): DeviceStep[] {
     const { deviceId } = device;
     const trace = { deviceId };
     if (view.holderOf(device) !== undefined || view.wanterOf(trace) !== undefined) return [];
+    // Its reset is for a GPU that is nobody's any more.
+    if (device.driver !== VFIO || view.isJoined(deviceId)) return [];
     const key = `unbind-device ${deviceId}`;
     return [{ trace, step: { kind: "unbind-device", key, instanceId: "", deviceId } }];
   });
@@ -151,8 +155,11 @@ function additions(view: View, instance: DesiredInstance, busy: ReadonlySet<stri
     return [...mine, ...rebootGuest(instance, guest)];
   }
   const waits = mine.length > 0 || devicesOf(view, instance).some(isTaken);
-  const spec = waits ? undefined : view.specOf(instance);
-  return spec ? [startGuest(spec)] : mine;
+  if (waits || partitionInTheWay(view, instance)) return mine;
+  const join = activation(view, instance);
+  if (join) return [join];
+  const spec = view.specOf(instance);
+  return spec ? [startGuest(spec)] : [];
 }
 
 /** Also for a guest that boots or died: starting what is there already changes nothing. */

@@ -2,12 +2,14 @@
 // definition and from the VFs, never from what was asked for. Pure.
 import type { AttachmentFacts, InstanceFacts } from "@railyard/lib/attest";
 import type { Layout, ObservedGuest, ObservedVf } from "../model.js";
+import { isUnjoined } from "./diff/partitions.js";
 import { isolationOf, type View } from "./diff/view.js";
 
 /**
  * The facts of one running guest. A function's position is the one whose compiled guest address it
  * sits at. Undefined when the guest does not run, or when a function of it is not known, not on
- * vfio-pci, or at no such address: then there is no place to tell it in.
+ * vfio-pci, or at no such address: then there is no place to tell it in. Nor while its GPUs are not
+ * joined: it may run, but not as desired.
  */
 export function readBack(
   view: View,
@@ -15,6 +17,8 @@ export function readBack(
   layout: Layout,
 ): InstanceFacts | undefined {
   if (!guest.running || view.hasLost(guest)) return undefined;
+  const instance = view.instances.find((one) => one.instanceId === guest.instanceId);
+  if (instance && isUnjoined(view, instance)) return undefined;
   const gpus: { readonly at: number; readonly deviceId: string }[] = [];
   const attachments: AttachmentFacts[] = [];
   for (const { guestAddress, hostAddress } of guest.functions) {

@@ -8,9 +8,11 @@ import type {
   Nic,
   Observed,
   ObservedDevice,
+  ObservedPartition,
   ObservedVf,
   ObserveProblem,
 } from "../model.js";
+import { NVSWITCHES } from "./diff/partitions.js";
 
 export interface Reading {
   readonly inventory: Inventory;
@@ -49,6 +51,7 @@ export async function observe(
     read("", () => hardware.listGuests()),
     ...inventory.nics.map((nic) => read(nic.deviceId, () => readNic(hardware, nic, functions))),
   ]);
+  const partitions = await read(NVSWITCHES, async () => partitionsOf(facts, inventory));
   const bound = ({ deviceId, pciAddress }: Device): ObservedDevice => ({
     deviceId,
     pciAddress,
@@ -56,7 +59,8 @@ export async function observe(
     iommuGroup: functions.get(pciAddress)?.iommuGroup ?? "",
   });
   const [gpus, nvSwitches] = [inventory.gpus.map(bound), inventory.nvSwitches.map(bound)];
-  return { inventory, observed: { vfs: vfs.flat(), gpus, nvSwitches, guests, problems } };
+  const devices = { vfs: vfs.flat(), gpus, nvSwitches, partitions };
+  return { inventory, observed: { ...devices, guests, problems } };
 }
 
 async function readNic(
@@ -73,4 +77,16 @@ async function readNic(
     const { driver = "", iommuGroup = "" } = functions.get(pciAddress) ?? {};
     return { ...reading, nic: nic.deviceId, pciAddress, driver, iommuGroup };
   });
+}
+
+/** Throws `unavailable` when they could not be read, or an active one is of nobody knows whom. */
+function partitionsOf(facts: MachineFacts, { partitions }: Inventory): ObservedPartition[] {
+  if (!facts.fabricManager) return [];
+  if (!facts.partitions || !partitions) {
+    throw refuse("unavailable", "the NVSwitch partitions could not be read");
+  }
+  const active = new Set(facts.partitions.filter((p) => p.active).map(({ id }) => id));
+  const unknown = partitions.find(({ id, gpus }) => active.has(id) && gpus.includes(""));
+  if (!unknown) return partitions.map((one) => ({ ...one, active: active.has(one.id) }));
+  throw refuse("unavailable", `it is not known which GPUs the active partition ${unknown.id} has`);
 }

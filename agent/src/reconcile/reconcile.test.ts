@@ -26,6 +26,7 @@ const PAIRS = [0, 1];
 class TinyMachine implements Hardware {
   readonly fake = true;
   readonly calls: string[] = [];
+  readonly setPartition = async () => undefined;
   readonly guests = new Map<string, GuestSpec>();
   readonly drivers = new Map<string, string>();
   readonly vfs = new Map<string, VfReading[]>(PAIRS.map((k) => [`eth${k}`, []]));
@@ -43,8 +44,8 @@ class TinyMachine implements Hardware {
       ...(this.vfs.get(`eth${k}`) ?? []).map((v) => this.fn(`vf${k}.${v.vf}`, [])),
     ]);
     const host = { serial: "S1", bootId: "b", cpus: 8, memoryMib: 64, diskGib: 1 };
-    const none = { interfaces: [], rdma: [], boardSerials: {}, oddities: [] };
-    return { ...host, ...none, functions, fabricManager: false };
+    const none = { interfaces: [], rdma: [], boardSerials: {}, fabricManager: false };
+    return { ...host, ...none, functions, oddities: [] };
   }
   async setVfCount(pf: string, count: number) {
     this.act(`set-vf-count ${pf} ${count}`, () => {
@@ -198,8 +199,7 @@ async function restart(): Promise<void> {
   ledger = await openLedger({
     directory: dir,
     serial: "S1",
-    nodeId: "node-1",
-    session: "ses-1",
+    ...{ nodeId: "node-1", session: "ses-1" },
     decode: ({ epoch, generation, body }) => ({
       epoch,
       generation,

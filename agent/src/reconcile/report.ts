@@ -11,6 +11,7 @@ import type {
   Step,
   StepFailure,
 } from "../model.js";
+import { partitionDoubt } from "./diff/partitions.js";
 import { isAsDesired, type Situation, VFIO, View } from "./diff/view.js";
 import { readBack } from "./facts.js";
 
@@ -115,7 +116,7 @@ function reasonOf(
   const obstacle = view.obstacle(instance);
   if (obstacle) return obstacle;
   const next = pending.find((s) => s.instanceId === instance.instanceId);
-  return next ? `still to do: ${next.key}` : "";
+  return next ? `still to do: ${next.key}` : partitionDoubt(view, instance);
 }
 
 function devicesOf(view: View, instanceId: string): DeviceTrace[] {

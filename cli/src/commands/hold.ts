@@ -122,7 +122,7 @@ function read(session: Session, id: string) {
 }
 
 /** The id of the hold with this name or id; throws `notFound`. */
-export function holdId(session: Session, text: string): Promise<string> {
+function holdId(session: Session, text: string): Promise<string> {
   const lookup: Lookup = {
     kind: "hold",
     named: async (wanted) =>
@@ -130,4 +130,14 @@ export function holdId(session: Session, text: string): Promise<string> {
     exists: (id) => whetherFound(read(session, id)),
   };
   return resolveId(lookup, text);
+}
+
+const SERVER_MADE = /^hold-[0-9a-z]{24}$/;
+
+/**
+ * The id of the hold to use up. An id is left to the server to judge: it knows what became of a
+ * hold that is gone, and answers a repeated call as it did when the hold was there.
+ */
+export async function holdToUse(session: Session, text: string): Promise<string> {
+  return SERVER_MADE.test(text) ? text : holdId(session, text);
 }

@@ -6,7 +6,7 @@ import { EXIT } from "../exit-code.js";
 import { creating, creation, wholeNumber } from "../flags.js";
 import type { Run } from "../program.js";
 import type { Session } from "../session.js";
-import { holdId } from "./hold.js";
+import { holdToUse } from "./hold.js";
 import { type DescribeFlags, described, withDescription } from "./instance-create.js";
 import { INSTANCE_VIEW } from "./instance-view.js";
 import { settleInstance } from "./instance-wait.js";
@@ -37,7 +37,7 @@ async function create(session: Session, flags: Create): Promise<void> {
     count: wholeNumber(flags.instances, "--instances"),
     template,
     namePrefix: flags.namePrefix ?? "",
-    holdId: flags.hold === undefined ? "" : await holdId(session, flags.hold),
+    holdId: flags.hold === undefined ? "" : await holdToUse(session, flags.hold),
     ...closenessOf(flags),
     ...creation(session, flags),
   });

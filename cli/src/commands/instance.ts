@@ -1,6 +1,8 @@
 // railctl instance: a tenant's virtual machines.
 import {
   type Instance,
+  PlacedNear,
+  type StartInstanceResponse,
   InstanceServiceService as service,
 } from "@railyard/proto/gen/railyard/v1/instance";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
@@ -13,7 +15,7 @@ import { type ChangeFlags, change, changing } from "../flags.js";
 import type { Run } from "../program.js";
 import type { Session } from "../session.js";
 import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
-import { enumValueOf } from "../words.js";
+import { enumValueOf, wordOf } from "../words.js";
 import { addBatchCreate } from "./instance-batch.js";
 import { addInstanceConsole } from "./instance-console.js";
 import { addCreateInstance } from "./instance-create.js";
@@ -101,8 +103,11 @@ async function start(session: Session, flags: ActionFlags, [text = ""]: readonly
   const target = InstanceStatus.INSTANCE_STATUS_RUNNING;
   const request = { id: await instanceId(session, text), ...change(session, flags) };
   const repeat = onceOnly(session, request.id, target);
-  const { instance } = await session.tenant.call(service.startInstance, request, repeat);
-  await finish(session, { instance: present(instance), target, flags });
+  const answer = await session.tenant.call(service.startInstance, request, repeat);
+  const instance = present(answer.instance);
+  const near = wordOf(PlacedNear, answer.placedNear);
+  if (near) session.note(`instance ${instance.name}: placed again (${near})`);
+  await finish(session, { instance, target, flags });
 }
 
 async function stop(session: Session, flags: ActionFlags, [text = ""]: readonly string[]) {
@@ -133,12 +138,13 @@ function onceOnly(
   session: Session,
   id: string,
   target: Target,
-): RepeatOptions<{ instance?: Instance | undefined }> {
+): RepeatOptions<StartInstanceResponse> {
   return {
     settle: async ({ code }) => {
       if (code !== "precondition" && code !== "conflict") return undefined;
-      const answer = await readInstance(session, id);
-      return isOnTheWay(present(answer.instance), target) ? answer : undefined;
+      const { instance } = await readInstance(session, id);
+      const placedNear = PlacedNear.PLACED_NEAR_UNSPECIFIED;
+      return isOnTheWay(present(instance), target) ? { instance, placedNear } : undefined;
     },
   };
 }

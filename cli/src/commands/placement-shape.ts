@@ -45,15 +45,20 @@ export function closenessOf({ maxLeafGroups, segmentSize }: ClosenessFlags) {
 }
 
 export async function shapeOf(session: Session, flags: ShapeFlags): Promise<PlacementShape> {
-  const { profile: instanceProfile, count, attachments, spares } = flags;
-  const numbers = {
+  const shape = shapeWithId(flags);
+  return { ...shape, clusterNetworkId: await networkId(session, flags.network) };
+}
+
+/** The same for operators, whose `--network` is an id. */
+export function shapeWithId(flags: ShapeFlags): PlacementShape {
+  const { network: clusterNetworkId, profile: instanceProfile, count, attachments, spares } = flags;
+  return {
+    ...{ clusterNetworkId, instanceProfile },
     count: number(count, "--count"),
     attachmentCount: number(attachments, "--attachments"),
     ...closenessOf(flags),
     spares: number(spares, "--spares"),
   };
-  const clusterNetworkId = await networkId(session, flags.network);
-  return { clusterNetworkId, instanceProfile, ...numbers };
 }
 
 function number(text: string | undefined, flag: string): number {

@@ -1,4 +1,4 @@
-// railctl placement: what would fit.
+// railctl placement: what would fit; for operators also why, and how scattered free room is.
 import {
   CapacityResource,
   CheckCapacityResponse,
@@ -10,7 +10,11 @@ import type { View } from "../output.js";
 import type { Run } from "../program.js";
 import type { Session } from "../session.js";
 import { countOf, wordOf, yesNo } from "../words.js";
+import { addDefragmentation } from "./placement-defragmentation.js";
+import { addExplain } from "./placement-explain.js";
+import { addFragmentation } from "./placement-fragmentation.js";
 import { type ShapeFlags, shapeOf, withShape } from "./placement-shape.js";
+import { addSimulate } from "./placement-simulate.js";
 
 const VIEW: View<CheckCapacityResponse> = {
   columns: [
@@ -38,6 +42,10 @@ export function addPlacement(program: Command, run: Run): void {
   withShape(command.description("ask whether instances would fit now; keeps no room")).action(
     run(checkCapacity),
   );
+  addExplain(noun, run);
+  addSimulate(noun, run);
+  addFragmentation(noun, run);
+  addDefragmentation(noun, run);
 }
 
 async function checkCapacity(session: Session, flags: ShapeFlags): Promise<void> {

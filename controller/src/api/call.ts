@@ -23,6 +23,8 @@ export const CALL_MS_MAX = 30_000;
 /** The same for a call that answers with a stream; its client then calls again. */
 export const DOWNLOAD_MS_MAX = 30 * 60_000;
 
+const UUID_CHARS = 36;
+
 /** Why the signal of a call that has ended aborts; nobody is told. */
 const OVER = refuse("unavailable", "the call is over");
 
@@ -131,7 +133,8 @@ class Walk {
     const { handler, check, definition } = rpc;
     if (!handler) throw refuse("unimplemented", `${definition.method} is not built`);
     const taken = (request: MutationRequest) => {
-      if (request.requestId) line.requestId = request.requestId;
+      // Not checked yet: of what is none, a line has no more room than for one.
+      if (request.requestId) line.requestId = request.requestId.slice(0, UUID_CHARS);
       check(request);
       line.ids = idsNamed(request);
     };

@@ -126,3 +126,14 @@ test("very many fields still fit into trailers, with word of how many there were
   expect(details.BadRequest.fieldViolations.length).toBeGreaterThan(50);
   expect(details.ErrorInfo.metadata.get("violations")).toBe("5000");
 });
+
+test("a long text is cut, and a cut between the halves of a character can still be sent", () => {
+  for (const before of ["", "a"]) {
+    const text = before + "😀".repeat(2_000);
+    const { sent, details } = detailsOf(invalid([{ field: text, description: text }]));
+    expect(() => encodeURI(sent.details)).not.toThrow();
+    expect(sent.details.length).toBeLessThan(1_100);
+    const [violation] = (details.BadRequest as BadRequest).fieldViolations;
+    expect(violation?.field.length).toBeLessThan(1_100);
+  }
+});

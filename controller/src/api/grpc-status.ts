@@ -18,8 +18,8 @@ export const ERROR_DOMAIN = "railyard";
 /** Trailing metadata that carries the encoded google.rpc.Status. */
 export const DETAILS_KEY = "grpc-status-details-bin";
 
-/** Longest message, in characters: it travels in a header, percent-encoded. */
-const MESSAGE_CHARS_MAX = 1024;
+/** Longest message, or text in it, in characters: it travels in a header, percent-encoded. */
+const TEXT_CHARS_MAX = 1024;
 /** Most bytes of field violations and holders in one error; many clients refuse larger trailers. */
 const DETAIL_BYTES_MAX = 6 * 1024;
 
@@ -75,11 +75,18 @@ export function toServiceError(error: RailyardError): ServiceError {
   return Object.assign(new Error(message), { code, details: message, metadata });
 }
 
+/** Half a surrogate pair, as a cut leaves it: percent-encoding throws at one. */
+const HALF_PAIR = /\p{Surrogate}/gu;
+
 function shown(error: RailyardError): string {
-  if (error.code === "bug") return "internal error";
-  const { message } = error;
-  if (message.length <= MESSAGE_CHARS_MAX) return message;
-  return `${message.slice(0, MESSAGE_CHARS_MAX)}…`;
+  return error.code === "bug" ? "internal error" : cut(error.message);
+}
+
+/** The text, as much of it as can travel. */
+function cut(text: string): string {
+  const isLong = text.length > TEXT_CHARS_MAX;
+  const kept = isLong ? `${text.slice(0, TEXT_CHARS_MAX)}…` : text;
+  return kept.replace(HALF_PAIR, "\u{fffd}");
 }
 
 interface Encoder<T> {
@@ -126,9 +133,11 @@ function detailsOf(error: RailyardError): Any[] {
 }
 
 function badRequest(fields: readonly FieldViolation[], metadata: Map<string, string>): Any {
-  const kept = fitting(fields, (f) => Buffer.byteLength(f.field + f.description));
-  if (kept.length < fields.length) metadata.set("violations", String(fields.length));
-  const fieldViolations = kept.map(({ field, description }) => ({ field, description }));
+  const shownFields = fields.map(({ field, description }) => {
+    return { field: cut(field), description: cut(description) };
+  });
+  const fieldViolations = fitting(shownFields, (f) => Buffer.byteLength(f.field + f.description));
+  if (fieldViolations.length < fields.length) metadata.set("violations", String(fields.length));
   return pack("BadRequest", BadRequest, BadRequest.fromPartial({ fieldViolations }));
 }
 

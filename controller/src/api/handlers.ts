@@ -14,6 +14,7 @@ import { nodeHandlers } from "./node.js";
 import { nodeFaultHandlers } from "./node-fault.js";
 import { physicalClusterHandlers } from "./physical-cluster.js";
 import { placementHandlers } from "./placement.js";
+import { placementAdminHandlers } from "./placement-admin.js";
 import { clusterNetworkProfileHandlers, instanceProfileHandlers } from "./profile.js";
 import { quotaHandlers } from "./quota.js";
 import { reservedIpHandlers } from "./reserved-ip.js";
@@ -56,6 +57,7 @@ export function adminHandlers(ctx: ServiceContext, { signing, sealer }: AdminKey
     ...physicalClusterHandlers(ctx),
     ...nodeHandlers(ctx, signing),
     ...nodeFaultHandlers(ctx),
+    ...placementAdminHandlers(ctx),
     ...tokenHandlers(ctx, sealer),
     ...quotaHandlers(ctx),
     ...auditHandlers(ctx),

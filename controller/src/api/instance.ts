@@ -5,6 +5,8 @@ import {
   type InstanceServiceServer,
   type ListInstancesRequest,
   ListInstancesResponse,
+  PlacedNear,
+  StartInstanceResponse,
 } from "@railyard/proto/gen/railyard/v1/instance";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { getLayout } from "../service/attachment.js";
@@ -22,7 +24,7 @@ import {
 import { type BatchCreate, batchCreate } from "../service/instance-batch.js";
 import { createInstance } from "../service/instance-create.js";
 import { rebootInstance } from "../service/instance-reboot.js";
-import { startInstance } from "../service/instance-start.js";
+import { type StartedView, startInstance } from "../service/instance-start.js";
 import { inField } from "./encoded-field.js";
 import type { Handlers, Rpc } from "./handler.js";
 import { idFrom } from "./id.js";
@@ -64,7 +66,7 @@ export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceS
       return deleteInstance(ctx, call, { id: idOf(request), etag: request.etag });
     },
     startInstance: (request, rpc) => {
-      const call = rpc.encodedMutation(request, answer, made);
+      const call = rpc.encodedMutation(request, answerStarted, made);
       return startInstance(ctx, call, { id: idOf(request), etag: request.etag });
     },
     stopInstance: (request, rpc) => {
@@ -156,7 +158,20 @@ function answerAll(views: readonly InstanceView[]): Uint8Array {
   return inField(1, views.map(instanceBytes));
 }
 
-/** Every answer with one instance has it as its only field, the first. */
+/** What tenants may know of it: nothing of a machine's name or place. */
+const NEAR = {
+  "previous-host": PlacedNear.PLACED_NEAR_PREVIOUS_HOST,
+  "previous-leaf-group": PlacedNear.PLACED_NEAR_NEARBY,
+  elsewhere: PlacedNear.PLACED_NEAR_ELSEWHERE,
+};
+
+function answerStarted(view: StartedView): Uint8Array {
+  const placedNear = view.near ? NEAR[view.near] : PlacedNear.PLACED_NEAR_UNSPECIFIED;
+  const rest = StartInstanceResponse.encode({ instance: undefined, placedNear }).finish();
+  return inField(1, [instanceBytes(view)], rest);
+}
+
+/** Every other answer with one instance has it as its only field, the first. */
 function answer(view: InstanceView): Uint8Array {
   return inField(1, [instanceBytes(view)]);
 }

@@ -71,6 +71,17 @@ test("a number with presence is checked at zero; a member of a oneof only when c
   expect(subnet({ range: undefined })).toEqual({});
 });
 
+test("an empty text is checked when it was chosen among others, and else not set", () => {
+  const range = { $case: "ipv4CidrBlock", value: "" } as const;
+  expect(Object.keys(subnet({ name: "", range }))).toEqual(["ipv4_cidr_block"]);
+});
+
+test("the paths of a field mask have a maximum, too", () => {
+  const request = { id: "cns-1", clusterNetworkId: "cn-1", updateMask: ["name", "n".repeat(129)] };
+  const wrong = faults(SUBNETS, "UpdateClusterNetworkSubnet", request);
+  expect(wrong).toMatchObject({ "update_mask[1]": "must be at most 128 bytes long" });
+});
+
 test("length counts bytes of UTF-8", () => {
   expect(subnet({ name: "a".repeat(64) })).toEqual({ name: "must be at most 63 bytes long" });
 });

@@ -60,6 +60,8 @@ const EXPLICIT_PRESENCE = 1;
 const TIMESTAMP = "google.protobuf.Timestamp";
 /** Longest map key that is repeated in a field path. */
 const SHOWN_KEY_MAX = 64;
+/** Each path of a field mask: which ones there are, the use case knows. */
+const MASK_PATH = FieldLimits.fromPartial({ maxLength: 128, charset: Charset.CHARSET_ANY });
 /** Most items of one list that are looked at. */
 const CHECKED_MAX = 4_096;
 
@@ -146,7 +148,7 @@ export class Limits {
     if (!field.message) return plainCheck(limits);
     switch (field.message.typeName) {
       case "google.protobuf.FieldMask":
-        return listCheck(limits, plainCheck(limits));
+        return listCheck(limits, plainCheck(MASK_PATH));
       case TIMESTAMP:
         return checkTime;
       case "google.protobuf.Duration":
@@ -166,7 +168,7 @@ function checkFields(
 ): void {
   for (const field of fields) {
     const value = valueIn(field, message as Readonly<Record<string, unknown>>);
-    if (isSet(value, field.explicit)) field.check(value, into.prefix + field.name, into.bad);
+    if (isSet(value, field)) field.check(value, into.prefix + field.name, into.bad);
     else if (field.required) {
       const path = into.prefix + field.name;
       into.bad.add(path, "must be set");
@@ -181,8 +183,10 @@ function valueIn(field: FieldCheck, message: Readonly<Record<string, unknown>>):
   return choice?.$case === field.key ? choice.value : undefined;
 }
 
-function isSet(value: unknown, explicit: boolean): boolean {
-  if (value === undefined || value === "") return false;
+function isSet(value: unknown, { explicit, choice }: FieldCheck): boolean {
+  if (value === undefined) return false;
+  // A text that was chosen among others is meant, also when nothing is in it.
+  if (value === "") return choice !== undefined;
   if (value === 0 || value === 0n || value === false) return explicit;
   if (Array.isArray(value) || value instanceof Uint8Array) return value.length > 0;
   return !(value instanceof Map) || value.size > 0;

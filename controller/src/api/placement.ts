@@ -51,7 +51,8 @@ function idOf({ id }: { readonly id: string }) {
   return idFrom("hold", id);
 }
 
-function shapeOf(shape = PlacementShape.create()): RoomShape {
+/** The shape as use cases take it. */
+export function shapeOf(shape = PlacementShape.create()): RoomShape {
   const { instanceProfile: profile, clusterNetworkId, ...numbers } = shape;
   return { ...numbers, profile, clusterNetworkId: idFrom("clusterNetwork", clusterNetworkId) };
 }

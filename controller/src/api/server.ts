@@ -1,6 +1,7 @@
 // One gRPC listener: every service of the contract that belongs to it, health, reflection, limits
 // of the transport, and an orderly end. Knows no RPC by name.
 import type { EventEmitter } from "node:events";
+import type { ServerHttp2Session } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import { withDeadline } from "@railyard/lib/clock";
 import { bug, refuse } from "@railyard/lib/errors";
@@ -85,7 +86,10 @@ export class ApiServer {
     this.stopping.abort(refuse("unavailable", "the server is stopping"));
     const drained = new Promise<void>((resolve) => this.server.tryShutdown(() => resolve()));
     const limit = { ms: DRAIN_MS, what: "open calls" };
-    await withDeadline(clock, limit, drained).catch(() => log.warn({}, "open calls were cut"));
+    await withDeadline(clock, limit, drained).catch(() => {
+      log.warn({}, "open calls were cut");
+      for (const session of sessionsOf(this.server)) session.destroy();
+    });
     this.server.forceShutdown();
   }
 
@@ -160,6 +164,20 @@ export class ApiServer {
       this.server.addService(service, { serverReflectionInfo });
     }
   }
+}
+
+/**
+ * The connections of a server. grpc-js keeps them to itself, in fields that its types alone hide
+ * (1.14, `server`), and cuts them by itself only where it counts calls; none should they be named
+ * otherwise.
+ */
+function sessionsOf(server: grpc.Server): readonly ServerHttp2Session[] {
+  const inside = server as unknown as { http2Servers?: Map<unknown, Listening> };
+  return [...(inside.http2Servers?.values() ?? [])].flatMap(({ sessions }) => [...sessions]);
+}
+
+interface Listening {
+  readonly sessions: ReadonlySet<ServerHttp2Session>;
 }
 
 /** Messages stay bytes in grpc-js: decoding and encoding fail under our own error mapping. */

@@ -223,8 +223,8 @@ function inventoryFrom(inventory: Inventory | undefined): NodeInventory {
     vcpu,
     memoryMib: Number(memoryMib),
     diskGib: Number(diskGib),
-    gpus: gpus.map(({ deviceId, pciAddress, pciId, numa }) => {
-      return { deviceId, pciAddress, pciId, numa };
+    gpus: gpus.map(({ deviceId, pciAddress, pciId, numa, module }) => {
+      return { deviceId, pciAddress, pciId, numa, ...(module !== undefined && { module }) };
     }),
     nics: nics.map((nic) => ({
       deviceId: nic.deviceId,

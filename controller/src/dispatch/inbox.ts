@@ -20,8 +20,8 @@ export interface InboxOptions {
   readonly heartbeatMs: number;
   /** A session was welcomed: send it the node's desired state. */
   readonly onWelcome: (nodeId: NodeId) => void;
-  /** Some node's heartbeat says something new. */
-  readonly onNews: () => void;
+  /** The node's heartbeat says something new. */
+  readonly onNews: (nodeId: NodeId) => void;
 }
 
 /** Hellos of one node that wait for their turn; more are told to come again. */
@@ -115,7 +115,7 @@ export class Inbox {
       before?.digest !== digest ||
       before.acceptedGeneration !== acceptedGeneration ||
       before.appliedGeneration !== appliedGeneration;
-    if (isNews) this.options.onNews();
+    if (isNews) this.options.onNews(nodeId);
   }
 
   /** The sender is not the session known here: another controller may have welcomed it. */

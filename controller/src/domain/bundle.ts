@@ -1,33 +1,10 @@
 // Which GPUs of a machine may be given away together. Sets are bit masks: bit m is the GPU of
 // module number m. Knows nothing of what is free, nor of NICs.
+import { NVSWITCH_MODULES, NVSWITCH_PARTITIONS } from "@railyard/lib/nvswitch";
 import type { HardwareKind } from "./physical-cluster.js";
 
 /** Machines with more GPUs than this are given whole or not at all: masks have 32 bits. */
 export const MODULES_MAX = 30;
-
-/**
- * Smaller shares of an HGX H100 or H200 board: the fixed partitions of NVIDIA's Fabric Manager
- * (shared NVSwitch virtualization model, default partitions), by module number from 0. Whole boards
- * are legal without it.
- */
-const NVSWITCH_PARTITIONS: readonly (readonly number[])[] = [
-  [0, 1, 2, 3],
-  [4, 5, 6, 7],
-  [0, 2],
-  [1, 3],
-  [4, 6],
-  [5, 7],
-  [0],
-  [1],
-  [2],
-  [3],
-  [4],
-  [5],
-  [6],
-  [7],
-];
-/** GPUs on a board whose Fabric Manager knows those partitions. */
-export const NVSWITCH_MODULES = 8;
 
 type Board = Pick<HardwareKind, "gpus" | "fabricManager" | "nvSwitch">;
 

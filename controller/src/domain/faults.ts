@@ -20,8 +20,11 @@ export interface Fault {
 export class Faults {
   private readonly found: Fault[] = [];
 
+  /** Every path is put behind `within`, such as `shapes[3].`. */
+  constructor(private readonly within = "") {}
+
   add(fault: Fault): void {
-    this.found.push(fault);
+    this.found.push({ ...fault, field: this.within + fault.field });
   }
 
   /** A field whose value cannot be right. */

@@ -27,6 +27,7 @@ export type FaultKind = keyof typeof CHOICES;
 export const APPLY_STEPS: readonly string[] = [
   ...["stop-guest", "unbind-device", "clear-vf", "create-vfs"],
   ...["configure-vf", "bind-device", "start-guest", "reboot-guest"],
+  ...["activate-partition", "deactivate-partition"],
 ];
 
 /** Faults that one node may have at the same time. */

@@ -19,6 +19,8 @@ export interface NodeInventory {
     readonly pciAddress: string;
     readonly pciId: string;
     readonly numa: number;
+    /** On its board, from 0; absent where the machine does not know. */
+    readonly module?: number;
   }[];
   readonly nics: readonly {
     readonly deviceId: string;

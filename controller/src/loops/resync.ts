@@ -1,5 +1,6 @@
 // Finds what a nudge missed: a node whose heartbeat holds another generation or another digest than
-// the store means it to have is sent its desired state again.
+// the store means it to have is sent its desired state again. Nodes with news are looked at first;
+// the rest of the fleet in turn, some with every pass.
 import type { NodeId } from "@railyard/lib/ids";
 import { Loop } from "@railyard/lib/loop";
 import type { Node } from "../domain/node.js";
@@ -17,30 +18,89 @@ export interface ResyncOptions {
   readonly wake: (nodeId: NodeId) => void;
 }
 
-export function resyncLoop({ ctx, periodMs, wake }: ResyncOptions): Loop {
-  const { clock, log } = ctx;
-  return new Loop({
-    name: "resync",
-    clock,
-    log,
-    periodMs,
-    runOnce: async () => {
-      const behind = await nodesBehind(ctx);
-      for (const nodeId of behind) wake(nodeId);
-      if (behind.length > 0) log.info({ nodes: behind.length }, "nodes behind their desired state");
-    },
-  });
+/** Nodes looked at in one pass: a fleet of as many is seen whole in every period. */
+const PER_PASS = 512;
+/** Nodes looked at in one transaction, for which others wait. */
+const PER_READ = 32;
+
+export class Resync {
+  private readonly loop: Loop;
+  private readonly news = new Set<NodeId>();
+  private turn: IterableIterator<NodeId>;
+  private turnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly options: ResyncOptions) {
+    const { ctx, periodMs } = options;
+    const { clock, log } = ctx;
+    this.turn = ctx.leases.heard();
+    const runOnce = () => this.runOnce();
+    this.loop = new Loop({ name: "resync", clock, log, periodMs, runOnce });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  /** The node's heartbeat says something new. */
+  heard(nodeId: NodeId): void {
+    this.news.add(nodeId);
+    this.loop.nudge();
+  }
+
+  private async runOnce(): Promise<void> {
+    const { ctx, wake } = this.options;
+    const nodes = this.next();
+    let behind = 0;
+    for (let first = 0; first < nodes.length; first += PER_READ) {
+      const found = await nodesBehind(ctx, nodes.slice(first, first + PER_READ));
+      for (const nodeId of found) wake(nodeId);
+      behind += found.length;
+    }
+    if (behind > 0) ctx.log.info({ nodes: behind }, "nodes behind their desired state");
+    if (this.news.size > 0) this.loop.nudge();
+  }
+
+  /** Those with news; when there are none, and once in a period, the next in turn. */
+  private next(): readonly NodeId[] {
+    const nodes: NodeId[] = [];
+    for (const nodeId of this.news) {
+      if (nodes.length >= PER_PASS) break;
+      this.news.delete(nodeId);
+      nodes.push(nodeId);
+    }
+    const { clock, leases } = this.options.ctx;
+    const now = clock.monotonic();
+    if (nodes.length > 0 && now - this.turnedAt < this.options.periodMs) return nodes;
+    this.turnedAt = now;
+    while (nodes.length < PER_PASS) {
+      const { value, done } = this.turn.next();
+      if (!done) nodes.push(value);
+      else {
+        this.turn = leases.heard();
+        break;
+      }
+    }
+    return nodes;
+  }
 }
 
-/** Living nodes that do not hold, or have not applied, what they should. */
-export function nodesBehind(ctx: ServiceContext): Promise<readonly NodeId[]> {
+/** Of these, the living ones that do not hold, or have not applied, what they should. */
+export function nodesBehind(
+  ctx: ServiceContext,
+  nodes: Iterable<NodeId> = ctx.leases.heard(),
+): Promise<readonly NodeId[]> {
   return ctx.store.read(async (tx) => {
     const epoch = await epochOf(tx);
     // The relay is at these already.
     const pending = new Set((await tx.outbox.pending()).map(({ nodeId }) => nodeId));
     const behind: NodeId[] = [];
-    for (const node of await tx.nodes.all()) {
-      if (pending.has(node.id)) continue;
+    for (const id of nodes) {
+      const node = pending.has(id) ? undefined : await tx.nodes.get(id);
+      if (!node) continue;
       const pulse = ctx.leases.last(node.id);
       if (!pulse || pulse.session !== node.session || !ctx.leases.fresh(node.id)) continue;
       if (await isBehind(tx, ctx, { node, pulse, epoch })) behind.push(node.id);

@@ -2,6 +2,7 @@
 // placed, with the change made, on a copy of the fleet. Pure.
 import type { HoldId, NodeId } from "@railyard/lib/ids";
 import { groupKey } from "./facts.js";
+import type { FleetNode } from "./fleet.js";
 import { FleetIndex } from "./fleet-index.js";
 import { type Ask, giveBack, memberOf, type Room, tryAsk, withCount } from "./trial.js";
 
@@ -21,19 +22,37 @@ export type Change =
   /** Attachments also on rails of these nodes that are not well. */
   | { readonly kind: "sick-rails"; readonly nodes: readonly NodeId[] }
   /** When this hold has ended, and all that end before it. */
-  | { readonly kind: "hold-ends"; readonly holdId: HoldId; readonly endsAt: number };
+  | { readonly kind: "hold-ends"; readonly holdId: HoldId; readonly endsAt: number }
+  /** So many more nodes of the kind of hardware, all in that leaf group. */
+  | {
+      readonly kind: "more-nodes";
+      readonly count: number;
+      readonly hardware: string;
+      readonly leafGroup: string;
+    };
+
+/** Most nodes that are added. */
+const MORE_NODES_MAX = 16;
+
+/** What may be changed beside the question. */
+export interface Changeable {
+  readonly holds: readonly HeldRooms[];
+  /** A node as it would be if it were added, empty and well; absent: none is added. */
+  readonly another: FleetNode | undefined;
+}
 
 /** Each of these changes that, alone, makes it fit; those that ask the least come first. */
 export function changesFor(
   fleet: FleetIndex,
   ask: Ask,
-  holds: readonly HeldRooms[],
+  { holds, another }: Changeable,
 ): readonly Change[] {
   const found = [
     moreLeafGroups(fleet, ask),
     fewer(fleet, ask),
     sickRails(fleet, ask),
     holdEnds(fleet, ask, holds),
+    another && moreNodes(fleet, ask, another),
   ];
   return found.filter((change) => change !== undefined);
 }
@@ -101,4 +120,14 @@ function holdEnds(fleet: FleetIndex, ask: Ask, holds: readonly HeldRooms[]): Cha
   }
   const last = inTime[enough - 1];
   return last && { kind: "hold-ends", holdId: last.holdId, endsAt: last.endsAt };
+}
+
+function moreNodes(fleet: FleetIndex, ask: Ask, another: FleetNode): Change | undefined {
+  const { hardware, leafGroup } = another;
+  const larger = new FleetIndex(fleet);
+  for (let count = 1; count <= MORE_NODES_MAX; count++) {
+    larger.put({ ...another, nodeId: `${another.nodeId}+${count}` as NodeId });
+    if (tryAsk(larger, ask).fits) return { kind: "more-nodes", count, hardware, leafGroup };
+  }
+  return undefined;
 }

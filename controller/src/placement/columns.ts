@@ -1,4 +1,4 @@
-// What the index keeps of each node, in columns of numbers: about thirty bytes beside its id. A row
+// What the index keeps of each node, in columns of numbers: some thirty bytes beside its id. A row
 // is a number; rows of nodes that went are used again. Knows no rule.
 import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import type { NodeFacts, NodeState } from "./facts.js";
@@ -6,6 +6,7 @@ import type { FleetNode } from "./fleet.js";
 import type { LeafGroup } from "./leaf-group.js";
 import type { Make } from "./make.js";
 import { lot } from "./preferences.js";
+import { States } from "./states.js";
 
 const ROWS_AT_FIRST = 64;
 const ELIGIBLE = 1;
@@ -30,13 +31,18 @@ export class Columns {
   memoryMib = new Int32Array(ROWS_AT_FIRST);
   diskGib = new Int32Array(ROWS_AT_FIRST);
   lots = new Uint32Array(ROWS_AT_FIRST);
+  /** Rows with the same number hold the same of all that may change, and are of one make. */
+  states = new Uint32Array(ROWS_AT_FIRST);
   private readonly unused: number[] = [];
 
-  constructor(readonly known: readonly Make[]) {}
+  constructor(
+    readonly known: readonly Make[],
+    private readonly numbers = new States(),
+  ) {}
 
   /** The same rows in leaf groups of their own; what is written to one is not in the other. */
   copy(groupOf: ReadonlyMap<LeafGroup, LeafGroup>): Columns {
-    const copy = new Columns(this.known);
+    const copy = new Columns(this.known, this.numbers.copy());
     for (const id of this.ids) copy.ids.push(id);
     for (const group of this.groups) copy.groups.push(group && groupOf.get(group));
     copy.makes = this.makes.slice();
@@ -47,6 +53,7 @@ export class Columns {
     copy.memoryMib = this.memoryMib.slice();
     copy.diskGib = this.diskGib.slice();
     copy.lots = this.lots.slice();
+    copy.states = this.states.slice();
     for (const row of this.unused) copy.unused.push(row);
     return copy;
   }
@@ -58,7 +65,8 @@ export class Columns {
     return row;
   }
 
-  write(row: number, node: FleetNode, { group, make }: Where): void {
+  /** Whether states kept their numbers; else all got others. */
+  write(row: number, node: FleetNode, { group, make }: Where): boolean {
     this.ids[row] = node.nodeId;
     this.groups[row] = group;
     this.makes[row] = make;
@@ -69,16 +77,18 @@ export class Columns {
     this.memoryMib[row] = node.free.memoryMib;
     this.diskGib[row] = node.free.diskGib;
     this.lots[row] = lot(node.nodeId);
+    return this.number(row);
   }
 
-  /** Another state of the row's node. */
-  adjust(row: number, state: Partial<NodeState>): void {
+  /** Another state of the row's node; whether states kept their numbers, else all got others. */
+  adjust(row: number, state: Partial<NodeState>): boolean {
     const { healthy, free, vcpu, memoryMib, diskGib } = state;
     if (healthy !== undefined) this.healthy[row] = healthy;
     if (free !== undefined) this.free[row] = free;
     if (vcpu !== undefined) this.vcpu[row] = vcpu;
     if (memoryMib !== undefined) this.memoryMib[row] = memoryMib;
     if (diskGib !== undefined) this.diskGib[row] = diskGib;
+    return this.number(row);
   }
 
   /** Whether this is what the row holds already; a row's node and leaf group never change. */
@@ -102,6 +112,27 @@ export class Columns {
     this.unused.push(row);
   }
 
+  private number(row: number): boolean {
+    const number = this.numbers.numberOf(this.stateOf(row));
+    if (number === undefined) this.numberAll();
+    else this.states[row] = number;
+    return number !== undefined;
+  }
+
+  /** There are many more numbers than rows, so they do not run out again meanwhile. */
+  private numberAll(): void {
+    this.numbers.clear();
+    for (const row of this.ids.keys()) {
+      this.states[row] = this.numbers.numberOf(this.stateOf(row)) as number;
+    }
+  }
+
+  private stateOf(row: number): string {
+    const { makes, flags, healthy, free, vcpu, memoryMib, diskGib } = this;
+    const pairs = `${makes[row]} ${flags[row]} ${healthy[row]} ${free[row]}`;
+    return `${pairs} ${vcpu[row]} ${memoryMib[row]} ${diskGib[row]}`;
+  }
+
   private grow(): void {
     this.makes = wider(this.makes, Uint16Array);
     this.flags = wider(this.flags, Uint8Array);
@@ -111,6 +142,7 @@ export class Columns {
     this.memoryMib = wider(this.memoryMib, Int32Array);
     this.diskGib = wider(this.diskGib, Int32Array);
     this.lots = wider(this.lots, Uint32Array);
+    this.states = wider(this.states, Uint32Array);
   }
 }
 
@@ -135,7 +167,7 @@ interface Column {
   readonly length: number;
 }
 
-/** Little, so that little stands empty: all of a row is about thirty bytes. */
+/** Little, so that little stands empty: all of a row is some thirty bytes. */
 const GROWTH = 1.25;
 
 function wider<C extends Column & { set(from: C): void }>(from: C, make: new (n: number) => C): C {
@@ -193,14 +225,22 @@ export class Cursor implements NodeFacts {
     return this.columns.lots[this.row] as number;
   }
 
-  /** Whether the row is in use, by a node of this leaf group. */
-  isIn(group: LeafGroup): boolean {
-    return this.columns.groups[this.row] === group;
+  /** The number of what the row holds: rows with the same one offer the same. */
+  stateOf(row: number): number {
+    return this.columns.states[row] as number;
   }
 
-  /** Whether the node is named before that of the other row. */
-  isNamedBefore(other: number): boolean {
-    return this.nodeId < (this.columns.ids[other] as NodeId);
+  lotOf(row: number): number {
+    return this.columns.lots[row] as number;
+  }
+
+  nameOf(row: number): NodeId {
+    return this.columns.ids[row] as NodeId;
+  }
+
+  /** Whether the row is in use, by a node of this leaf group. */
+  isIn(row: number, group: LeafGroup): boolean {
+    return this.columns.groups[row] === group;
   }
 
   private has(flag: number): boolean {

@@ -84,6 +84,19 @@ export function explain(fleet: FleetIndex, ask: Ask): Explanation {
   };
 }
 
+/** A node of hardware that takes one, in the leaf group with most whole nodes free; by id. */
+export function likeliest(fleet: FleetIndex, member: PlacementRequest): NodeId | undefined {
+  let best: { readonly id: NodeId; readonly room: number } | undefined;
+  for (const node of fleet.nodes()) {
+    if ((failedRules(node, member) & ELSEWHERE) !== 0) continue;
+    if (node.make.gpuCount !== sizeOf(node.make.pairs)) continue;
+    const { nodeId, group } = node;
+    const order = best ? group.wholeFree - best.room || (nodeId < best.id ? 1 : -1) : 1;
+    if (order > 0) best = { id: nodeId, room: group.wholeFree };
+  }
+  return best?.id;
+}
+
 function groupsUsed(trial: Trial): ReadonlySet<string> {
   if (!trial.fits) return new Set();
   return new Set(trial.members.map(({ leafGroup }) => groupKey(leafGroup)));

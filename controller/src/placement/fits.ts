@@ -1,48 +1,66 @@
-// What nodes offer to requests of one shape, found out once for all nodes that are alike in what it
-// follows from. Knows no leaf group and no other node.
-import type { NodeId } from "@railyard/lib/ids";
-import type { NodeFacts } from "./facts.js";
+// What nodes offer to requests of one shape, found out once for all nodes of one state: then it is
+// one look into a table. Knows no leaf group and no other node.
+import type { Cursor } from "./columns.js";
 import type { PlacementRequest } from "./fleet.js";
-import type { Make } from "./make.js";
-import { type Fitting, fittingOf } from "./preferences.js";
-import { fitsApart } from "./rules.js";
+import { fitting } from "./preferences.js";
 
-/** Nodes that differ; beyond it all are found out again. */
-const KNOWN_MAX = 8_192;
+/** The block of a node that does not fit: larger than any other. */
+export const UNFIT = 0xff;
 
-type ByHealthy = Map<number, Fitting | undefined>;
+const SLOTS_AT_FIRST = 256;
+/** Eight bytes each. With more states than that, some push out others and are found out again. */
+const SLOTS_MAX = 4_096;
+/** A state and the block broken up on its nodes share a number. */
+const BLOCK_BITS = 8;
 
+/** Every row asked for must be of the request's zone and cluster: a state says neither. */
 export class Fits {
-  private readonly known = new Map<Make, Map<number, ByHealthy>>();
-  private size = 0;
+  /** By the last bits of the state: the state and the block; 0 where nothing is known. */
+  private blocks = new Uint32Array(SLOTS_AT_FIRST);
+  private pairs = new Uint32Array(SLOTS_AT_FIRST);
 
+  /** The request must exclude no node. */
   constructor(private readonly request: PlacementRequest) {}
 
-  /** As `fitting` says of the request with these nodes excluded. */
-  of(node: NodeFacts, exclude: readonly NodeId[]): Fitting | undefined {
-    if (!fitsApart(node, this.request)) return undefined;
-    if (exclude.length > 0 && exclude.includes(node.nodeId)) return undefined;
-    const alike = this.alike(node);
-    const known = alike.get(node.healthy);
-    if (known !== undefined || alike.has(node.healthy)) return known;
-    const made = fittingOf(node, this.request);
-    alike.set(node.healthy, made);
-    this.size += 1;
-    if (this.size > KNOWN_MAX) this.forget();
-    return made;
+  /** Size of the block that is broken up on the row's node, as `fitting` says; UNFIT if none. */
+  blockOn(row: number, cursor: Cursor): number {
+    const { blocks } = this;
+    const state = cursor.stateOf(row);
+    const known = blocks[state & (blocks.length - 1)] as number;
+    return known >>> BLOCK_BITS === state ? known & UNFIT : this.learn(row, cursor);
   }
 
-  /** By the pairs that are healthy, those of the same make with the same pairs free. */
-  private alike({ make, free }: NodeFacts): ByHealthy {
-    const byFree = this.known.get(make) ?? new Map<number, ByHealthy>();
-    if (byFree.size === 0) this.known.set(make, byFree);
-    const alike = byFree.get(free) ?? new Map<number, Fitting | undefined>();
-    if (alike.size === 0) byFree.set(free, alike);
-    return alike;
+  /** The pairs to take on the row's node, which fits. */
+  pairsOn(row: number, cursor: Cursor): number {
+    this.blockOn(row, cursor);
+    return this.pairs[this.slotOf(cursor.stateOf(row))] as number;
   }
 
-  private forget(): void {
-    this.known.clear();
-    this.size = 0;
+  /** Finds it out; the block. */
+  private learn(row: number, cursor: Cursor): number {
+    const state = cursor.stateOf(row);
+    while (this.blocks[this.slotOf(state)] !== 0 && this.blocks.length < SLOTS_MAX) this.grow();
+    cursor.row = row;
+    const found = fitting(cursor, this.request);
+    const block = found ? found.broken : UNFIT;
+    this.blocks[this.slotOf(state)] = (state << BLOCK_BITS) | block;
+    this.pairs[this.slotOf(state)] = found ? found.pairs : 0;
+    return block;
+  }
+
+  private slotOf(state: number): number {
+    return state & (this.blocks.length - 1);
+  }
+
+  private grow(): void {
+    const { blocks, pairs } = this;
+    this.blocks = new Uint32Array(blocks.length * 2);
+    this.pairs = new Uint32Array(blocks.length * 2);
+    for (const [slot, known] of blocks.entries()) {
+      if (known === 0) continue;
+      const to = this.slotOf(known >>> BLOCK_BITS);
+      this.blocks[to] = known;
+      this.pairs[to] = pairs[slot] as number;
+    }
   }
 }

@@ -57,7 +57,7 @@ export class FleetIndex {
     if (row !== undefined && this.columns.has(row, node, make)) return;
     if (row !== undefined) this.count(row, -1);
     const at = row ?? this.add(node.nodeId, group);
-    this.columns.write(at, node, { group, make });
+    if (!this.columns.write(at, node, { group, make })) this.rankings.clear();
     this.count(at, 1);
     this.journal.add(group, at);
   }
@@ -68,7 +68,7 @@ export class FleetIndex {
     const group = row === undefined ? undefined : this.columns.groups[row];
     if (row === undefined || !group) return;
     this.count(row, -1);
-    this.columns.adjust(row, state);
+    if (!this.columns.adjust(row, state)) this.rankings.clear();
     this.count(row, 1);
     this.journal.add(group, row);
   }
@@ -125,11 +125,10 @@ export class FleetIndex {
 
   /** Leaf groups ranked for requests of this shape, up to date but for the nodes excluded. */
   rankingFor(request: PlacementRequest): Ranking {
-    const ranking = this.rankings.get(request, () => new Ranking(request));
-    ranking.follow(this.around());
-    for (const group of this.groupsOf(request.exclude)) {
-      ranking.blur(group, this.cursor, request.exclude);
-    }
+    const ranking = this.rankings.get(request, () => new Ranking(request, this.around()));
+    ranking.follow();
+    if (request.exclude.length === 0) return ranking;
+    for (const group of this.groupsOf(request.exclude)) ranking.blur(group, request.exclude);
     return ranking;
   }
 
@@ -145,7 +144,6 @@ export class FleetIndex {
 
   /** Leaf groups that these nodes are in. */
   private groupsOf(ids: readonly NodeId[]): Iterable<LeafGroup> {
-    if (ids.length === 0) return [];
     return new Set(ids.flatMap((id) => this.columns.groups[this.rowsById.get(id) ?? -1] ?? []));
   }
 

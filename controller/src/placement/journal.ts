@@ -30,6 +30,20 @@ export class Journal {
     this.first += dropped;
   }
 
+  /** Whether this change and all after it are still known. */
+  knows(number: number): boolean {
+    return number >= this.first;
+  }
+
+  groupAt(number: number): LeafGroup {
+    return this.groups[number - this.first] as LeafGroup;
+  }
+
+  /** The row that changed, came or went. */
+  rowAt(number: number): number {
+    return this.rows[number - this.first] as number;
+  }
+
   /** Changes since that one, oldest first; undefined when that is no longer known. */
   since(number: number): readonly Change[] | undefined {
     if (number < this.first) return undefined;

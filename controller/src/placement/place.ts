@@ -1,10 +1,10 @@
 // Where an instance goes: hard rules first, preferences second, then by lot. Pure: the same nodes
 // and request give the same choice or the same refusal, however the index came about.
-import type { Choice, Nearness, PlacementRequest, Refusal, Rule } from "./fleet.js";
+import type { Choice, LeafGroupKey, Nearness, PlacementRequest, Refusal, Rule } from "./fleet.js";
 import type { FleetIndex } from "./fleet-index.js";
 import type { LeafGroup } from "./leaf-group.js";
-import { type Fitting, fitting, lot } from "./preferences.js";
-import { bestOf, type Within } from "./ranking.js";
+import { fitting, lot } from "./preferences.js";
+import type { Found } from "./ranking.js";
 import { firstFailed } from "./rules.js";
 
 /** The best place, or how many nodes each rule removed. */
@@ -19,13 +19,11 @@ export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | u
   if (host) return host;
   const start = lot(request.seed);
   const ranking = fleet.rankingFor(request);
-  const within = { fits: ranking.fits, request, start };
-  const wasIn = previousLeafGroup && fleet.group({ ...previousLeafGroup, zone: request.zone });
-  const beside = wasIn && inGroup(fleet, wasIn, within);
+  const wasIn = previousLeafGroup && groupIn(fleet, request.zone, previousLeafGroup);
+  const beside = wasIn && ranking.bestIn(wasIn, start, request.exclude);
   if (beside) return choice(fleet, beside, "previous-leaf-group");
-  const best = ranking.best(firstBehind(fleet.lots(), start));
-  const group = best === undefined ? undefined : fleet.groups()[best];
-  const found = group && inGroup(fleet, group, within);
+  const group = ranking.best(firstBehind(fleet.lots(), start));
+  const found = group && ranking.bestIn(group, start, request.exclude);
   return found && choice(fleet, found, previousNodeId && "elsewhere");
 }
 
@@ -39,20 +37,17 @@ export function refusal(fleet: FleetIndex, request: PlacementRequest): Refusal {
   return { fits: false, considered: fleet.size, removed };
 }
 
-type Found = Fitting & { readonly row: number };
-
 function onHost(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
   const row = request.previousNodeId && fleet.rowOf(request.previousNodeId);
   if (row === undefined) return undefined;
   fleet.cursor.row = row as number;
   const fits = fitting(fleet.cursor, request);
-  return fits && choice(fleet, { ...fits, row: row as number }, "previous-host");
+  return fits && choice(fleet, { pairs: fits.pairs, row: row as number }, "previous-host");
 }
 
-function inGroup(fleet: FleetIndex, group: LeafGroup, within: Within): Found | undefined {
-  const { zone, physicalClusterId: cluster } = within.request;
-  if (group.zone !== zone || (cluster && cluster !== group.physicalClusterId)) return undefined;
-  return bestOf(group, fleet.cursor, within);
+function groupIn(fleet: FleetIndex, zone: string, of: LeafGroupKey): LeafGroup | undefined {
+  const { physicalClusterId, leafGroup } = of;
+  return fleet.group({ zone, physicalClusterId, leafGroup });
 }
 
 /** Position of the first lot at or behind `start`; the first of all if none. */
@@ -68,6 +63,5 @@ export function firstBehind(lots: Uint32Array, start: number): number {
 }
 
 function choice(fleet: FleetIndex, { row, pairs }: Found, near: Nearness | undefined): Choice {
-  fleet.cursor.row = row;
-  return { fits: true, nodeId: fleet.cursor.nodeId, bundle: pairs, near };
+  return { fits: true, nodeId: fleet.cursor.nameOf(row), bundle: pairs, near };
 }

@@ -74,6 +74,11 @@ export function score(block: number, { started, wholeFree }: GroupUse): number {
   return (block << BROKEN_AT) | (unstarted << UNSTARTED_AT) | left;
 }
 
+/** The block that the score was made of. */
+export function blockOf(scored: number): number {
+  return scored >>> BROKEN_AT;
+}
+
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 

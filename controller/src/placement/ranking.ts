@@ -3,20 +3,22 @@
 
 import type { NodeId } from "@railyard/lib/ids";
 import type { Cursor } from "./columns.js";
-import { Fits } from "./fits.js";
+import { Fits, UNFIT } from "./fits.js";
 import type { PlacementRequest } from "./fleet.js";
-import type { Change, Journal } from "./journal.js";
+import type { Journal } from "./journal.js";
 import type { LeafGroup } from "./leaf-group.js";
-import { distance, type Fitting, leastBroken, score } from "./preferences.js";
+import { blockOf, distance, leastBroken, score } from "./preferences.js";
 
 /** Worse than every score: no node of the leaf group fits. */
 const NONE = 0xffffffff;
 const NOBODY = -1;
+/** In the place of a row: the request is not for this leaf group's zone or cluster. */
+const ELSEWHERE = -2;
 const NONE_EXCLUDED: readonly NodeId[] = [];
 
-/** What the index lends to its rankings. */
+/** What the index lends to its rankings, until leaf groups come or go. */
 export interface Around {
-  /** In the order of their lots. */
+  /** In the order of their lots, each at its position. */
   readonly groups: readonly LeafGroup[];
   readonly journal: Journal;
   readonly cursor: Cursor;
@@ -34,7 +36,7 @@ export function isOneShape(a: PlacementRequest, b: PlacementRequest): boolean {
     a.gpuModel === b.gpuModel &&
     a.zone === b.zone &&
     a.physicalClusterId === b.physicalClusterId &&
-    arePinnedAlike(a.pinned ?? [], b.pinned ?? [])
+    (a.pinned === b.pinned || arePinnedAlike(a.pinned ?? [], b.pinned ?? []))
   );
 }
 
@@ -45,58 +47,89 @@ function arePinnedAlike(a: Pins, b: Pins): boolean {
   return a.every(({ pair, rail }, i) => b[i]?.pair === pair && b[i]?.rail === rail);
 }
 
-export class Ranking {
-  readonly fits: Fits;
-  private readonly request: PlacementRequest;
-  private tree = new Uint32Array(0);
-  private width = 0;
-  /** By position of the leaf group: a row whose block is the smallest there, or NOBODY. */
-  private firsts = new Int32Array(0);
-  /** By position: the smallest block. */
-  private blocks = new Uint8Array(0);
-  private seen = -1;
-  /** Leaf groups to look through again: whose first is no more, or that were seen in part. */
-  private readonly unsure = new Set<LeafGroup>();
+/** A node's row, and the pairs to take there. */
+export interface Found {
+  readonly row: number;
+  readonly pairs: number;
+}
 
-  constructor(request: PlacementRequest) {
+export class Ranking {
+  private readonly request: PlacementRequest;
+  private readonly fits: Fits;
+  /** Of all blocks; who has it need not look further. */
+  private readonly least: number;
+  private readonly width: number;
+  private readonly tree: Uint32Array;
+  /** By position of the leaf group: a row whose block is the smallest, NOBODY, or ELSEWHERE. */
+  private readonly firsts: Int32Array;
+  /** The number of the next change to catch up with; before that all was looked at. */
+  private next = -1;
+  /** Leaf groups that were seen in part. */
+  private blurred: LeafGroup[] = [];
+
+  constructor(
+    request: PlacementRequest,
+    private readonly around: Around,
+  ) {
     this.request = { ...request, exclude: NONE_EXCLUDED };
     this.fits = new Fits(this.request);
+    this.least = leastBroken(request);
+    const { length } = around.groups;
+    this.width = 2 ** Math.ceil(Math.log2(Math.max(1, length)));
+    this.tree = new Uint32Array(this.width * 2).fill(NONE);
+    this.firsts = new Int32Array(length).fill(ELSEWHERE);
   }
 
   /** Catches up with what changed since it was last asked for. */
-  follow({ groups, journal, cursor }: Around): void {
-    const changed = this.width > 0 ? journal.since(this.seen) : undefined;
-    if (!changed) this.rankAll(groups, cursor);
-    for (const change of changed ?? []) this.follows(change, cursor);
-    this.seen = journal.next;
-    for (const group of this.unsure) this.rank(group, cursor);
-    this.unsure.clear();
+  follow(): void {
+    const { journal } = this.around;
+    if (journal.knows(this.next)) this.followFrom(this.next, journal);
+    else this.rankAll();
+    this.next = journal.next;
   }
 
   /** The leaf group without the nodes excluded, until the next time. */
-  blur(group: LeafGroup, cursor: Cursor, exclude: readonly NodeId[]): void {
-    this.unsure.add(group);
-    this.lookThrough(group, cursor, exclude);
-    this.climb(group);
+  blur(group: LeafGroup, exclude: readonly NodeId[]): void {
+    if (this.firsts[group.position] === ELSEWHERE) return;
+    this.blurred.push(group);
+    this.climb(group, this.lookThrough(group, exclude));
   }
 
-  /** The position of the best leaf group, at or after `start` where several are alike. */
-  best(start: number): number | undefined {
+  /** The best leaf group, at or after the position `start` where several are alike. */
+  best(start: number): LeafGroup | undefined {
     const best = this.tree[1] as number;
-    if (this.width === 0 || best === NONE) return undefined;
-    return this.firstFrom(start, best) ?? this.firstBelow(1, best);
+    if (best === NONE) return undefined;
+    return this.around.groups[this.firstFrom(start, best) ?? this.firstBelow(1, best)];
   }
 
-  private rankAll(groups: readonly LeafGroup[], cursor: Cursor): void {
-    this.width = 1;
-    while (this.width < groups.length) this.width *= 2;
-    this.tree = new Uint32Array(this.width * 2).fill(NONE);
-    this.firsts = new Int32Array(groups.length).fill(NOBODY);
-    this.blocks = new Uint8Array(groups.length);
-    for (const group of groups) {
+  /** The best node of the leaf group, by block, then by lot from `start`. */
+  bestIn(group: LeafGroup, start: number, exclude: readonly NodeId[]): Found | undefined {
+    const { fits } = this;
+    const { cursor } = this.around;
+    const { rows, position } = group;
+    const scored = this.tree[this.width + position] as number;
+    if (scored === NONE) return undefined;
+    const block = blockOf(scored);
+    let best = NOBODY;
+    let nearest = 0;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] as number;
+      if (fits.blockOn(row, cursor) !== block) continue;
+      const far = distance(start, cursor.lotOf(row));
+      if (best !== NOBODY && far > nearest) continue;
+      if (exclude.length > 0 && exclude.includes(cursor.nameOf(row))) continue;
+      if (best !== NOBODY && far === nearest && cursor.nameOf(best) < cursor.nameOf(row)) continue;
+      best = row;
+      nearest = far;
+    }
+    return { row: best, pairs: fits.pairsOn(best, cursor) };
+  }
+
+  private rankAll(): void {
+    for (const group of this.around.groups) {
       if (!this.concerns(group)) continue;
-      this.lookThrough(group, cursor, NONE_EXCLUDED);
-      this.tree[this.width + group.position] = this.scoreOf(group);
+      const block = this.lookThrough(group, NONE_EXCLUDED);
+      this.tree[this.width + group.position] = scoreOf(group, block);
     }
     for (let at = this.width - 1; at >= 1; at--) this.settle(at);
   }
@@ -106,56 +139,48 @@ export class Ranking {
     return zone === wanted && (cluster === undefined || cluster === physicalClusterId);
   }
 
+  private followFrom(first: number, journal: Journal): void {
+    for (let n = first; n < journal.next; n++) this.follows(journal.groupAt(n), journal.rowAt(n));
+    if (this.blurred.length === 0) return;
+    const { blurred } = this;
+    this.blurred = [];
+    for (const group of blurred) this.climb(group, this.lookThrough(group, NONE_EXCLUDED));
+  }
+
   /** One row changed; the others need a look only where it was the first. */
-  private follows({ group, row }: Change, cursor: Cursor): void {
-    if (!this.concerns(group) || this.unsure.has(group)) return;
+  private follows(group: LeafGroup, row: number): void {
     const at = group.position;
-    cursor.row = row;
-    const there = cursor.isIn(group);
-    const fits = there ? this.fits.of(cursor, NONE_EXCLUDED) : undefined;
     const first = this.firsts[at] as number;
-    const isFirst = first === row;
-    if (fits && (first === NOBODY || fits.broken <= (this.blocks[at] as number))) {
-      this.firsts[at] = row;
-      this.blocks[at] = fits.broken;
-    } else if (isFirst) {
-      this.unsure.add(group);
-      return;
-    }
-    this.climb(group);
+    if (first === ELSEWHERE) return;
+    const { cursor } = this.around;
+    const before = blockOf(this.tree[this.width + at] as number);
+    let block = cursor.isIn(row, group) ? this.fits.blockOn(row, cursor) : UNFIT;
+    if (block <= before && block !== UNFIT) this.firsts[at] = row;
+    else block = first === row ? this.lookThrough(group, NONE_EXCLUDED) : before;
+    this.climb(group, block);
   }
 
-  private rank(group: LeafGroup, cursor: Cursor): void {
-    if (!this.concerns(group)) return;
-    this.lookThrough(group, cursor, NONE_EXCLUDED);
-    this.climb(group);
-  }
-
-  private lookThrough(group: LeafGroup, cursor: Cursor, exclude: readonly NodeId[]): void {
-    const least = leastBroken(this.request);
+  /** The smallest block in the leaf group, or UNFIT; a row that has it becomes the first. */
+  private lookThrough({ position, rows }: LeafGroup, exclude: readonly NodeId[]): number {
+    const { fits } = this;
+    const { cursor } = this.around;
     let first = NOBODY;
-    let block = 0;
-    for (const row of group.rows) {
-      cursor.row = row;
-      const fits = this.fits.of(cursor, exclude);
-      if (!fits || (first !== NOBODY && block <= fits.broken)) continue;
+    let least = UNFIT;
+    for (let i = 0; i < rows.length && least !== this.least; i++) {
+      const row = rows[i] as number;
+      const block = fits.blockOn(row, cursor);
+      if (block >= least) continue;
+      if (exclude.length > 0 && exclude.includes(cursor.nameOf(row))) continue;
       first = row;
-      block = fits.broken;
-      if (block === least) break;
+      least = block;
     }
-    this.firsts[group.position] = first;
-    this.blocks[group.position] = block;
+    this.firsts[position] = first;
+    return least;
   }
 
-  private scoreOf(group: LeafGroup): number {
-    const at = group.position;
-    if (this.firsts[at] === NOBODY) return NONE;
-    return score(this.blocks[at] as number, group);
-  }
-
-  private climb(group: LeafGroup): void {
+  private climb(group: LeafGroup, block: number): void {
     let at = this.width + group.position;
-    const now = this.scoreOf(group);
+    const now = scoreOf(group, block);
     if (this.tree[at] === now) return;
     this.tree[at] = now;
     for (at >>= 1; at >= 1; at >>= 1) if (!this.settle(at)) return;
@@ -190,35 +215,6 @@ export class Ranking {
   }
 }
 
-/** The row of the best node of the leaf group, by block, then by lot from `start`. */
-export function bestOf(
-  group: LeafGroup,
-  cursor: Cursor,
-  { fits, request, start }: Within,
-): (Fitting & { readonly row: number }) | undefined {
-  let best: Fitting | undefined;
-  let bestRow = NOBODY;
-  let nearest = 0;
-  const least = leastBroken(request);
-  for (const row of group.rows) {
-    cursor.row = row;
-    const far = distance(start, cursor.lot);
-    // Cannot win any more, whether it fits or not.
-    if (best?.broken === least && far > nearest) continue;
-    const found = fits.of(cursor, request.exclude);
-    if (!found) continue;
-    const order = best ? found.broken - best.broken || far - nearest : -1;
-    if (order > 0 || (order === 0 && !cursor.isNamedBefore(bestRow))) continue;
-    best = found;
-    bestRow = row;
-    nearest = far;
-  }
-  return best && { row: bestRow, ...best };
-}
-
-export interface Within {
-  readonly fits: Fits;
-  readonly request: PlacementRequest;
-  /** From where lots are drawn. */
-  readonly start: number;
+function scoreOf(group: LeafGroup, block: number): number {
+  return block >= UNFIT ? NONE : score(block, group);
 }

@@ -1,5 +1,5 @@
 // One question to placement, whether about one instance or a gang, asked of any index: the live
-// fleet or a copy that was changed. What is taken and given back here is an index's, never a store's.
+// fleet or a copy that was changed. What is taken and given back is an index's, never a store's.
 import type { NodeId } from "@railyard/lib/ids";
 import type { PlacementRequest } from "./fleet.js";
 import type { FleetIndex } from "./fleet-index.js";
@@ -52,7 +52,7 @@ export interface Room {
 }
 
 /** What the member takes of its node. */
-export function roomFor({ nodeId, bundle }: GangMember, ask: Ask): Room {
+export function roomFor({ nodeId, bundle }: Pick<GangMember, "nodeId" | "bundle">, ask: Ask): Room {
   const { vcpu, memoryMib, diskGib } = memberOf(ask);
   return { nodeId, pairs: bundle, vcpu, memoryMib, diskGib };
 }

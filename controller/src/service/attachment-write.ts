@@ -43,19 +43,32 @@ export async function detach(mine: AccountRows, row: Attachment, rest: MacRest):
   if (bound) await unbindInterface(mine, bound, rest);
 }
 
+interface Making {
+  readonly instanceId: InstanceId;
+  readonly account: AccountId;
+  readonly plans: readonly AttachmentPlan[];
+  /** What is worth saying about each although it was accepted. */
+  readonly reasons: readonly (readonly LifecycleReason[])[];
+  /** How many there are. */
+  readonly behind: number;
+}
+
 /** Writes new attachments behind those there are, making the interfaces that are new. */
 export async function attachAll(
   mine: AccountRows,
   given: Given,
-  wanted: {
-    readonly instanceId: InstanceId;
-    readonly account: AccountId;
-    readonly plans: readonly AttachmentPlan[];
-    /** What is worth saying about each although it was accepted. */
-    readonly reasons: readonly (readonly LifecycleReason[])[];
-    /** How many there are. */
-    readonly behind: number;
-  },
+  wanted: Making,
+): Promise<readonly Attachment[]> {
+  const made = await makeAttachments(mine, given, wanted);
+  await mine.attachments.insertAll(made);
+  return made;
+}
+
+/** The same, their interfaces written and they themselves not yet: they refer to their instance. */
+export async function makeAttachments(
+  mine: AccountRows,
+  given: Given,
+  wanted: Making,
 ): Promise<readonly Attachment[]> {
   const { instanceId, account, plans, reasons, behind } = wanted;
   const ids = newIds("attachment", given.rng, plans.length);
@@ -78,7 +91,6 @@ export async function attachAll(
     };
     made.push(attachment);
   }
-  await mine.attachments.insertAll(made);
   return made;
 }
 

@@ -22,7 +22,7 @@ import type {
 import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { accountOf, findNetwork, HOLDERS_MAX } from "./find.js";
-import { endOver } from "./hold-rooms.js";
+import { endAllOver } from "./hold-rooms.js";
 import { dropInterface } from "./interface-life.js";
 import { mapNetwork } from "./mapping.js";
 import type { Given } from "./mutate.js";
@@ -153,7 +153,7 @@ export function deleteNetwork<A>(
     const network = await findNetwork(mine, input.id);
     checkEtag(network, input.etag, TYPE);
     await refuseResidents(mine, network);
-    await endOver(tx, given.at);
+    await endAllOver(tx, given.at);
     await refuseHolds(mine, network, given.at);
     const subnets = await mine.subnets.ofNetwork(network.id);
     if (!input.cascade && subnets.length > 0) {

@@ -1,6 +1,6 @@
 // One node as placement sees it: its pairs and what is free, from its row, its kind of hardware and
 // its claims. Decides nothing; which node is best is placement's.
-import { legalSets } from "../domain/bundle.js";
+import { legalSets, MODULES_MAX } from "../domain/bundle.js";
 import { spoilsNode } from "../domain/declaration.js";
 import type { Node } from "../domain/node.js";
 import type { HardwareKind } from "../domain/physical-cluster.js";
@@ -64,8 +64,12 @@ export function without(node: FleetNode, claim: Claim, leaseFresh: boolean): Fle
   };
 }
 
-/** Module numbers by GPU: the modules of a board are told by their addresses, ascending. */
+/** Module numbers by GPU: as the machine tells them, else by ascending address. */
 function modulesOf({ inventory }: Node): ReadonlyMap<string, number> {
   const gpus = [...(inventory?.gpus ?? [])].sort((a, b) => (a.pciAddress < b.pciAddress ? -1 : 1));
-  return new Map(gpus.map(({ deviceId }, module) => [deviceId, module]));
+  const told = new Set(gpus.map(({ module = MODULES_MAX }) => module));
+  const isTold = told.size === gpus.length && [...told].every((module) => module < MODULES_MAX);
+  return new Map(
+    gpus.map(({ deviceId, module }, at) => [deviceId, (isTold ? module : undefined) ?? at]),
+  );
 }

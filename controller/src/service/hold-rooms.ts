@@ -65,7 +65,7 @@ export async function endHold(
   await mine.quotas.giveBack("holds", 1);
 }
 
-/** Ends those of the account's holds whose time is over; answers with them. */
+/** Ends some of the account's holds whose time is over, the oldest first; answers with them. */
 export async function endOver(tx: TenantTx, at: number): Promise<readonly Hold[]> {
   const over = await tx.mine.holds.over(at, HOLDS_ENDED_MAX);
   for (const hold of over) {
@@ -73,4 +73,10 @@ export async function endOver(tx: TenantTx, at: number): Promise<readonly Hold[]
     await endHold(tx, hold, { how: "expired", at });
   }
   return over;
+}
+
+/** Ends all of them: no more than the account's quota let it have. */
+export async function endAllOver(tx: TenantTx, at: number): Promise<void> {
+  let ended = HOLDS_ENDED_MAX;
+  while (ended === HOLDS_ENDED_MAX) ended = (await endOver(tx, at)).length;
 }

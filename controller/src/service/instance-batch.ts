@@ -161,10 +161,10 @@ async function create(ctx: ServiceContext, batch: Batch): Promise<readonly Insta
     seated: async () => {
       members = await writeAll(batch, first);
     },
-    claimFor: (member, seat, node) => {
+    claimFor: async (member, seat, node) => {
       const launch = members[member];
       if (!launch) throw bug("a seat for nobody");
-      return claimOf(tx, { ...launch, seed: gang.member.seed }, { plan: seat, node });
+      return claimOf({ ...launch, seed: gang.member.seed }, { plan: seat, node });
     },
     settle: async (seats) => {
       started = await startAll(tx, given, { members, seats });
@@ -179,7 +179,10 @@ async function create(ctx: ServiceContext, batch: Batch): Promise<readonly Insta
     await keepRails(tx, launch, placement);
     if (declared) await noteRails(tx, given, { wish: launch, declared, placement });
   }
-  if (hold) await endHold(tx, hold, { how: "consumed", at: given.at });
+  if (hold) {
+    await endHold(tx, hold, { how: "consumed", at: given.at });
+    given.tell({ holdId: hold.id, networkId: hold.clusterNetworkId }, "hold used up");
+  }
   return started.map(({ instance }) => instance);
 }
 

@@ -7,7 +7,7 @@ import type { Instance, InstanceSpec } from "../domain/instance.js";
 import type { LifecycleReason } from "../domain/lifecycle.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import type { AccountRows } from "../store/contract.js";
-import { attachAll } from "./attachment-write.js";
+import { attachAll, makeAttachments } from "./attachment-write.js";
 import { newborn } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { accountOf } from "./find.js";
@@ -83,13 +83,12 @@ export async function createInstance<A>(
     const network =
       home && (await remapEmptyNetwork(tx, ctx, { network: home.network, wanted: profile, given }));
     const instance = draft(given, plan, { account, ...input });
-    // Attachments refer to its row. Without any it is written once, as it was placed.
-    const isNew = plan.attachments.length === 0;
-    const attachments = isNew ? [] : await writeAttached(mine, given, { instance, plan });
-    const launch = { given, instance, profile, network, attachments, isNew };
+    const attachments = await makeAttachments(mine, given, attaching(instance, plan));
+    // Written once, as it was placed.
+    const launch = { given, instance, profile, network, attachments, isNew: true };
     const started = await tryPlace(tx, ctx, launch);
     await claimVolumes(tx, instance);
-    const outcome = started ?? (await withoutRoom(tx, ctx, launch));
+    const outcome = started?.instance ?? (await withoutRoom(tx, ctx, launch));
     if (!started) unplaced = { pending: instance, failed: outcome };
     tellInstance(given, outcome);
     view = endView(await instanceView(ctx, tx, outcome));
@@ -118,9 +117,12 @@ export async function writeAttached(
   { instance, plan }: { readonly instance: Instance; readonly plan: InstancePlan },
 ): Promise<readonly Attachment[]> {
   await mine.instances.insert(instance);
-  const { id: instanceId, account } = instance;
-  const { attachments: plans, reasons } = plan;
-  return attachAll(mine, given, { instanceId, account, plans, reasons, behind: 0 });
+  return attachAll(mine, given, attaching(instance, plan));
+}
+
+/** What the instance is attached by. */
+function attaching({ id, account }: Instance, { attachments, reasons }: InstancePlan) {
+  return { instanceId: id, account, plans: attachments, reasons, behind: 0 };
 }
 
 /** Everything about the instance, checked and not written; throws every bad field at once. */

@@ -24,7 +24,8 @@ export async function failPending(
   await ctx.store.write({ ...cause, account }, async (tx) => {
     const { instances } = tx.account(account);
     const now = await instances.get(pending.id);
-    if (now?.etag === pending.etag) await instances.update(failed);
+    // A copy: what the create saw of the instance's surroundings may be out of date by now.
+    if (now?.etag === pending.etag) await instances.update({ ...failed });
   });
 }
 

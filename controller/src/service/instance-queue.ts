@@ -6,26 +6,26 @@ import { permittedCounts } from "../domain/profile.js";
 import { touched } from "./change.js";
 import type { ServiceContext } from "./context.js";
 import { countText } from "./instance-attachments.js";
-import { launch } from "./instance-start.js";
+import { type Launched, launch } from "./instance-start.js";
 import type { Given } from "./mutate.js";
 import type { FleetTx, TenantTx } from "./tenant.js";
 
 /**
  * Carries out what waits for the stored instance's present status; those that it does not allow are
- * dropped. Answers with the instance as it then is.
+ * dropped. Answers with the instance as it then is, and how near a start has placed it.
  */
 export async function runQueued(
   tx: TenantTx,
   ctx: ServiceContext,
   { given, instance }: { readonly given: Given; readonly instance: Instance },
-): Promise<Instance> {
-  if (instance.queuedActions.length === 0) return instance;
+): Promise<Launched> {
+  if (instance.queuedActions.length === 0) return { instance, near: undefined };
   const { action, rest } = takeQueued(instance);
   if (action === "start") return startQueued(tx, ctx, { given, instance: rest });
   const after = action === "reboot" ? await rebooted(tx, rest) : rest;
   const written = touched(after, given.rng);
   await tx.mine.instances.update(written);
-  return written;
+  return { instance: written, near: undefined };
 }
 
 /** The running instance, boots once more; its node is told. The caller writes it. */
@@ -39,7 +39,7 @@ async function startQueued(
   tx: TenantTx,
   ctx: ServiceContext,
   { given, instance }: { readonly given: Given; readonly instance: Instance },
-): Promise<Instance> {
+): Promise<Launched> {
   const { mine } = tx;
   const { clusterNetworkId } = instance;
   const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
@@ -56,5 +56,5 @@ async function startQueued(
   const reason = { code: "cannot_start_network", message, metadata: { permitted } } as const;
   const failed = touched(toFailed(instance, reason), given.rng);
   await mine.instances.update(failed);
-  return failed;
+  return { instance: failed, near: undefined };
 }

@@ -14,6 +14,7 @@ import {
 } from "../domain/instance.js";
 import { type InstanceProfile, permittedCounts } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import type { Nearness } from "../placement/fleet.js";
 import { checkEtag, touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { findInstance } from "./find.js";
@@ -37,7 +38,7 @@ const TYPE = RESOURCE_TYPE.instance;
 /** Starts a stopped or failed instance, or once it has stopped; it prefers its previous host. */
 export function startInstance<A>(
   ctx: ServiceContext,
-  call: Mutation<InstanceView, A>,
+  call: Mutation<StartedView, A>,
   input: { readonly id: InstanceId; readonly etag: string },
 ): Promise<A> {
   return mutateMine(ctx, call, async (tx, given) => {
@@ -55,16 +56,33 @@ export function startInstance<A>(
     if (waits) {
       const waiting = touched(enqueue(instance, "start"), given.rng);
       await mine.instances.update(waiting);
-      return instanceView(ctx, tx, waiting);
+      return { near: undefined, ...(await instanceView(ctx, tx, waiting)) };
     }
     const { clusterNetworkId } = instance;
     const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
     await refuseRails(tx, ctx, { instance, profile, network, attachments });
     const started = await launch(tx, ctx, { given, instance, profile, network, attachments });
-    tellInstance(given, started);
-    return instanceView(ctx, tx, started);
+    tellInstance(given, started.instance, started.near);
+    return { near: started.near, ...(await instanceView(ctx, tx, started.instance)) };
   });
 }
+
+/** What became of a start. */
+export interface Launched {
+  readonly instance: Instance;
+  /** Undefined when it was nowhere before, or is nowhere now. */
+  readonly near: Nearness | undefined;
+}
+
+/** What the operator's log says of a start that nobody waits for. */
+export const PLACED_ANEW = "instance placed anew";
+
+/** The fields of that line. */
+export function whereOf({ instance: { id, placement, status }, near }: Launched) {
+  return { instanceId: id, nodeId: placement?.nodeId, status, near };
+}
+
+export type StartedView = InstanceView & Pick<Launched, "near">;
 
 export interface Launch {
   readonly given: Given;
@@ -72,17 +90,17 @@ export interface Launch {
   readonly profile: InstanceProfile;
   readonly network: ClusterNetwork | undefined;
   readonly attachments: readonly Attachment[];
-  /** Its row is not there yet; default: it is. */
+  /** Its row is not there yet, and neither are those of its attachments; default: they are. */
   readonly isNew?: boolean;
 }
 
 /** Places a stored instance that holds no host: written as starting, or as failed for capacity. */
-export async function launch(tx: TenantTx, ctx: ServiceContext, launch: Launch): Promise<Instance> {
+export async function launch(tx: TenantTx, ctx: ServiceContext, launch: Launch): Promise<Launched> {
   const started = await tryPlace(tx, ctx, launch);
   if (started) return started;
   const failed = await withoutRoom(tx, ctx, launch);
   await tx.mine.instances.update(failed);
-  return failed;
+  return { instance: failed, near: undefined };
 }
 
 /** The instance as it is when nothing fits; the caller writes it. */
@@ -102,14 +120,15 @@ export async function tryPlace(
   tx: TenantTx,
   ctx: ServiceContext,
   launch: Launch,
-): Promise<Instance | undefined> {
+): Promise<Launched | undefined> {
   const { given, instance, isNew = false, ...rest } = launch;
-  const { instances } = tx.mine;
   let isThere = !isNew;
-  const write = (row: Instance) => {
+  const write = async (row: Instance) => {
+    const { instances, attachments } = tx.mine;
     if (isThere) return instances.update(row);
     isThere = true;
-    return instances.insert(row);
+    await instances.insert(row);
+    await attachments.insertAll(rest.attachments);
   };
   const seed = `${instance.id}/${instance.bootCount}`;
   const exclude: NodeId[] = [];
@@ -126,7 +145,7 @@ export async function tryPlace(
       const { placed: placement } = outcome;
       await keepRails(tx, launch, placement);
       if (declared) await noteRails(tx, given, { wish: launch, declared, placement });
-      return started;
+      return { instance: started, near: outcome.near };
     }
     await tx.claims.release(instance.id);
     await write(instance);

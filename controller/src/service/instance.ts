@@ -21,6 +21,7 @@ import {
 } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
+import type { Nearness } from "../placement/fleet.js";
 import type { AccountReads, InstanceFilter, ListQuery, Page, ShownRow } from "../store/contract.js";
 import { writeOrder } from "./attachment-write.js";
 import { checkEtag, checkMask, touched } from "./change.js";
@@ -198,11 +199,15 @@ async function refuseTooLarge(
   });
 }
 
-/** Logs, once it is committed, where the instance stands from now on. */
-export function tellInstance({ tell }: MutationGiven, instance: Instance): void {
+/**
+ * Logs, once it is committed, where the instance stands from now on, and how near that is to its
+ * place before.
+ */
+export function tellInstance({ tell }: MutationGiven, instance: Instance, near?: Nearness): void {
   const { id, clusterNetworkId, placement, status, statusReasons } = instance;
   const [nodeId, reason] = [placement?.nodeId, statusReasons[0]?.code];
-  tell({ instanceId: id, networkId: clusterNetworkId, nodeId, status, reason }, "instance changed");
+  const where = { networkId: clusterNetworkId, nodeId, near };
+  tell({ instanceId: id, ...where, status, reason }, "instance changed");
 }
 
 /** The refusal of an action that the present status does not allow. */

@@ -47,7 +47,17 @@ export class Leases {
 
   beat(node: NodeId, pulse: Omit<Pulse, "at" | "monotonicAt">): void {
     const { clock } = this;
-    this.pulses.set(node, { ...pulse, at: clock.now(), monotonicAt: clock.monotonic() });
+    const { session, epoch, acceptedGeneration, appliedGeneration, digest } = pulse;
+    // Member by member: ten thousand a second, and a spread costs more than all the rest.
+    this.pulses.set(node, {
+      session,
+      epoch,
+      acceptedGeneration,
+      appliedGeneration,
+      digest,
+      at: clock.now(),
+      monotonicAt: clock.monotonic(),
+    });
     const wasAlive = this.alive.delete(node);
     this.alive.add(node);
     if (!wasAlive) this.tell(node);
@@ -79,6 +89,11 @@ export class Leases {
   /** The node's last pulse, however old. */
   last(node: NodeId): Pulse | undefined {
     return this.pulses.get(node);
+  }
+
+  /** Every node that was ever heard; goes on with those that are heard meanwhile. */
+  heard(): IterableIterator<NodeId> {
+    return this.pulses.keys();
   }
 
   /** Whether the node's lease has not run out. */

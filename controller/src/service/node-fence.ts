@@ -12,7 +12,7 @@ import type { Mutation, ServiceContext } from "./context.js";
 import { raiseFabric } from "./fabric.js";
 import { finishLeaving, type LeaveGiven, releaseHost } from "./instance-leave.js";
 import { runQueued } from "./instance-queue.js";
-import { launch } from "./instance-start.js";
+import { type Launched, launch, PLACED_ANEW, whereOf } from "./instance-start.js";
 import { chanceOf, mutate } from "./mutate.js";
 import { checkNodeEtag, findNode, type NodeView, nodeView } from "./node.js";
 import { tenantTx } from "./tenant.js";
@@ -57,7 +57,8 @@ export function fenceNode<A>(
     const { quarantineMs } = ctx.settings;
     for (const instance of instances) {
       const leaving = { at: given.at, rng: chanceOf(instance), quarantineMs };
-      await evacuate(tx, ctx, { given: leaving, instance });
+      const moved = await evacuate(tx, ctx, { given: leaving, instance });
+      if (moved?.near) given.tell(whereOf(moved), PLACED_ANEW);
     }
     given.tell({ nodeId: id, why: reason, instances: instances.length }, "node fenced");
     return nodeView(tx, ctx, after);
@@ -89,29 +90,31 @@ interface Evacuation {
   readonly instance: Instance;
 }
 
-/** The instance keeps its interfaces, addresses and MACs; what it held on the node it gives up. */
+/**
+ * The instance keeps its interfaces, addresses and MACs; what it held on the node it gives up.
+ * Answers with what was started elsewhere.
+ */
 async function evacuate(
   tx: WriteTx,
   ctx: ServiceContext,
   { given, instance }: Evacuation,
-): Promise<void> {
+): Promise<Launched | undefined> {
   const theirs = tenantTx(tx, instance.account);
   if (instance.placement?.phase === "leaving") {
     const left = await finishLeaving(theirs, given, instance);
-    if (left) await runQueued(theirs, ctx, { given, instance: left });
-    return;
+    return left && runQueued(theirs, ctx, { given, instance: left });
   }
   const free = await releaseHost(theirs, given, instance);
   const { mine } = theirs;
   const profile = await tx.profiles.instance(free.profile);
   if (free.spec.hostFailure === "stop" || !profile) {
     await mine.instances.update(touched(stoppedByHostFailure(free), given.rng));
-    return;
+    return undefined;
   }
   const { clusterNetworkId } = free;
   const network = clusterNetworkId && (await mine.clusterNetworks.get(clusterNetworkId));
   const attachments = await mine.attachments.ofInstance(free.id);
-  await launch(theirs, ctx, { given, instance: offHost(free), profile, network, attachments });
+  return launch(theirs, ctx, { given, instance: offHost(free), profile, network, attachments });
 }
 
 /**

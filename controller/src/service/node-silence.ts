@@ -9,6 +9,7 @@ import type { WriteTx } from "../store/contract.js";
 import { touched } from "./change.js";
 import type { ServiceContext } from "./context.js";
 import { chanceOf } from "./mutate.js";
+import { type BookedNode, nodeBookOf } from "./node-book.js";
 
 export interface Listened {
   /** Nodes whose silence began, deepened or ended, and was written down. */
@@ -19,7 +20,9 @@ export interface Listened {
 
 /** Compares every registered node's silence with what is written down; one write for each. */
 export async function listenToNodes(ctx: ServiceContext): Promise<Listened> {
-  const nodes = (await ctx.store.read((tx) => tx.nodes.all())).filter(isRegistered);
+  const nodes = await ctx.store.read(async (tx) =>
+    [...(await nodeBookOf(ctx.store).upToDate(tx))].filter(isRegistered),
+  );
   const unfenced = nodes.filter(({ fence }) => !fence).map((node) => heardOf(ctx, node));
   const { leaseMs } = ctx.leases;
   const mass = isMassSilence(unfenced, leaseMs);
@@ -33,16 +36,19 @@ export async function listenToNodes(ctx: ServiceContext): Promise<Listened> {
   return { changed, spared };
 }
 
-function isRegistered({ retired, registeredAt }: Node): boolean {
+function isRegistered({ retired, registeredAt }: BookedNode): boolean {
   return !retired && registeredAt !== undefined;
 }
 
-function heardOf({ leases }: ServiceContext, { id, silence }: Node): Heard {
+function heardOf({ leases }: ServiceContext, { id, silence }: BookedNode): Heard {
   return { known: silence?.state, silentMs: leases.silentMs(id) };
 }
 
 /** What is to be written down about the node; undefined when nothing is new. */
-function verdictOn(ctx: ServiceContext, node: Node): NodeSilence["state"] | "heard" | undefined {
+function verdictOn(
+  ctx: ServiceContext,
+  node: BookedNode,
+): NodeSilence["state"] | "heard" | undefined {
   const { known, silentMs } = heardOf(ctx, node);
   const now = silenceAfter(silentMs, ctx.leases.leaseMs);
   // Not to have listened for long is no sign of life.

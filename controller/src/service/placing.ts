@@ -73,7 +73,7 @@ export async function placeInstance(
     if (!node || wrong.length > 0) {
       throw bug("a placement breaks its rules", { detail: { wrong, plan } });
     }
-    const claim = await claimOf(tx, wish, { plan, node });
+    const claim = claimOf(wish, { plan, node });
     if (!(await claims(tx, claim))) {
       lost.push(plan.nodeId);
       continue;
@@ -133,14 +133,15 @@ export async function requestOf(
   };
 }
 
-/** All that the instance claims under the plan, VFs of the chosen NICs included. */
-export async function claimOf(
-  tx: FleetReads,
+/**
+ * All that the instance claims under the plan, which the judge accepted for the node: none of the
+ * chosen NICs' VFs is in use, for no pair is free while one is. Of each NIC those with the lowest
+ * numbers, ascending with the positions.
+ */
+export function claimOf(
   { instance, profile, attachments }: PlaceWish,
   { plan, node }: { readonly plan: Plan; readonly node: FleetNode },
-): Promise<Claim> {
-  const vfsTaken = attachments.length > 0 ? (await tx.claims.ofNode(node.nodeId)).vfs : [];
-  const taken = new Set(vfsTaken.map((vf) => `${vf.nic} ${vf.vf}`));
+): Claim {
   const lands = landings({
     count: attachments.length,
     pairs: plan.pairs.length,
@@ -148,12 +149,11 @@ export async function claimOf(
     layout: profile.attachmentLayout,
   });
   if (lands.length !== attachments.length) throw bug("attachments do not divide among the pairs");
-  // Lowest free VF of the NIC, in position order: VFs of one NIC ascend with their positions.
+  const given = new Map<string, number>();
   const vfs = attachments.map(({ id: attachmentId }, position) => {
     const nic = plan.pairs[lands[position]?.pair ?? -1]?.nic ?? "";
-    let vf = 0;
-    while (taken.has(`${nic} ${vf}`)) vf += 1;
-    taken.add(`${nic} ${vf}`);
+    const vf = given.get(nic) ?? 0;
+    given.set(nic, vf + 1);
     return { nic, vf, attachmentId };
   });
   return {

@@ -21,6 +21,7 @@ import { epochOf } from "./epoch.js";
 import { hasLeftFabric, isIsolated, takePartitions } from "./fabric.js";
 import { finishLeaving } from "./instance-leave.js";
 import { runQueued } from "./instance-queue.js";
+import { PLACED_ANEW, whereOf } from "./instance-start.js";
 import { judged, newestSeen } from "./inventory-breaker.js";
 import { chanceOf } from "./mutate.js";
 import { endsFence } from "./node-fence.js";
@@ -179,7 +180,8 @@ async function updatePresent(
     const runs = next.status === "running";
     news.push(
       runs
-        ? await runQueued(theirs, ctx, { given: { at, rng: chanceOf(next) }, instance: next })
+        ? (await runQueued(theirs, ctx, { given: { at, rng: chanceOf(next) }, instance: next }))
+            .instance
         : next,
     );
   }
@@ -227,15 +229,16 @@ async function finish(
   const { quarantineMs } = ctx.settings;
   const cause = { by: "system:agent", method: "instance.left", at };
   try {
-    await ctx.store.write(cause, async (tx) => {
+    const started = await ctx.store.write(cause, async (tx) => {
       const instance = await tx.everyone.instances.get(id);
-      if (!instance || !isLeaving(instance, input)) return;
+      if (!instance || !isLeaving(instance, input)) return undefined;
       const given = { at, rng: chanceOf(instance), quarantineMs };
       const theirs = tenantTx(tx, instance.account);
       const left = await finishLeaving(theirs, given, instance);
-      if (left) await runQueued(theirs, ctx, { given, instance: left });
+      return left && runQueued(theirs, ctx, { given, instance: left });
     });
     ctx.log.info({ nodeId, instanceId: id }, "instance seen gone");
+    if (started?.near) ctx.log.info(whereOf(started), PLACED_ANEW);
   } catch (err) {
     // The next report tries again.
     ctx.log.error({ nodeId, instanceId: id, err }, "instance seen gone but not finished");

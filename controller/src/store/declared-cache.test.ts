@@ -20,3 +20,13 @@ test("a value is read once until something declared is touched, and so is its la
   cache.touched({ kind: "catalogItem", id: "image/b" });
   expect(await cache.get("b", read)).toBe(4);
 });
+
+test("what was being read while something declared changed is not kept", async () => {
+  const cache = new DeclaredCache();
+  let find: (value: string) => void = () => {};
+  const reading = cache.get("a", () => new Promise<string>((resolve) => (find = resolve)));
+  cache.touched({ kind: "zone", id: "z" });
+  find("old");
+  expect(await reading).toBe("old");
+  expect(await cache.get("a", async () => "new")).toBe("new");
+});

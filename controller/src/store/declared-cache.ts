@@ -19,6 +19,8 @@ const VALUES_MAX = 8_192;
 
 export class DeclaredCache {
   private readonly kept = new Map<string, unknown>();
+  /** How often something declared has changed. */
+  private changes = 0;
 
   /**
    * The value under `key`, at once when it is known, or what `read` finds: that something is not
@@ -30,7 +32,10 @@ export class DeclaredCache {
   }
 
   private async read<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const before = this.changes;
     const found = await read();
+    // What changed while it was read may be newer than what was found.
+    if (this.changes !== before) return found;
     if (this.kept.size >= VALUES_MAX) this.kept.clear();
     this.kept.set(key, found);
     return found;
@@ -38,6 +43,8 @@ export class DeclaredCache {
 
   /** To be told of everything that a transaction touches, and again when that is undone. */
   touched({ kind }: Touch): void {
-    if (KINDS.includes(kind)) this.kept.clear();
+    if (!KINDS.includes(kind)) return;
+    this.changes += 1;
+    this.kept.clear();
   }
 }

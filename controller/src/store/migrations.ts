@@ -9,11 +9,12 @@ import { SCHEMA_HOLDS } from "./schema-holds.js";
 import { SCHEMA_NODE_FAULTS } from "./schema-node-faults.js";
 import { SCHEMA_PENDING } from "./schema-pending.js";
 import { SCHEMA_RAIL_SETS } from "./schema-rail-sets.js";
+import { SCHEMA_ROWIDS } from "./schema-rowids.js";
 import { SCHEMA_VOLUMES } from "./schema-volumes.js";
 import { type Engine, toNumber } from "./sql.js";
 
 /** Step n leads from version n - 1 to n; a published step is never edited. */
-const STEPS: readonly (readonly string[])[] = [
+export const STEPS: readonly (readonly string[])[] = [
   SCHEMA_1,
   SCHEMA_2,
   SCHEMA_RAIL_SETS,
@@ -23,6 +24,7 @@ const STEPS: readonly (readonly string[])[] = [
   SCHEMA_FABRIC,
   SCHEMA_HOLDS,
   SCHEMA_PENDING,
+  SCHEMA_ROWIDS,
 ];
 
 /** The version this program reads and writes. */

@@ -7,8 +7,8 @@ import { join } from "node:path";
 const DONE = "done";
 
 /**
- * The folder `name` of the cache. Unless an earlier run finished it, `build` fills one under another
- * name, which takes its place once it is whole.
+ * The folder `name` of the cache. Unless an earlier run finished it, `build` fills one under
+ * another name, which takes its place once it is whole.
  */
 export async function builtOnce(
   name: string,

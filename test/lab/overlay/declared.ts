@@ -11,7 +11,7 @@ export const VFS = SHARES;
 export const SPEED_GBPS = 10;
 /** Neither what Linux nor what QEMU would take by itself. */
 export const MTU = 4_000;
-export const HYPERVISORS = ["lab-h01", "lab-h02", "lab-h03"] as const;
+export const HYPERVISORS: readonly string[] = ["lab-h01", "lab-h02", "lab-h03"];
 export const NETWORK_PROFILE = "lab-1";
 export const INSTANCE_PROFILE = "lab-1x1x2";
 export const IMAGE_ID = "img-lab";

@@ -17,6 +17,11 @@ function switchOf(rail: number): string {
   return `switch${rail}`;
 }
 
+/** Of a hypervisor, by its place in the list. */
+export function managementAddressOf(index: number): string {
+  return `10.0.2.${index + 21}`;
+}
+
 /** Rail switches, a management network, and the hypervisors cabled to all of them. */
 export function fabricScript(hypervisors: readonly string[]): string {
   const railMtu = MTU + TUNNEL_BYTES;
@@ -29,7 +34,7 @@ export function fabricScript(hypervisors: readonly string[]): string {
       `ip netns add ${name}`,
       `ip -n ${name} link set lo up`,
       ...plug({ name, index, port: MANAGEMENT, into: MANAGEMENT, mtu: 1_500 }),
-      `ip -n ${name} addr add 10.0.2.${index + 21}/24 dev ${MANAGEMENT}`,
+      `ip -n ${name} addr add ${managementAddressOf(index)}/24 dev ${MANAGEMENT}`,
       ...rails.flatMap((rail) =>
         plug({ name, index, port: uplinkOf(rail), into: switchOf(rail), mtu: railMtu }),
       ),

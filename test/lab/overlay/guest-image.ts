@@ -1,5 +1,6 @@
 // The disk that the lab's guests boot from: a boot loader, a kernel and an initramfs, nothing else.
 // Any PC boots it; what it is told on its serial console is the lab's business.
+import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { provideInitramfs } from "../image/initramfs.js";
@@ -35,7 +36,8 @@ export async function provideGuestImage(parts: GuestImageParts): Promise<string>
     ...{ root, kernel, folder, busybox: "/usr/bin/busybox" },
     ...{ modules: MODULES, scripts: SCRIPTS },
   });
-  const image = initramfs.replace(/\.gz$/, ".img");
+  const loader = createHash("sha256").update(LOADER_SETTINGS).digest("hex").slice(0, 12);
+  const image = initramfs.replace(/\.gz$/, `-${loader}.img`);
   if (!existsSync(image)) await build(parts, { initramfs, image });
   return image;
 }

@@ -2,11 +2,13 @@
 // scripts as its root, and a QEMU without a machine is its way out. It knows no agent.
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, statfsSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { until } from "../../until.js";
 import type { Cable } from "../hypervisor.js";
 import { cableBetween } from "../leaf.js";
+import { output } from "../program.js";
 import { ScriptFolder } from "../script-folder.js";
 import type { MachineImage } from "./machine-image.js";
 
@@ -14,6 +16,7 @@ const INIT = join(import.meta.dirname, "scripts", "machine-init.sh");
 const QEMU = "/usr/bin/qemu-system-x86_64";
 const MEMORY_FILES = "/dev/shm";
 const BOOT_MS = 60_000;
+const SHOWN = 300;
 const MAC = "52:54:00:ff:00:09";
 /** The interface that leads out; 10.0.2.0/24 is there. */
 export const WAY_OUT = "eth0";
@@ -33,6 +36,18 @@ export function lacksMemory(memoryMib: number): string | undefined {
   const freeMib = Math.floor((bavail * bsize) / 1024 ** 2);
   if (freeMib >= memoryMib) return undefined;
   return `needs ${memoryMib} MiB of ${MEMORY_FILES}, of which ${freeMib} are free`;
+}
+
+/** Why this machine cannot run another Linux as a process; undefined when it can. */
+export async function refusesLinux(linux: string): Promise<string | undefined> {
+  const off = ["init=/usr/bin/busybox", "--", "poweroff", "-f"];
+  const args = [...linuxBasics(64, tmpdir()), "con=null", "con0=null,fd:1", ...off];
+  try {
+    await output(linux, args, { limitMs: BOOT_MS });
+    return undefined;
+  } catch (thrown) {
+    return `user-mode Linux does not run here: ${String(thrown).slice(-SHOWN)}`;
+  }
 }
 
 export class Machine {
@@ -81,11 +96,16 @@ function linuxArguments(options: MachineOptions, share: string, cable: Cable): r
   mkdirSync(state, { recursive: true });
   const { nicPort, farPort } = cable;
   return [
-    ...[`mem=${options.memoryMib}M`, "quiet", "rootfstype=hostfs", "rootflags=/", "ro"],
-    ...["con=null", "con0=fd:0,fd:1", "ssl=null", `uml_dir=${state}`],
+    ...linuxBasics(options.memoryMib, state),
+    ...["con=null", "con0=fd:0,fd:1", "ssl=null"],
     `${WAY_OUT}=ucast,${MAC},127.0.0.1,${nicPort},${farPort}`,
     ...["init=/bin/sh", "--", INIT, share],
   ];
+}
+
+function linuxBasics(memoryMib: number, state: string): readonly string[] {
+  const root = ["rootfstype=hostfs", "rootflags=/", "ro"];
+  return [`mem=${memoryMib}M`, `uml_dir=${state}`, "quiet", ...root];
 }
 
 /** A QEMU that only joins the cable and its own user-mode network. */
@@ -111,6 +131,8 @@ function start(program: string, args: readonly string[]): ChildProcess {
     process.off("exit", onExit);
     endGroup(child);
   });
+  // A process that cannot be started or that is gone shows in what does not come.
+  child.on("error", () => undefined);
   child.stdin?.on("error", () => undefined);
   child.stderr?.resume();
   return child;

@@ -2,8 +2,8 @@
 // tunnelled between them. The proofs are what the guests themselves see, asked over their consoles.
 import type { Tier } from "../tier.js";
 import { MTU } from "./declared.js";
-import { lacksMemory } from "./machine.js";
-import { machineNeeds } from "./machine-image.js";
+import { lacksMemory, refusesLinux } from "./machine.js";
+import { machineImage, machineNeeds } from "./machine-image.js";
 import { MEMORY_MIB, OverlayPlant } from "./plant.js";
 import { Scene } from "./scene.js";
 
@@ -14,7 +14,7 @@ const LINE_SHOWN = 400;
 export const overlaid: Tier = {
   name: "overlay",
   about: "what real guests see: order of NICs, MTU, peers of their network, and nobody else",
-  needs: async (note) => lacksMemory(MEMORY_MIB) ?? (await machineNeeds(note)),
+  needs,
   async run({ proof, note }) {
     const plant = await OverlayPlant.open(note);
     try {
@@ -23,6 +23,7 @@ export const overlaid: Tier = {
       await proof("guests of two networks run, and answer on their serial consoles", () =>
         scene.run(),
       );
+      await proof("railctl's console reaches a guest, too", () => scene.typed());
       await proof(
         "by PCI address its NICs are the attachments in order, where the layout says",
         () => scene.inOrder(),
@@ -35,6 +36,9 @@ export const overlaid: Tier = {
       );
       await proof(`the MTU is the profile's ${MTU}, and packets of that size arrive`, () =>
         scene.carriesMtu(),
+      );
+      await proof("addresses and MTU come back by the commands that the layout recommends", () =>
+        scene.settles(),
       );
       await proof("another network with the same addresses and rails gets no answer", () =>
         scene.othersDoNot(),
@@ -63,3 +67,8 @@ export const overlaid: Tier = {
     }
   },
 };
+
+async function needs(note: (line: string) => void): Promise<string | undefined> {
+  const lack = lacksMemory(MEMORY_MIB) ?? (await machineNeeds(note));
+  return lack ?? (await refusesLinux((await machineImage(note)).linux));
+}

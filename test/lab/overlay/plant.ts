@@ -1,5 +1,5 @@
-// The overlay tier's installation: broker and controller as processes of this machine, and a machine
-// beside them with a built agent in each namespace that is a hypervisor.
+// The overlay tier's installation: broker and controller as processes of this machine, and beside
+// them a machine with a built agent in each namespace that is a hypervisor.
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import type { Customer } from "../../customer.js";
 import { until } from "../../until.js";
 import { HYPERVISORS, MTU } from "./declared.js";
+import { managementAddressOf } from "./fabric.js";
 import { Guest, type GuestNic, type Probe } from "./guest.js";
 import type { OverlayPlant } from "./plant.js";
+import { typeByRailctl } from "./railctl.js";
 import type { Told } from "./tenancy.js";
 import * as tenancy from "./tenancy.js";
 
@@ -48,7 +50,14 @@ export class Scene {
     await this.moveIn("three", "blue");
     const ids = [...this.residents.values()].map(({ id }) => id);
     const places = await Promise.all(ids.map((id) => this.plant.whereabouts(id)));
-    assert.equal(new Set(places.map(({ host }) => host)).size, HYPERVISORS.length);
+    assert.deepEqual(places.map(({ host }) => host).sort(), HYPERVISORS);
+  }
+
+  /** The shell works it out: what is typed would not do. */
+  async typed(): Promise<void> {
+    const { id, guest } = this.resident("one");
+    await guest.leave();
+    await typeByRailctl(this.customer, id, { line: "echo LAB-$((6 * 7))", wanted: "LAB-42" });
   }
 
   async inOrder(): Promise<void> {
@@ -95,6 +104,18 @@ export class Scene {
     assert.deepEqual(met, []);
   }
 
+  /** With nothing set but what the layout tells its owner to say. */
+  async settles(): Promise<void> {
+    const [one, two] = [this.resident("one"), this.resident("two")];
+    const names = one.told.map(({ position }) => `cluster${position}`);
+    await one.guest.ask(
+      names.map((n) => `ip addr flush dev ${n}; ip link set ${n} mtu 1500`).join("\n"),
+    );
+    await one.guest.ask(await tenancy.networkSettings(this.customer, one.id));
+    await this.carriesMtu();
+    await answer(two, probesOf(one));
+  }
+
   /** The port of its bridge is locked to its own address. */
   async forges(): Promise<void> {
     const [one, two] = [this.resident("one"), this.resident("two")];
@@ -114,7 +135,7 @@ export class Scene {
     await this.plant.inside(host, `ip addr add ${VPC_GATEWAY}/24 dev ${VPC_BRIDGE}`);
     await guest.ask(`ip addr replace ${VPC_GUEST}/24 dev vpc0`);
     await answer(one, [{ to: VPC_GATEWAY, by: "vpc0" }]);
-    const management = `10.0.2.${21 + HYPERVISORS.indexOf(host as (typeof HYPERVISORS)[number])}`;
+    const management = managementAddressOf(HYPERVISORS.indexOf(host));
     for (const to of [VPC_GATEWAY, management]) {
       await silence(
         one,
@@ -198,14 +219,21 @@ export class Scene {
   }
 
   async clears(): Promise<void> {
-    for (const name of [...this.residents.keys()]) await this.remove(name);
-    const script = `
-      cat /proc/[0-9]*/comm 2>/dev/null | grep qemu
+    for (const host of HYPERVISORS) assert.notEqual(await this.traces(host), "", host);
+    await Promise.all([...this.residents.keys()].map((name) => this.remove(name)));
+    for (const host of HYPERVISORS) assert.equal(await this.traces(host), "", host);
+  }
+
+  /** What guests left on a hypervisor: addresses, ports in networks, tunnels and VPC ports. */
+  private traces(host: string): Promise<string> {
+    return this.plant.inside(
+      host,
+      `grep -l qemu /proc/[0-9]*/comm 2>/dev/null
       ip -br link | grep -E "^ry[xv]"
-      bridge vlan show | grep ry[0-9]
+      bridge vlan show | grep "^ry[0-9]"
       bridge fdb show | grep -E "^02:.* ry.* static"
-      true`;
-    for (const host of HYPERVISORS) assert.equal(await this.plant.inside(host, script), "", host);
+      true`,
+    );
   }
 
   private async moveIn(name: string, network: string): Promise<void> {

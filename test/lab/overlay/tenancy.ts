@@ -10,6 +10,7 @@ import {
   InstanceClusterNetworkAttachmentServiceService,
   MoveInstanceClusterNetworkAttachmentRequest,
 } from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
+import { GetInstanceLayoutRequest } from "@railyard/proto/gen/railyard/v1/instance_layout";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import type { Customer } from "../../customer.js";
 import { until } from "../../until.js";
@@ -61,6 +62,15 @@ export async function hasStatus(
     const { status, statusReasons } = (await customer.get(id)) ?? {};
     throw new Error(JSON.stringify({ status, statusReasons }), { cause });
   });
+}
+
+/** The commands that the layout recommends to the owner of a guest. */
+export async function networkSettings(customer: Customer, id: string): Promise<string> {
+  const { getInstanceLayout } = InstanceServiceService;
+  const request = GetInstanceLayoutRequest.fromPartial({ id });
+  const { layout } = await customer.wire.call(getInstanceLayout, request);
+  assert(layout && layout.networkSettings !== "");
+  return layout.networkSettings;
 }
 
 export async function stop(customer: Customer, id: string): Promise<void> {

@@ -86,6 +86,16 @@ describe("the directory is the machine", () => {
   });
 });
 
+test("a VF that was left with its link held says so until it is set back", async () => {
+  await hardware.setVfCount(PF, 1);
+  const ip = (...args: string[]) => pretendKernel(machineIn(dir), clock).exec("ip", args, 1000);
+  await ip("link", "set", "dev", NAME, "vf", "0", "state", "disable", "min_tx_rate", "10");
+  const [left] = await hardware.readVfs(NAME);
+  expect(left?.astray).toEqual(["state", "min-rate"]);
+  await hardware.configureVf(NAME, 0, { ...SET, ...(left?.astray && { astray: left.astray }) });
+  expect(await hardware.readVfs(NAME)).toEqual([{ vf: 0, ...SET }]);
+});
+
 describe("the pretended kernel", () => {
   const write = (path: string, value: string) =>
     pretendKernel(machineIn(dir), clock).write(path, value, 1000);

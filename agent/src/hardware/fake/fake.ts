@@ -17,6 +17,7 @@ import {
   type Machine,
   type MachineIdentity,
   machineIn,
+  partitionsPath,
   readIdentity,
   writeIdentity,
 } from "./machine.js";
@@ -93,7 +94,8 @@ function switchOn(machine: Machine, identity: MachineIdentity): void {
   }
   const draft = join(machine.dir, "root.draft");
   const volatile = ["firmware", "afflictions.json"].map((name) => join(machine.dir, name));
-  for (const path of [...volatile, draft, machine.root, guestsDir(machine), goneDir(machine)]) {
+  const standing = [machine.root, guestsDir(machine), goneDir(machine), partitionsPath(machine)];
+  for (const path of [...volatile, draft, ...standing]) {
     rmSync(path, { recursive: true, force: true });
   }
   renderMachine(draft, model, identity);

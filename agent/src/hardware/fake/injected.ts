@@ -25,10 +25,12 @@ const STEP_CALLS: Readonly<Record<string, string>> = {
   "create-vfs": "^write \\S+/sriov_numvfs ",
   "configure-vf": `^ip link set dev \\S+ vf \\d+ mac (?!${NO_MAC})`,
   "bind-device": "^write \\S+/drivers/vfio-pci/bind ",
+  "activate-partition": "^fmpm -a ",
+  "deactivate-partition": "^fmpm -d ",
   "start-guest": "^guest start ",
   "reboot-guest": "^guest reboot ",
 };
-const ANY_STEP = "^(write |ip link set |guest (start|stop|reboot) )";
+const ANY_STEP = "^(write |ip link set |fmpm -[ad] |guest (start|stop|reboot) )";
 const NO_CALL = "(?!)";
 
 /**

@@ -61,9 +61,9 @@ function showVf(record: VfRecord, vf: number): object {
     address: record.mac,
     broadcast: "ff:ff:ff:ff:ff:ff",
     ...(record.vlan > 0 && { vlan_list: [{ vlan: record.vlan }] }),
-    rate: { max_tx: record.maxTxRate, min_tx: 0 },
+    rate: { max_tx: record.maxTxRate, min_tx: record.minTxRate ?? 0 },
     spoofchk: record.spoofCheck,
-    link_state: "auto",
+    link_state: record.linkState ?? "auto",
     trust: record.trust,
     query_rss_en: false,
   };
@@ -92,6 +92,8 @@ function setOption(record: VfRecord, option: string, value: string): string | un
     record.mac = value.toLowerCase();
   } else if (option === "vlan" && Number(value) <= 4095) record.vlan = Number(value);
   else if (option === "max_tx_rate") record.maxTxRate = Number(value);
+  else if (option === "min_tx_rate") record.minTxRate = Number(value);
+  else if (option === "state") record.linkState = value;
   else if (option === "spoofchk") record.spoofCheck = value === "on";
   else if (option === "trust") record.trust = value === "on";
   else return `Invalid "${option}" value "${value}"`;

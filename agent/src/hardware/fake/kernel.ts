@@ -7,6 +7,7 @@ import { commandLine, type Outside, toolFailed, writeRefused } from "../linux/ou
 import { afflict } from "./afflict.js";
 import { bind, overrideDriver, unbind, type WriteOutcome } from "./drivers.js";
 import { arm, type CallEffect, countFired, deviceRules, strike } from "./faults.js";
+import { runFmpm } from "./fmpm-tool.js";
 import { heldFunctions } from "./guests.js";
 import { runIp, type ToolOutcome } from "./ip-tool.js";
 import { runLldpcli } from "./lldp-tool.js";
@@ -32,6 +33,7 @@ export function pretendKernel(machine: Machine, clock: Clock): Outside {
       const failed = (complaint: string) => toolFailed(tool, args, complaint);
       const run: ToolCall["run"] = (effect) => {
         if (tool === "ip") return runIp(machine, args, effect);
+        if (tool === "fmpm") return runFmpm(machine, args);
         if (tool === "smpquery") return runSmpquery(machine, args);
         return tool === "lldpcli" ? runLldpcli(machine, args) : { complaint: "is not installed" };
       };

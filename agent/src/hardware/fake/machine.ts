@@ -42,6 +42,11 @@ export function guestsDir(machine: Machine): string {
   return join(machine.dir, "guests");
 }
 
+/** Ids of the active partitions, while the made-up Fabric Manager knows of any. */
+export function partitionsPath(machine: Machine): string {
+  return join(machine.dir, "partitions.json");
+}
+
 /** Where the bus links of vanished functions and interfaces wait. */
 export function goneDir(machine: Machine): string {
   return join(machine.dir, "gone");

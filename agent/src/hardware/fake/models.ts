@@ -95,6 +95,7 @@ const MODELS: readonly HardwareModel[] = [
   HGX_H100,
   { ...HGX_H100, name: "hgx-h200", gpu: hopper("2335", 256 * GIB) },
   MINI,
+  { ...MINI, name: "mini-2gpu-nvswitch", nvSwitches: 1, fabricManager: true },
   {
     ...MINI,
     name: "mini-2gpu-ib",

@@ -26,6 +26,10 @@ export interface VfRecord {
   maxTxRate: number;
   spoofCheck: boolean;
   trust: boolean;
+  /** Absent: `auto`. */
+  linkState?: string;
+  /** Absent: 0. */
+  minTxRate?: number;
 }
 
 const NO_MAC = "00:00:00:00:00:00";

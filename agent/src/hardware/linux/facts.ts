@@ -3,7 +3,9 @@
 // business.
 import { join } from "node:path";
 import type { Clock } from "@railyard/lib/clock";
-import type { MachineFacts, PciFunction, RdmaDevice } from "../hardware.js";
+import { asRailyardError } from "@railyard/lib/errors";
+import type { MachineFacts, Oddity, PciFunction, RdmaDevice } from "../hardware.js";
+import { readPartitions } from "./fmpm.js";
 import { readHost } from "./host.js";
 import { readRdmaDevices } from "./infiniband.js";
 import { showPermanentMac } from "./ip-link.js";
@@ -24,6 +26,9 @@ const CABLES_KEPT_MS = 300_000;
 /** How long a tool that failed to tell of cables is left alone. */
 const CABLES_PAUSE_MS = 10_000;
 
+/** The same for the tool that tells of partitions. */
+const PARTITIONS_PAUSE_MS = 5_000;
+
 /** Network controllers, Ethernet and InfiniBand. */
 const CLASSES_NIC = ["0200", "0207"];
 
@@ -40,8 +45,10 @@ export function factsReader(
   const infiniband = rememberCables(clock, (devices: readonly RdmaDevice[]) =>
     readInfinibandNeighbours(outside, devices, toolMs),
   );
+  const partitions = pausingPartitions(outside, clock, toolMs);
   return async () => {
     const { functions, oddities } = readBus(root);
+    const fabricManager = readFabricManager(root);
     const physical = functions.filter((fn) => fn.pf === undefined);
     const wanted = new Set(physical.map((fn) => fn.address));
     const rdma = readRdmaDevices(root, wanted);
@@ -50,11 +57,12 @@ export function factsReader(
     const macs = Promise.all(
       asked.map(async (dev) => [dev.name, await permanentMac(dev)] as const),
     );
-    const [cables, infinibandCables, serials, permanent] = await Promise.all([
+    const [cables, infinibandCables, serials, permanent, parted] = await Promise.all([
       ethernet(undefined),
       infiniband(rdma),
       boardSerials(physical.filter(isNic)),
       macs,
+      fabricManager ? partitions() : NO_PARTITIONS,
     ]);
     return {
       ...readHost(root),
@@ -62,8 +70,9 @@ export function factsReader(
       interfaces: groupByFunction(found.netdevs, cables, new Map(permanent)),
       rdma: rdma.map((device) => withNeighbours(device, infinibandCables)),
       boardSerials: serials,
-      fabricManager: readFabricManager(root),
-      oddities: [...oddities, ...found.oddities],
+      fabricManager,
+      ...(parted.partitions && { partitions: parted.partitions }),
+      oddities: [...oddities, ...found.oddities, ...parted.oddities],
     };
   };
 }
@@ -101,6 +110,31 @@ function rememberBoards(
       return [address, serial] as const;
     });
     return Object.fromEntries(await Promise.all(serials));
+  };
+}
+
+type Parted = Pick<MachineFacts, "partitions" | "oddities">;
+const NO_PARTITIONS: Parted = { oddities: [] };
+
+// What was told last is nothing to go by: a partition may have been parted since. A tool that hangs
+// must not do so with every reading.
+function pausingPartitions(
+  outside: Outside,
+  clock: Clock,
+  deadlineMs: number,
+): () => Promise<Parted> {
+  let failed: Oddity | undefined;
+  let pausedUntil = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (failed && clock.monotonic() < pausedUntil) return { oddities: [failed] };
+    try {
+      return { partitions: await readPartitions(outside, deadlineMs), oddities: [] };
+    } catch (thrown) {
+      const { message } = asRailyardError(thrown);
+      failed = { kind: "partitions-unread", pciAddress: "", message };
+      pausedUntil = clock.monotonic() + PARTITIONS_PAUSE_MS;
+      return { oddities: [failed] };
+    }
   };
 }
 

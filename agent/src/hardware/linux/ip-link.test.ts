@@ -11,6 +11,17 @@ test("one command sets everything, with trust off", () => {
   );
 });
 
+test("what is astray is read, and set back without a word about the rest", () => {
+  const seen = { vf: 0, address: "02:00:00:00:00:05", link_state: "disable", trust: true };
+  const text = JSON.stringify([{ vfinfo_list: [{ ...seen, rate: { max_tx: 0, min_tx: 10 } }] }]);
+  expect(parseVfs(text)[0]?.astray).toEqual(["state", "min-rate", "trust"]);
+  const well = { ...seen, link_state: "auto", trust: false, rate: { max_tx: 5, min_tx: 0 } };
+  expect(parseVfs(JSON.stringify([{ vfinfo_list: [well] }]))[0]).not.toHaveProperty("astray");
+  const place = { pfName: "eth0", vf: 0 };
+  const line = setArguments(place, { ...SETTINGS, astray: ["state", "min-rate"] }).join(" ");
+  expect(line).toContain("trust off state auto min_tx_rate 0");
+});
+
 test.each([
   [{ pfName: "eth0;reboot", vf: 0 }, SETTINGS],
   [{ pfName: "-force", vf: 0 }, SETTINGS],

@@ -1,7 +1,7 @@
 // Sets and reads VFs through iproute2. Checks every argument's shape before the tool may see it;
 // knows the tool's words and its JSON, not why a setting is wanted.
 import { invalidField, refuse } from "@railyard/lib/errors";
-import type { VfReading, VfSettings } from "../hardware.js";
+import type { VfReading, VfSettings, VfStray } from "../hardware.js";
 import type { Outside } from "./outside.js";
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
@@ -9,6 +9,13 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 const VF_MAX = 1023;
 const VLAN_MAX = 4094;
 const RATE_MAX = 2 ** 32 - 1;
+
+/** Set only where it is read otherwise, since not every driver knows each; trust is set anyway. */
+const SET_BACK: Readonly<Record<VfStray, readonly string[]>> = {
+  state: ["state", "auto"],
+  "min-rate": ["min_tx_rate", "0"],
+  trust: [],
+};
 
 /** Which VF of which physical function. */
 export interface VfPlace {
@@ -64,7 +71,8 @@ export function setArguments({ pfName, vf }: VfPlace, settings: VfSettings): rea
   const address = ["mac", settings.mac, "vlan", String(settings.vlan)];
   const rate = ["max_tx_rate", String(settings.rateMbps)];
   const trust = ["spoofchk", settings.spoofCheck ? "on" : "off", "trust", "off"];
-  return [...target, ...address, ...rate, ...trust];
+  const back = (settings.astray ?? []).flatMap((stray) => SET_BACK[stray]);
+  return [...target, ...address, ...rate, ...trust, ...back];
 }
 
 /** Reads `vfinfo_list` of `ip -j -d link show`; no list means no VFs. */
@@ -78,6 +86,7 @@ function readVf(entry: unknown): VfReading {
   const vf = record(entry);
   const vlans = vf.vlan_list;
   const vlan = Array.isArray(vlans) ? record(vlans[0]).vlan : vf.vlan;
+  const astray = straysOf(vf);
   // Older versions say `mac` and `tx_rate`, newer ones `address` and `rate.max_tx`.
   return {
     vf: number(vf.vf),
@@ -85,7 +94,18 @@ function readVf(entry: unknown): VfReading {
     vlan: number(vlan),
     rateMbps: number(record(vf.rate).max_tx ?? vf.tx_rate),
     spoofCheck: vf.spoofchk === true || vf.spoofchk === "on",
+    ...(astray.length > 0 && { astray }),
   };
+}
+
+/** Drivers that know no state, rate or trust tell none. */
+function straysOf(vf: Readonly<Record<string, unknown>>): readonly VfStray[] {
+  const strays: (readonly [VfStray, boolean])[] = [
+    ["state", vf.link_state !== undefined && vf.link_state !== "auto"],
+    ["min-rate", number(record(vf.rate).min_tx) > 0],
+    ["trust", vf.trust === true || vf.trust === "on"],
+  ];
+  return strays.flatMap(([stray, is]) => (is ? [stray] : []));
 }
 
 function parseLink(text: string): Readonly<Record<string, unknown>> {

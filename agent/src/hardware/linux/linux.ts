@@ -3,6 +3,7 @@
 import { type Clock, withDeadline } from "@railyard/lib/clock";
 import type { Hardware } from "../hardware.js";
 import { factsReader } from "./facts.js";
+import { setPartition } from "./fmpm.js";
 import type { Guests } from "./guests.js";
 import { isInfinibandPf, readGuids, setGuids } from "./ib-vf.js";
 import { setVf, showVfs } from "./ip-link.js";
@@ -48,6 +49,7 @@ export function createLinuxHardware(options: LinuxOptions): Hardware {
         : showVfs(outside, pfName, toolMs),
     bindVfio: (address) => bindVfio(outside, address, { deadlineMs: deviceMs, iommu }),
     unbindVfio: (address) => unbindVfio(outside, address, deviceMs),
+    setPartition: (id, active) => setPartition(outside, { id, deadlineMs: deviceMs }, active),
     listGuests: () => guest("list of guests", guests.list()),
     startGuest: (spec) => guest(`start of guest ${spec.instanceId}`, guests.start(spec)),
     stopGuest: (id) => guest(`stop of guest ${id}`, guests.stop(id)),

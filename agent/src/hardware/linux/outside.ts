@@ -11,6 +11,7 @@ import { type RailyardError, refuse } from "@railyard/lib/errors";
 /** The outside tools that the agent may run. */
 export type Tool =
   | "bridge"
+  | "fmpm"
   | "genisoimage"
   | "ibnetdiscover"
   | "ip"
@@ -38,6 +39,7 @@ export interface Outside {
 const TOOL_PATHS: Readonly<Record<Tool, readonly string[]>> = {
   ip: ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"],
   bridge: ["/usr/sbin/bridge", "/sbin/bridge", "/usr/bin/bridge"],
+  fmpm: ["/usr/bin/fmpm", "/usr/local/bin/fmpm", "/usr/sbin/fmpm"],
   genisoimage: ["/usr/bin/genisoimage"],
   "qemu-img": ["/usr/bin/qemu-img"],
   "systemd-run": ["/usr/bin/systemd-run", "/bin/systemd-run"],
@@ -81,7 +83,7 @@ export function commandLine(tool: Tool, args: readonly string[]): string {
   return [tool, ...args].join(" ");
 }
 
-/** What a tool that ended badly is reported as; `complaint` is its standard error. */
+/** What a tool that ended badly is reported as; `complaint` is what it said. */
 export function toolFailed(tool: Tool, args: readonly string[], complaint: string): RailyardError {
   const line = complaint.trim().split("\n")[0] || "failed without a word";
   const said = line.slice(0, MESSAGE_LENGTH_MAX);
@@ -124,7 +126,7 @@ function run(
   };
   return new Promise((resolve, reject) => {
     execFile(path, args, options, (err, stdout, stderr) => {
-      if (err) reject(toolFailed(tool, args, stderr || err.message));
+      if (err) reject(toolFailed(tool, args, stderr || stdout || err.message));
       else resolve(stdout);
     });
   });

@@ -19,7 +19,7 @@ function view(groups: readonly string[], guests: readonly number[] = [], wanted 
   });
   const situation = {
     desired: { instances: wanted.map((k) => instance(k) as DesiredInstance) },
-    observed: { gpus, vfs: [], nvSwitches: [], guests: held, problems: [] },
+    observed: { gpus, vfs: [], nvSwitches: [], partitions: [], guests: held, problems: [] },
     layouts: new Map(),
   } as unknown as Situation;
   return new View(situation);

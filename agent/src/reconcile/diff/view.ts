@@ -18,6 +18,7 @@ import type {
   ObservedVf,
 } from "../../model.js";
 import { splitGroup } from "./groups.js";
+import { partitionObstacle } from "./partitions.js";
 
 /** A VF's MAC until one was set. */
 export const MAC_NONE = "00:00:00:00:00:00";
@@ -55,11 +56,13 @@ export class View {
   private readonly holders = new Map<string, string>();
   private readonly wanters = new Map<string, string>();
   private readonly attachments = new Map<string, DesiredAttachment>();
+  private readonly joined: ReadonlySet<string>;
 
   constructor(private readonly situation: Situation) {
     this.observed = situation.observed;
     this.instances = situation.desired?.instances ?? [];
-    const { vfs, gpus, nvSwitches, guests } = this.observed;
+    const { vfs, gpus, nvSwitches, partitions, guests } = this.observed;
+    this.joined = new Set(partitions.flatMap((p) => (p.active ? p.gpus : [])));
     const wholes = [...gpus, ...nvSwitches];
     this.vfs = new Map(vfs.map((v) => [deviceKey(v.nic, v.vf), v]));
     this.wholes = new Map(wholes.map((d) => [d.deviceId, d]));
@@ -96,6 +99,29 @@ export class View {
     const result = this.situation.layouts.get(instance.instanceId);
     const nvSwitches = result?.ok ? result.layout.nvSwitches : [];
     return [...instance.gpus, ...nvSwitches.map(({ deviceId }) => deviceId)];
+  }
+
+  /** Whether a Fabric Manager on the host divides the NVSwitches. */
+  get dividesNvSwitches(): boolean {
+    return this.situation.inventory.fabricManager;
+  }
+
+  /** Whether the instance has a share of GPUs that NVSwitches join. */
+  needsPartition({ instanceId, gpus }: DesiredInstance): boolean {
+    if (gpus.length === 0 || this.situation.inventory.nvSwitches.length === 0) return false;
+    const result = this.situation.layouts.get(instanceId);
+    return result?.ok === true && result.layout.nvSwitches.length === 0;
+  }
+
+  /** Whether the GPU is in a partition that is active. */
+  isJoined(deviceId: DeviceId): boolean {
+    return this.joined.has(deviceId);
+  }
+
+  /** Whether a guest has the GPU or NVSwitch. */
+  isHeld(deviceId: DeviceId): boolean {
+    const device = this.whole(deviceId);
+    return device !== undefined && this.holderOf(device) !== undefined;
   }
 
   /** The device behind a host PCI address; undefined when it is none of ours. */
@@ -143,10 +169,11 @@ export class View {
     );
   }
 
-  /** GPUs and NVSwitches with any sign of use. */
+  /** GPUs and NVSwitches with any sign of use; one in an active partition carries its network. */
   usedWholes(): readonly ObservedDevice[] {
-    const all = [...this.wholes.values()];
-    return all.filter((d) => d.driver === VFIO || this.holderOf(d) !== undefined);
+    const isUsed = ({ driver, deviceId }: ObservedDevice) =>
+      driver === VFIO || this.isJoined(deviceId) || this.isHeld(deviceId);
+    return [...this.wholes.values()].filter(isUsed);
   }
 
   /** Every device with any sign of use. */
@@ -174,7 +201,8 @@ export class View {
     const absent = instance.attachments.find((a) => !this.vf(a.nic, a.vf));
     if (absent) return `${deviceKey(absent.nic, absent.vf)} does not exist yet`;
     const gone = this.wholesOf(instance).find((id) => !this.whole(id));
-    return gone === undefined ? splitGroup(this, instance) : `${gone} could not be read`;
+    if (gone !== undefined) return `${gone} could not be read`;
+    return splitGroup(this, instance) ?? partitionObstacle(this, instance);
   }
 
   /** What the guest is to be started from; undefined while a device of it is not there. */
@@ -215,7 +243,8 @@ export function isAsDesired(vf: ObservedVf, wanted: DesiredAttachment): boolean 
     isolationOf(vf).id === wanted.isolation.id &&
     vf.mac === wanted.mac &&
     vf.rateMbps === wanted.rateMbps &&
-    vf.spoofCheck === wanted.spoofCheck
+    vf.spoofCheck === wanted.spoofCheck &&
+    vf.astray === undefined
   );
 }
 

@@ -1,6 +1,6 @@
 // What one part of the mzone document must say about another: names known, unique, complete; counts
 // and ranges that fit each other. Fields that are bad by themselves are not named a second time.
-import { NVSWITCH_MODULES } from "../bundle.js";
+import { NVSWITCH_MODULES } from "@railyard/lib/nvswitch";
 import type { IsolationKind } from "../profile.js";
 import type { Faults } from "./checker.js";
 import type {

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# First process of a lab's guest: NICs up with the addresses that the seed names, then a shell on the
-# serial console, over which the lab asks what the guest sees.
+# First process of a lab's guest: NICs up with the addresses that the seed names, then a shell on
+# the serial console, over which the lab asks what the guest sees.
 /bin/busybox --install -s /bin
 export PATH=/bin:/sbin HOME=/
 mount -t proc proc /proc
