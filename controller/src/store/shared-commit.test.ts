@@ -104,3 +104,28 @@ test("when a batch cannot even begin, its writes hear so, and the next is tried"
   await store.write(CAUSE, (tx) => tx.meta.set("k", "v"));
   expect(store.stats()).toMatchObject({ commits: 1, writes: 1 });
 });
+
+test("after a large batch, those who come back one by one share the next commit", async () => {
+  const { engine, store } = scripted();
+  const write = () => store.write(CAUSE, (tx) => tx.meta.set("k", "v"));
+  const many = (n: number) => Array.from({ length: n }, write);
+  await Promise.all(many(16));
+  const commits = () => engine.calls.filter((call) => call === "commit").length;
+  expect(commits()).toBe(1);
+  const back: Promise<unknown>[] = [];
+  for (let n = 0; n < 16; n++) {
+    back.push(write());
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(back);
+  expect(commits()).toBe(2);
+});
+
+test("whoever comes back alone is not kept waiting for the others", async () => {
+  const { engine, store } = scripted();
+  const write = () => store.write(CAUSE, (tx) => tx.meta.set("k", "v"));
+  await Promise.all(Array.from({ length: 16 }, write));
+  await write();
+  await write();
+  expect(engine.calls.filter((call) => call === "commit")).toHaveLength(3);
+});

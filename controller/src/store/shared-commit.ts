@@ -18,7 +18,15 @@ import { Work } from "./work.js";
 /** Writes that share one commit, at most. */
 export const BATCH_MAX = 256;
 /** After this long, milliseconds, a batch takes no further write. */
-export const BATCH_MS = 20;
+export const BATCH_MS = 40;
+/**
+ * After a batch of at least so many, the next one waits until as many are there again: their
+ * callers have just been answered, and those that go on are about to ask.
+ */
+const GATHER_FROM = 8;
+/** It waits no longer than this, milliseconds, and this many turns of the event loop. */
+const GATHER_MS = 2;
+const GATHER_TURNS = 1_000;
 /** Reads, and writes, that may wait at the same time. */
 export const WAITING_MAX = 8_192;
 const RETRY_AFTER_MS = 200;
@@ -69,6 +77,8 @@ export class SharedCommit implements Store {
   private reached = 0n;
   /** What they put into the logs. */
   private log: BatchLog;
+  /** Writes in the batch before. */
+  private lastBatch = 0;
   private readonly counted = { commits: 0, writes: 0, reads: 0 };
 
   constructor(
@@ -166,7 +176,16 @@ export class SharedCommit implements Store {
   private wake(): void {
     if (this.turning) return;
     this.turning = true;
-    setImmediate(() => void this.turn());
+    const started = this.options.clock.monotonic();
+    setImmediate(() => this.gather({ started, turns: 0 }));
+  }
+
+  private gather({ started, turns }: { readonly started: number; readonly turns: number }): void {
+    const waiting = this.writes.length;
+    const more = waiting > 0 && waiting < this.lastBatch && this.lastBatch >= GATHER_FROM;
+    const late = turns >= GATHER_TURNS || this.options.clock.monotonic() - started > GATHER_MS;
+    if (!more || late) void this.turn();
+    else setImmediate(() => this.gather({ started, turns: turns + 1 }));
   }
 
   private async turn(): Promise<void> {
@@ -186,6 +205,7 @@ export class SharedCommit implements Store {
     const taken: Waiting[] = [];
     const outcomes: Outcome[] = [];
     const started = clock.monotonic();
+    this.lastBatch = Math.min(this.writes.length, batchMax);
     try {
       await engine.begin();
       const before = await this.storedRevision();
