@@ -39,6 +39,7 @@ import { type ConsoleLines, IDLE_MS } from "./service/console.js";
 import type { ServiceContext } from "./service/context.js";
 import { fleetOf } from "./service/fleet.js";
 import { Leases } from "./service/leases.js";
+import type { EnrolledNode } from "./service/node-book.js";
 import { settleReadOnly } from "./service/read-only.js";
 import { authenticate, ensureOperatorToken } from "./service/token.js";
 import { tokensOf } from "./service/token-cache.js";
@@ -140,6 +141,7 @@ class Assembly implements Controller {
   private relay: Relay | undefined;
   private consoles: ConsoleDispatch | undefined;
   private users: Loop | undefined;
+  private rendered: { readonly nodes: readonly EnrolledNode[]; readonly text: string } | undefined;
   private readonly running: Running[] = [];
   private connecting: Promise<void> = Promise.resolve();
   private stopped: Promise<void> | undefined;
@@ -255,9 +257,17 @@ class Assembly implements Controller {
     });
   }
 
+  /** The same text until a node is enrolled or leaves: a large fleet's takes a while to make. */
   private async renderUsers(): Promise<string> {
-    const { publicKey } = this.parts.dataDir.identity;
     const nodes = await enrolledNodes(this.context);
+    if (this.rendered?.nodes === nodes) return this.rendered.text;
+    const text = this.usersOf(nodes);
+    this.rendered = { nodes, text };
+    return text;
+  }
+
+  private usersOf(nodes: readonly EnrolledNode[]): string {
+    const { publicKey } = this.parts.dataDir.identity;
     const agents = nodes.map((node) => ({
       publicKey: node.publicKey,
       permissions: nodePermissions(node.id),

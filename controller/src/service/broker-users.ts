@@ -2,8 +2,8 @@
 // enrolled node, each with its own key and its own subjects. Which subjects those are comes in as a
 // function.
 import type { Permissions } from "@railyard/lib/bus/bus";
-import type { NodeId } from "@railyard/lib/ids";
 import type { ServiceContext } from "./context.js";
+import { type EnrolledNode, nodeBookOf } from "./node-book.js";
 
 export interface BrokerUser {
   /** nkey user, `U…`. */
@@ -14,14 +14,9 @@ export interface BrokerUser {
 /** How long and how often a received request may be answered. */
 const RESPONSES = '{ max: 1, expires: "1m" }';
 
-/** Every enrolled node that is still declared, by name. */
-export async function enrolledNodes(
-  ctx: ServiceContext,
-): Promise<readonly { readonly id: NodeId; readonly publicKey: string }[]> {
-  const nodes = await ctx.store.read((tx) => tx.nodes.all());
-  return nodes.flatMap(({ id, publicKey, retired }) =>
-    publicKey === undefined || retired ? [] : [{ id, publicKey }],
-  );
+/** Every enrolled node that is still declared, by id; the same list until one comes or goes. */
+export function enrolledNodes(ctx: ServiceContext): Promise<readonly EnrolledNode[]> {
+  return ctx.store.read((tx) => nodeBookOf(ctx.store).enrolled(tx));
 }
 
 /** The `authorization` block that lets in exactly these users. */
