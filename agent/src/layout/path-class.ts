@@ -1,6 +1,6 @@
 // How far two PCI functions are from each other, in the classes by which NCCL and nvidia-smi judge.
 // Works on the bridges above them, so for hosts and guests alike.
-import type { Layout } from "../model.js";
+import type { Inventory, Layout } from "../model.js";
 
 /** From near to far. */
 export const PATH_CLASSES = ["LOC", "NVL", "PIX", "PXB", "PHB", "SYS"] as const;
@@ -40,6 +40,25 @@ export function guestEndpoint({ ports, expanders }: Layout, guestAddress: string
   }
   const expander = expanders.find((e) => e.bus === bus);
   return { numa: expander?.guestNuma ?? -1, path };
+}
+
+/** How far each GPU of the layout is from each attachment's NIC: in the guest, and on its host. */
+export function distances(
+  { gpus, nics }: Pick<Inventory, "gpus" | "nics">,
+  layout: Layout,
+): { readonly guest: readonly PathClass[]; readonly host: readonly PathClass[] } {
+  const guest: PathClass[] = [];
+  const host: PathClass[] = [];
+  for (const gpu of layout.gpus) {
+    const hostGpu = gpus.find(({ deviceId }) => deviceId === gpu.deviceId);
+    const guestGpu = guestEndpoint(layout, gpu.guestAddress);
+    for (const vf of layout.attachments) {
+      const nic = nics.find(({ deviceId }) => deviceId === vf.nic);
+      guest.push(pathClass(guestGpu, guestEndpoint(layout, vf.guestAddress)));
+      if (hostGpu && nic) host.push(pathClass(hostGpu, nic));
+    }
+  }
+  return { guest, host };
 }
 
 /** `dddd:bb:dd.f` of function 0 in a slot of the guest. */

@@ -6,6 +6,7 @@ import { findProgram } from "../../../deploy/find-program.mjs";
 import { output } from "../program.js";
 import { builtOnce } from "./built-once.js";
 import { provideInitramfs } from "./initramfs.js";
+import { lacking } from "./lacking.js";
 import { PrivateApt } from "./private-apt.js";
 
 export interface HypervisorImage {
@@ -59,16 +60,11 @@ export async function providePrograms(
 }
 
 /** Why no hypervisor can be emulated here; undefined when one can, its image built or found. */
-export async function hypervisorNeeds(say: (line: string) => void): Promise<string | undefined> {
-  if (process.platform !== "linux") return "needs Linux";
-  if (process.arch !== "x64") return "needs an x86-64 machine";
-  try {
+export function hypervisorNeeds(say: (line: string) => void): Promise<string | undefined> {
+  return lacking(async () => {
     await providePrograms(say);
     await hypervisorImage(say);
-    return undefined;
-  } catch (thrown) {
-    return thrown instanceof Error ? thrown.message : String(thrown);
-  }
+  });
 }
 
 /** Builds the image, or finds the one built earlier. Throws when packages cannot be had. */

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { builtOnce } from "../image/built-once.js";
 import { providePrograms } from "../image/hypervisor-image.js";
+import { lacking } from "../image/lacking.js";
 import { PrivateApt } from "../image/private-apt.js";
 import { output } from "../program.js";
 import { provideGuestImage } from "./guest-image.js";
@@ -37,16 +38,11 @@ const PROGRAMS = {
 };
 
 /** Why the tier cannot run here; undefined when it can, its image built or found. */
-export async function machineNeeds(say: (line: string) => void): Promise<string | undefined> {
-  if (process.platform !== "linux") return "needs Linux";
-  if (process.arch !== "x64") return "needs an x86-64 machine";
-  try {
+export function machineNeeds(say: (line: string) => void): Promise<string | undefined> {
+  return lacking(async () => {
     await providePrograms(say, PROGRAMS);
     await machineImage(say);
-    return undefined;
-  } catch (thrown) {
-    return thrown instanceof Error ? thrown.message : String(thrown);
-  }
+  });
 }
 
 /** Builds the image, or finds the one built earlier. Throws when packages cannot be had. */
