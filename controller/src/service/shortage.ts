@@ -133,7 +133,8 @@ function short(
     return [{ resource: "compute", message: "vCPUs, memory or disk are not free in that amount" }];
   }
   if (bare < gang.count) {
-    const message = `GPUs for only ${bare} are free, ${gpu.count} ${gpu.model} together for each`;
+    const each = `${gpu.count} ${gpu.model} ${gpu.count === 1 ? "GPU" : "GPUs together"}`;
+    const message = `each takes ${each}; these are free for ${bare} of ${gang.count}`;
     return [{ resource: "gpu", message }, ...found];
   }
   if (found.length > 0) return found;
