@@ -102,7 +102,7 @@ class NodeAgent implements Agent {
     this.verify = createVerifier(controllerPublicKey);
     this.clock = overrides.clock ?? systemClock();
     this.rng = overrides.rng ?? systemRng();
-    this.session = newId("session", this.rng);
+    this.session = newId("session", { at: this.clock.now(), rng: this.rng });
     const log = overrides.log ?? createLog("agent", config.logLevel);
     this.log = log.child({ nodeId, session: this.session });
     const { signal } = this.ended;

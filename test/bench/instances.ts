@@ -106,7 +106,7 @@ export async function measureSubnets(effort: Effort): Promise<readonly Figure[]>
 /** With eight prototype attachments: a whole node each. */
 export async function measureAttachedInstances(effort: Effort): Promise<readonly Figure[]> {
   const n = Math.ceil(ATTACHED / effort.less);
-  const yard = await BenchYard.open({ nodes: n * (effort.windows + WARM_AND_SAMPLE) + 1 });
+  const yard = await BenchYard.open({ nodes: n * (2 * effort.windows + WARM_AND_SAMPLE) + 1 });
   try {
     const network = await yard.customer.network();
     const range = { $case: "totalIpv4AddressCount" as const, value: 65_536n };
@@ -126,18 +126,18 @@ export async function measureAttachedInstances(effort: Effort): Promise<readonly
         figure("CreateInstance, 8 attachments, of echo", { value: ratio, unit: "×", goal, note }),
       ];
     });
-    return [...figures, await againstBareLoop(yard, call, n)];
+    return [...figures, await againstBareLoop(yard, { call, calls: n, effort })];
   } finally {
     await yard.close();
   }
 }
 
-async function againstBareLoop(yard: BenchYard, call: Call, n: number): Promise<Figure> {
-  const { callsPerSecond, rowsPerCall, barePerSecond } = await bareRows(yard, call, n);
-  const note =
-    `${callsPerSecond.toFixed(0)}/s of ${barePerSecond.toFixed(0)}/s, ` +
-    `${rowsPerCall.toFixed(1)} rows a create`;
-  const value = callsPerSecond / barePerSecond;
+async function againstBareLoop(
+  yard: BenchYard,
+  load: Parameters<typeof bareRows>[1],
+): Promise<Figure> {
+  const { ours, bare, ratio: value, rowsPerCall } = await bareRows(yard, load);
+  const note = `${textOf({ ours, theirs: bare })}, ${rowsPerCall.toFixed(1)} rows a create`;
   return figure("CreateInstance, 8 attachments, of bare rows", {
     ...{ value, unit: "×", goal: least(0.5), note },
   });

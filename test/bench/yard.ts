@@ -1,6 +1,6 @@
 // A controller under load as the bench sees it: its process, an operator, one tenant, and the
 // calls that are made again and again. Knows the public contract and the process's questions.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseYaml } from "@railyard/cli/yaml-source";
@@ -25,6 +25,7 @@ const EXAMPLE = "deploy/mzone.example.yaml";
 const PLENTY = 1_000_000_000n;
 /** The checkpoint sequence number: https://www.sqlite.org/fileformat2.html#walformat */
 const WAL_SEQUENCE_AT = 12;
+const COPIES_MAX = 10;
 
 export interface Counts {
   /** Calls by the gRPC code they ended with. */
@@ -100,6 +101,16 @@ export class BenchYard {
   /** How often the log beside the database was begun anew after a checkpoint: its header says. */
   get checkpoints(): number {
     return readFileSync(`${this.database}-wal`).readUInt32BE(WAL_SEQUENCE_AT);
+  }
+
+  /** A copy of the quiet database with its log; again when something was written meanwhile. */
+  async copyDatabase(to: string): Promise<void> {
+    for (let tries = 0; tries < COPIES_MAX; tries++) {
+      const { writes } = await this.counts();
+      for (const end of ["", "-wal"]) copyFileSync(this.database + end, to + end);
+      if ((await this.counts()).writes === writes) return;
+    }
+    throw new Error("the database is never quiet");
   }
 
   get customer(): Customer {

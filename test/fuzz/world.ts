@@ -79,8 +79,8 @@ export async function populate(gate: OpenGate, account: string): Promise<World> 
 /** A hold for one small instance: no node is alive, so it is given no room. */
 function plantHold({ controller }: OpenGate, owner: string, network: string): Promise<string> {
   const { store, clock, rng } = controller.context;
-  const [account, id] = [owner as AccountId, newId("hold", rng)];
   const at = clock.now();
+  const [account, id] = [owner as AccountId, newId("hold", { at, rng })];
   return store.write({ by: "system:test", method: "Test", at }, async (tx) => {
     const { holds, quotas } = tx.account(account);
     await quotas.take("holds", 1);

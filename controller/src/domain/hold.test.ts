@@ -4,10 +4,10 @@ import { seededRng } from "@railyard/lib/rng";
 import { expect, test } from "vitest";
 import { holdOf, isOver, memberIds, membersOf, spansOf } from "./hold.js";
 
-const rng = seededRng("hold");
+const from = { at: 1, rng: seededRng("hold") };
 
 test("members have ids of their own that lead back to their hold", () => {
-  const hold = { id: newId("hold", rng), count: 64, spares: 64 };
+  const hold = { id: newId("hold", from), count: 64, spares: 64 };
   const ids = memberIds(hold);
   expect([ids.length, new Set(ids).size]).toEqual([membersOf(hold), 128]);
   expect(new Set(ids.map(holdOf))).toEqual(new Set([hold.id]));
@@ -15,7 +15,7 @@ test("members have ids of their own that lead back to their hold", () => {
 });
 
 test("an instance is no hold's member", () => {
-  expect(holdOf(newId("instance", rng))).toBeUndefined();
+  expect(holdOf(newId("instance", from))).toBeUndefined();
 });
 
 test("a hold is over at its time, not before", () => {

@@ -71,7 +71,7 @@ export async function makeAttachments(
   wanted: Making,
 ): Promise<readonly Attachment[]> {
   const { instanceId, account, plans, reasons, behind } = wanted;
-  const ids = newIds("attachment", given.rng, plans.length);
+  const ids = newIds("attachment", given, plans.length);
   const interfaces = await interfacesOf(mine, given, { plans, ids });
   const made: Attachment[] = [];
   for (const [i, plan] of plans.entries()) {

@@ -74,7 +74,7 @@ export function createNetwork<A>(
     faults.throwIfAny();
     if (!profile || !prefix || !vpc) throw bug("a fault was not recorded");
     await mine.quotas.take("cluster-networks", 1);
-    const id = newId("clusterNetwork", given.rng);
+    const id = newId("clusterNetwork", given);
     const { zone, vpcId, resourceGroupId } = input;
     const mapping = await mapNetwork(tx, ctx, { network: id, profile, zone });
     const about = { id, name, profile: profile.name, zone, vpcId, resourceGroupId, prefix };

@@ -91,7 +91,10 @@ export async function attachConsole(
   },
 ): Promise<void> {
   const { wish, client, signal } = call;
-  const consoleId = newId("console", streamOf(ctx.rng, call.account));
+  const consoleId = newId("console", {
+    at: ctx.clock.now(),
+    rng: streamOf(ctx.rng, call.account),
+  });
   const place = await ctx.store.read((tx) => placeOf(ctx, tx, call));
   const { columns, rows, force, instanceId } = wish;
   const relay = new ConsoleRelay({ clock: ctx.clock, client, signal, idleMs: lines.idleMs });

@@ -59,7 +59,7 @@ export function createHold<A>(
     await mine.quotas.take("holds", 1);
     const { profile: wanted } = asked;
     const network = await remapEmptyNetwork(tx, ctx, { network: asked.network, wanted, given });
-    const about = { account, id: newId("hold", rng), name, expiresAt: given.at + input.ttlMs };
+    const about = { account, id: newId("hold", given), name, expiresAt: given.at + input.ttlMs };
     const hold = await reserve(tx, ctx, { given, shape: { ...asked, network }, about });
     await mine.holds.insert(hold);
     given.tell({ holdId: hold.id, networkId: network.id }, "room held");

@@ -66,7 +66,8 @@ export function batchCreate<A>(
   const account = accountOf(call.principal);
   return mutateMine(ctx, call, async (tx, given) => {
     const faults = new Faults();
-    const check = { tx, ctx, account, faults, rng: given.rng, wish: input };
+    const { at, rng } = given;
+    const check = { tx, ctx, account, faults, at, rng, wish: input };
     const names = await namesOf(tx, faults, input);
     refuseShared(faults, input.clusterNetworkAttachments);
     refuseVolumes(faults, input);

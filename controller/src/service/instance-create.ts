@@ -76,7 +76,8 @@ export async function createInstance<A>(
   const answer = await mutateMine(ctx, call, async (tx, given) => {
     unplaced = undefined;
     const { mine } = tx;
-    const check = { tx, ctx, account, faults: new Faults(), rng: given.rng, wish: input };
+    const { at, rng } = given;
+    const check = { tx, ctx, account, faults: new Faults(), at, rng, wish: input };
     const plan = await planInstance(check, input);
     await mine.quotas.take("instances", 1);
     const { profile, home } = plan;
@@ -160,7 +161,7 @@ export function draft(
   asked: Pick<CreateInstance, "zone" | "resourceGroupId"> & Pick<Instance, "account">,
 ): Instance {
   return {
-    id: newId("instance", given.rng),
+    id: newId("instance", given),
     ...newborn(given, asked.account),
     name,
     profile: profile.name,

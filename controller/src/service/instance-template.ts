@@ -97,7 +97,7 @@ async function resolveNics(
     if (subnet) checkVpcSubnet(faults, subnet, { vpcId, zone, field: `template.${field}` });
     const named = { field: `template.${path}.name`, name: wished, rng, taken };
     const name = await chooseName(faults, named);
-    list.push({ id: newId("networkAttachment", rng), name, subnetId, mac: newMac(rng) });
+    list.push({ id: newId("networkAttachment", check), name, subnetId, mac: newMac(rng) });
   }
   return { vpcId, list };
 }

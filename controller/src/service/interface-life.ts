@@ -36,7 +36,7 @@ export async function makeInterfaces(
 ): Promise<readonly Interface[]> {
   const { rng } = given;
   const networks = [...new Set(makings.map(({ plan }) => plan.subnet.clusterNetworkId))];
-  const ids = newIds("interface", rng, makings.length);
+  const ids = newIds("interface", given, makings.length);
   const ips = await primaryIps(mine, given, { makings, ids });
   const names = await fillNames(
     makings.map(({ plan }) => plan.name),
@@ -145,7 +145,7 @@ async function primaryIps(
     wanted.map(({ name }) => name),
     { rng, taken: (some) => mine.reservedIps.namesTaken(subnets, some) },
   );
-  const ipIds = newIds("reservedIp", rng, wanted.length);
+  const ipIds = newIds("reservedIp", given, wanted.length);
   const ips: ReservedIp[] = [];
   const made: ReservedIp[] = [];
   for (const [i, making] of makings.entries()) {

@@ -96,7 +96,7 @@ async function putCluster(tx: WriteTx, given: Given, { object, wanted }: Putting
   const leafGroups = groupsOf(wanted, object.key);
   if (before) await tx.physicalClusters.update({ ...before, ...object.row, leafGroups });
   else {
-    const id = newId("physicalCluster", given.rng);
+    const id = newId("physicalCluster", given);
     await tx.physicalClusters.insert({ id, ...object.row, leafGroups });
   }
 }
@@ -123,7 +123,7 @@ async function putServer(tx: WriteTx, given: Given, row: DeclaredServer): Promis
   if (!hardware && !row.role)
     throw bug(`hardware ${row.hardware} is not stored before its servers`);
   const before = await tx.nodes.byName(row.name);
-  const id = before?.id ?? newId("node", given.rng);
+  const id = before?.id ?? newId("node", given);
   if (before) {
     const serial = seenSerial(before);
     const after = { ...before, role: undefined, ...declared, physicalClusterId };

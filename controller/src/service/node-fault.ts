@@ -48,7 +48,7 @@ export function addFault<A>(
       throw refuse("exhausted", text, { resource });
     }
     const fault: NodeFault = {
-      id: newId("fault", rng),
+      id: newId("fault", { at, rng }),
       nodeId,
       createdAt: at,
       expiresAt: ttlMs === undefined ? undefined : at + ttlMs,

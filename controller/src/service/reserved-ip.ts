@@ -59,7 +59,7 @@ export function createReservedIp<A>(
     });
     faults.throwIfAny();
     const got = await takeAddress(mine, subnet, { address, field: wanted.field });
-    const id = newId("reservedIp", given.rng);
+    const id = newId("reservedIp", given);
     const free = { autoDelete: false, targetId: undefined };
     const reservedIp = newReservedIp(given, { id, subnet, name, address: got, ...free });
     await insertReservedIps(mine, [reservedIp]);

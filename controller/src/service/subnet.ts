@@ -71,7 +71,7 @@ export function createSubnet<A>(
     const cidr = block ?? carved(input.range, network, subnets);
     await mine.quotas.take("subnets-per-network", 1, network.id);
     const subnet: Subnet = {
-      id: newId("subnet", given.rng),
+      id: newId("subnet", given),
       clusterNetworkId: network.id,
       name,
       cidr,
@@ -228,7 +228,7 @@ async function checkRail(
 
 async function reserveForProvider(mine: AccountRows, given: Given, subnet: Subnet): Promise<void> {
   const { id: subnetId, clusterNetworkId, account, cidr } = subnet;
-  const ids = newIds("reservedIp", given.rng, PROVIDER_ADDRESSES);
+  const ids = newIds("reservedIp", given, PROVIDER_ADDRESSES);
   const rows = providerAddresses(cidr).map(({ name, address }, i): ReservedIp => {
     const id = ids[i];
     if (!id) throw bug("the provider keeps more addresses than are counted");

@@ -16,6 +16,8 @@ export interface TemplateCheck {
   readonly ctx: ServiceContext;
   readonly account: AccountId;
   readonly faults: Faults;
+  /** Wall time of the call, milliseconds. */
+  readonly at: number;
   readonly rng: Rng;
   readonly wish: TemplateWish;
 }

@@ -52,7 +52,7 @@ export function createToken<A>(
   return mutate(ctx, call, async (tx, { at, rng }) => {
     const secret = newSecret(rng);
     const token: Token = {
-      id: newId("token", rng),
+      id: newId("token", { at, rng }),
       name: input.name || randomName(rng),
       account: input.account,
       roles: input.roles,
@@ -135,7 +135,7 @@ export async function ensureOperatorToken(ctx: ServiceContext, file: SecretFile)
   if (tokens.some((token) => token.secretHash === secretHash)) return;
   const at = ctx.clock.now();
   const token: Token = {
-    id: newId("token", ctx.rng),
+    id: newId("token", { at, rng: ctx.rng }),
     name: "first-operator",
     account: undefined,
     roles: OPERATOR_ROLES,

@@ -17,6 +17,8 @@ import { Work } from "./work.js";
 
 /** Writes that share one commit, at most. */
 export const BATCH_MAX = 256;
+/** Callers that are not split into halves: their answers take less time than a second commit. */
+const BATCH_MIN = 16;
 /** After this long, milliseconds, a batch takes no further write. */
 export const BATCH_MS = 40;
 /**
@@ -205,13 +207,14 @@ export class SharedCommit implements Store {
     const taken: Waiting[] = [];
     const outcomes: Outcome[] = [];
     const started = clock.monotonic();
-    this.lastBatch = Math.min(this.writes.length, batchMax);
+    const limit = Math.min(batchMax, this.halfOfCallers());
+    this.lastBatch = Math.min(this.writes.length, limit);
     try {
       await engine.begin();
       const before = await this.storedRevision();
       this.reached = before;
       this.log = new BatchLog(engine.sql);
-      while (taken.length < batchMax && clock.monotonic() - started <= BATCH_MS) {
+      while (taken.length < limit && clock.monotonic() - started <= BATCH_MS) {
         const next = this.writes.shift();
         if (!next) break;
         taken.push(next);
@@ -228,6 +231,11 @@ export class SharedCommit implements Store {
       return;
     }
     this.committed(outcomes);
+  }
+
+  /** The other half is worked on while these hear their answers and ask again. */
+  private halfOfCallers(): number {
+    return Math.max(BATCH_MIN, Math.ceil((this.writes.length + this.lastBatch) / 2));
   }
 
   private committed(outcomes: readonly Outcome[]): void {
