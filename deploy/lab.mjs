@@ -16,7 +16,7 @@ Needs Linux and root. Installs what is missing from Debian's packages, and keeps
 ~/.cache/railyard-lab*. A tier that cannot run here is skipped, with the reason. Ends with 1 when
 something was not as it should be.`;
 
-const LIMIT_MS = 15 * 60_000;
+const LIMIT_MS = 30 * 60_000;
 
 /** Whether the lab can run on this machine at all; what single tiers need they say themselves. */
 export function hasLab() {

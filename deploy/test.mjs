@@ -23,13 +23,16 @@ import { withSetupLock } from "./setup-lock.mjs";
 const MEMORY = "/dev/shm";
 const SCRATCH_BYTES = 2 * 1024 ** 3;
 
+/** The tiers that show the agent's own hands on real VFs, and on every setting of one. */
+const LAB = ["sriov", "sriov-settings"].flatMap((tier) => ["--only", tier]);
+
 const STAGES = [
   { name: "set-up", run: () => setup({ built: false }).then(() => 0) },
   { name: "lint", run: () => run(bin("biome"), ["check", "."]) },
   { name: "contract lint", run: () => run(bin("buf"), ["lint"]) },
   { name: "contract unbroken", run: checkContract },
   { name: "build and type check", run: () => withSetupLock(() => build()) },
-  ...(labWanted() ? [{ name: "lab", run: () => runLab(["--only", "sriov"]) }] : []),
+  ...(labWanted() ? [{ name: "lab", run: () => runLab(LAB) }] : []),
 ];
 
 /** Minutes with emulated machines: where nobody waits, or when asked for; never beside a filter. */

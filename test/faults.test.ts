@@ -1,5 +1,6 @@
 // Every kind of fault, injected through the API into a made-up machine below production code: each
 // ends in a correct state that says why, and everything recovers once the fault is gone.
+import { silentLog } from "@railyard/lib/log";
 import {
   NodeServiceService,
   NodeState,
@@ -26,6 +27,7 @@ import {
 import { LifecycleReasonCode } from "@railyard/proto/gen/railyard/v1/resource";
 import { afterEach, expect, test } from "vitest";
 import { Customer } from "./customer.js";
+import { keptLog } from "./kept-log.js";
 import { operatorRailctl } from "./operator-railctl.js";
 import { until } from "./until.js";
 import { exampleMzone, Yard } from "./yard.js";
@@ -41,8 +43,8 @@ let customer: Customer;
 let subnets: string[];
 afterEach(() => yard.close());
 
-async function open(document = exampleMzone()): Promise<void> {
-  yard = await Yard.open({ leaseMs: LEASE_MS });
+async function open(document = exampleMzone(), log = silentLog()): Promise<void> {
+  yard = await Yard.open({ leaseMs: LEASE_MS, log });
   await yard.applyMzone(document);
   await yard.startAgent(A1);
   await yard.ready(A1);
@@ -263,10 +265,12 @@ test("a hanging machine hears that its fault is gone, after an agent restart too
 });
 
 test("a guest that crashes is started again; one that keeps crashing is never well", async () => {
-  await open();
+  const { log, lines } = keptLog();
+  await open(exampleMzone(), log);
   const id = await runningOne();
   await inject(FaultKind.FAULT_KIND_GUEST_CRASHES, { times: 1 });
   await health(id, HEALTH_STATE_DEGRADED, HEALTH_REASON_CODE_LAYOUT_MISMATCH);
+  expect(lines.filter((line) => line.includes("guest ended by itself"))).toHaveLength(1);
   await well(id);
   const always = await inject(FaultKind.FAULT_KIND_GUEST_CRASHES);
   await health(id, HEALTH_STATE_DEGRADED, HEALTH_REASON_CODE_LAYOUT_MISMATCH);

@@ -1,4 +1,5 @@
-// railctl about room: capacity checks, holds and batches, as a customer types them.
+// railctl about room: capacity checks, holds, batches, and where a start goes, as a customer types
+// them.
 import { run } from "@railyard/cli/program";
 import { systemClock } from "@railyard/lib/clock";
 import { seededRng } from "@railyard/lib/rng";
@@ -65,6 +66,8 @@ test("room is asked for, held, shown, and used up by a batch", async () => {
   expect([made.code, made.out]).toEqual([0, expect.stringMatching(/gang-1 .*starting.*\ngang-2 /)]);
   const gone = await railctl("hold", "get", "room");
   expect([gone.code, gone.err]).toEqual([3, expect.stringContaining("not found")]);
+  for (const name of ["gang-1", "gang-2"]) await railctl("instance", "delete", name);
+  await yard.seeAllGone();
 });
 
 test("a batch repeated by its request id is answered as before, its hold used up", async () => {
@@ -104,4 +107,36 @@ test("what a batch and a hold must have is named all at once", async () => {
   }
   const batch = await railctl("instance", "batch-create");
   expect([batch.code, batch.err]).toEqual([2, expect.stringContaining("--instances")]);
+});
+
+test("a start says how near to its previous place it went, beside the answer", async () => {
+  const { networkId, subnetId } = yard.tenants[0]!;
+  const attach = ["--network", networkId, "--attachments-from", subnetId, "--count", "8"];
+  const create = (name: string) =>
+    railctl("instance", "create", "--name", name, ...DESCRIBED, ...attach, "-o", "json");
+  const made = await create("near");
+  expect([made.code, made.err]).toEqual([0, ""]);
+  const again = async () => {
+    await railctl("instance", "stop", "near");
+    await yard.seeAllGone();
+    return railctl("instance", "start", "near", "-o", "json");
+  };
+  const back = await again();
+  expect([back.code, back.err]).toEqual([0, "instance near: placed again (previous host)\n"]);
+  expect(JSON.parse(back.out)).toMatchObject({ id: JSON.parse(made.out).id });
+
+  await railctl("instance", "stop", "near");
+  const queued = await railctl("instance", "start", "near", "-o", "json");
+  // It waits for its stop: nothing is placed yet.
+  expect([queued.code, queued.err]).toEqual([0, ""]);
+  await yard.seeAllGone();
+
+  await railctl("instance", "stop", "near");
+  await yard.seeAllGone();
+  // It gets the smaller group of nodes, as the first one did.
+  await create("other");
+  const moved = await railctl("instance", "start", "near", "-o", "json");
+  expect([moved.code, moved.err]).toEqual([0, expect.stringMatching(/placed again \(elsewhere\)/)]);
+  for (const name of ["near", "other"]) await railctl("instance", "delete", name);
+  await yard.seeAllGone();
 });

@@ -12,7 +12,7 @@ export const HYPERVISORS = ["ib-s01", "ib-s02"] as const;
 export const FABRIC = "ib-sm";
 export const PKEYS = [0x101, 0x1ff] as const;
 export const INSTANCE_PROFILE = "gx2-h100-ib";
-const CLUSTER = "wdc07-ib-a";
+export const CLUSTER = "wdc07-ib-a";
 
 /** The example document with the cluster added to its zone. */
 export function infinibandMzone(): MzoneDocument {

@@ -3,11 +3,16 @@
 import { setTimeout } from "node:timers/promises";
 import { readFabric, writeFabric } from "@railyard/agent/hardware/fake/fabric";
 import { guidOf } from "@railyard/lib/guid";
-import { NodeServiceService } from "@railyard/proto/gen/railyard/admin/v1/node";
+import {
+  ListNodesRequest,
+  NodeRole,
+  NodeServiceService,
+} from "@railyard/proto/gen/railyard/admin/v1/node";
 import { HealthState, InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { afterEach, expect, test } from "vitest";
 import type { Customer } from "./customer.js";
-import { FABRIC, INSTANCE_PROFILE, InfinibandYard, PKEYS } from "./infiniband-yard.js";
+import { CLUSTER, FABRIC, INSTANCE_PROFILE, InfinibandYard, PKEYS } from "./infiniband-yard.js";
+import { operatorRailctl } from "./operator-railctl.js";
 import { until } from "./until.js";
 
 let ib: InfinibandYard;
@@ -55,6 +60,25 @@ test(
     ] as const) {
       for (const guid of await guidsOf(id)) expect(tables()[guid]).toEqual([0x7fff, key | 0x8000]);
     }
+  },
+  TEST_MS,
+);
+
+test(
+  "operators see which node drives the fabric",
+  async () => {
+    ib = await InfinibandYard.open();
+    const nodes = await ib.yard.operator.call(
+      NodeServiceService.listNodes,
+      ListNodesRequest.fromPartial({ physicalCluster: CLUSTER }),
+    );
+    const fabric = nodes.nodes.filter(({ role }) => role === NodeRole.NODE_ROLE_FABRIC);
+    expect(fabric.map(({ name }) => name)).toEqual([FABRIC]);
+    const said = await operatorRailctl(ib.yard, "node", "list", "--physical-cluster", CLUSTER);
+    const lines = said.text.split("\n").filter((line) => line.includes(CLUSTER));
+    expect(lines.filter((line) => / fabric /.test(line))).toHaveLength(1);
+    expect(lines.filter((line) => / hypervisor /.test(line))).toHaveLength(lines.length - 1);
+    expect(lines.length).toBe(nodes.nodes.length);
   },
   TEST_MS,
 );

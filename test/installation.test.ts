@@ -4,9 +4,11 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { guestPlace } from "@railyard/agent/hardware/linux/qemu/place";
+import { renderUnit } from "@railyard/agent/hardware/linux/qemu/sandbox";
 import { renderBrokerUsers } from "@railyard/controller/service/broker-users";
 import { controllerPermissions, nodePermissions } from "@railyard/proto/subjects";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { findNatsServer } from "../deploy/nats-server.mjs";
 
 const DEPLOY = resolve(import.meta.dirname, "../deploy");
@@ -30,14 +32,43 @@ const UNITS = [
   ["railyard-agent.service", 35],
 ] as const;
 
-test.skipIf(!existsSync(ANALYZE)).each(UNITS)(
-  "%s exposes no more than %i tenths of what a unit can expose",
-  (unit, most) => {
-    const file = join(DEPLOY, "systemd", unit);
-    const args = ["security", "--offline=true", "--no-pager", `--threshold=${most}`, file];
-    expect(execFileSync(ANALYZE, args, { encoding: "utf8" })).toContain("Overall exposure level");
-  },
-);
+const GUEST_MOST = 20;
+/** With everything that a guest can be given. */
+const GUEST_NEEDS = {
+  place: guestPlace("/var/lib/railyard-agent/guests", "ins-1"),
+  devices: ["/dev/kvm", "/dev/net/tun", "/dev/vfio/vfio", "/dev/vfio/12"],
+  volumes: ["/var/lib/railyard-agent/volumes/vol-1.qcow2"],
+};
+const GUEST_USERS = [undefined, { name: "railyard-guest", uid: 990, gid: 990 }];
+
+function canAnalyze(): boolean {
+  if (existsSync(ANALYZE)) return true;
+  console.info(`units are not judged: ${ANALYZE} is missing: apt-get install systemd`);
+  return false;
+}
+
+/** Fails when a unit exposes more than `most` tenths of what one can expose. */
+function judge(unit: string, most: number): void {
+  const args = ["security", "--offline=true", "--no-pager", `--threshold=${most}`, unit];
+  expect(execFileSync(ANALYZE, args, { encoding: "utf8" })).toContain("Overall exposure level");
+}
+
+describe.skipIf(!canAnalyze())("what units expose", () => {
+  test.each(UNITS)("%s exposes no more than %i tenths of what a unit can expose", (unit, most) => {
+    judge(join(DEPLOY, "systemd", unit), most);
+  });
+
+  test.each(GUEST_USERS)(`a guest exposes no more than ${GUEST_MOST} tenths (%#)`, (user) => {
+    const folder = mkdtempSync(join(tmpdir(), "railyard-guest-unit-"));
+    try {
+      const unit = join(folder, "railyard-guest-ins-1.service");
+      writeFileSync(unit, renderUnit({ ...GUEST_NEEDS, user }, "/usr/bin/qemu-system-x86_64"));
+      judge(unit, GUEST_MOST);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
 
 test("the sample of the broker's users is what the controller writes", () => {
   const rendered = renderBrokerUsers(SAMPLE_USERS);

@@ -55,7 +55,7 @@ test("objects from before objects were kept are told, and their end is", async (
   };
   const options = { path, clock: new ManualClock(), log: silentLog(), onFatal, encode: names };
   let store = await openSqlite(options);
-  const log = () => store.read((tx) => tx.logs.accountChangesAfter(ACCOUNT, 0n, 100));
+  const log = () => store.read((tx) => tx.logs.accountChangesAfter(ACCOUNT, 0n, { rows: 100 }));
   const told = (await log()).flatMap(({ entries }) => entries);
   expect(told).toHaveLength(NETWORKS);
   expect(told.every(({ op, object }) => op === "updated" && object !== undefined)).toBe(true);

@@ -249,6 +249,7 @@ test("who does not read is closed with its last revision, while others go on", a
   expect(refusal).toMatchObject({ code: RESOURCE_EXHAUSTED, reason: "READER_TOO_SLOW" });
   const last = BigInt(refusal?.details.info?.metadata.get("last_revision") ?? 0);
   expect(last).toBeGreaterThan(0n);
+  expect(last).toBe(events(slow).at(-1)?.revision);
   const again = watch(customer.wire, last);
   expect((await caughtUp(again)).map(line)).toEqual(
     events(fast)

@@ -14,6 +14,7 @@ import {
   PreconditionFailure,
   QuotaFailure,
   ResourceInfo,
+  RetryInfo,
 } from "@railyard/proto/gen/google/rpc/error_details";
 import { Status } from "@railyard/proto/gen/google/rpc/status";
 
@@ -35,6 +36,7 @@ export class WireError extends Error {
       readonly quota: QuotaFailure | undefined;
       readonly holders: PreconditionFailure | undefined;
       readonly resource: ResourceInfo | undefined;
+      readonly retry: RetryInfo | undefined;
     },
   ) {
     super(message);
@@ -81,7 +83,11 @@ export class Wire {
     this.client = new Client(server, credentials.createInsecure());
   }
 
-  call<Request, Response>(method: Method<Request, Response>, request: Request): Promise<Response> {
+  call<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<Response> {
     const metadata = this.metadata();
     return new Promise((resolve, reject) => {
       const call = this.client.makeUnaryRequest(
@@ -93,7 +99,7 @@ export class Wire {
         },
         request,
         metadata,
-        { deadline: Date.now() + DEADLINE_MS },
+        { deadline: Date.now() + deadlineMs },
         (err, response) => {
           if (err) reject(this.refusal(err));
           else if (response !== undefined) resolve(response);
@@ -217,6 +223,7 @@ export class Wire {
       quota: decode("QuotaFailure", QuotaFailure),
       holders: decode("PreconditionFailure", PreconditionFailure),
       resource: decode("ResourceInfo", ResourceInfo),
+      retry: decode("RetryInfo", RetryInfo),
     });
   }
 }

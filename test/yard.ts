@@ -42,7 +42,10 @@ export interface MzoneDocument {
     }[];
     instances: { name: string; [field: string]: unknown }[];
   };
-  catalog: { volumes: { id: string }[] };
+  catalog: {
+    volumes: { id: string }[];
+    vpcSubnets: { id: string; name: string; vpc: string; zone: string }[];
+  };
   zones: {
     name: string;
     physicalClusters: {
@@ -73,6 +76,8 @@ export interface YardOptions {
   readonly quarantineMs?: number;
   /** How long one heartbeat keeps a node alive; more than two heartbeats. */
   readonly leaseMs?: number;
+  /** The controller's clock; default: the system's. */
+  readonly clock?: Clock;
   /** The controller's chance; default: the system's. */
   readonly rng?: Rng;
   /** The agents' clock; default: the system's. */
@@ -120,6 +125,7 @@ export class Yard {
       {
         bus: this.broker.connect("controller", controllerPermissions()),
         log: this.options.log ?? silentLog(),
+        ...(this.options.clock && { clock: this.options.clock }),
         ...(this.options.rng && { rng: this.options.rng }),
       },
     );

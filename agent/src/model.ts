@@ -5,6 +5,7 @@ import type { InstanceFacts } from "@railyard/lib/attest";
 import type { DesiredOfFabric, SeenOfFabric } from "./model/fabric.js";
 import type { InjectedFault } from "./model/fault.js";
 import type { Expander, GuestPort, PlacedDevice } from "./model/guest-bus.js";
+import type { ObservedVf } from "./model/observed-vf.js";
 
 /** Stable device id: `nic-<permanent MAC without colons>`, else and for others `<kind>-<slot>`. */
 export type DeviceId = string;
@@ -165,28 +166,6 @@ export interface Desired extends DesiredOfFabric {
   readonly faults: readonly InjectedFault[];
 }
 
-/** One VF as read from the machine. */
-export interface ObservedVf {
-  readonly nic: DeviceId;
-  readonly vf: number;
-  readonly pciAddress: string;
-  /** All zeros until one was set. */
-  readonly mac: string;
-  /** 0 = none. */
-  readonly vlan: number;
-  /** Where the node itself encapsulates: 0 = none. Undefined where it cannot. */
-  readonly vni?: number;
-  /** The partition that an InfiniBand port's GUID is meant for: 0 = none. Undefined on Ethernet. */
-  readonly pkey?: number;
-  readonly rateMbps: number;
-  readonly spoofCheck: boolean;
-  /** As in `VfSettings`. */
-  readonly astray?: readonly ("state" | "min-rate" | "trust")[];
-  readonly iommuGroup?: string;
-  /** Bound driver, empty when none. */
-  readonly driver: string;
-}
-
 export interface ObservedPartition extends Partition {
   readonly active: boolean;
 }
@@ -219,6 +198,8 @@ export interface ObservedGuest {
   readonly functions: readonly GuestFunction[];
   /** Addresses from the guest's network configuration, by MAC. */
   readonly addresses: Readonly<Record<string, string>>;
+  /** How it ended, of one that does not run and did not end well, where that is known. */
+  readonly ended?: string;
 }
 
 /** Something that could not be read; nothing may be concluded about it. */

@@ -3,7 +3,7 @@
 import type { Bus } from "@railyard/lib/bus/bus";
 import { connectNats } from "@railyard/lib/bus/nats";
 import { type Clock, systemClock, withDeadline } from "@railyard/lib/clock";
-import { readIfThere, writeDurably } from "@railyard/lib/durable-file";
+import { KeptFile } from "@railyard/lib/durable-file";
 import { refuse } from "@railyard/lib/errors";
 import type { NodeId } from "@railyard/lib/ids";
 import { createLog, type Log } from "@railyard/lib/log";
@@ -247,12 +247,11 @@ class Assembly implements Controller {
   private keepUsers(): Promise<Loop> {
     const { config, clock, dataDir } = this.parts;
     const log = this.parts.log.child({ part: "broker-users" });
-    const path = dataDir.brokerUsers;
     return keepBrokerUsers({
       clock,
       log,
       render: () => this.renderUsers(),
-      file: { read: () => readIfThere(path), write: (text) => writeDurably(path, text) },
+      file: new KeptFile(dataDir.brokerUsers),
       reload: () => reloadBroker(config.brokerPidFile, log),
     });
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { readIfThere, writeDurably } from "./durable-file.js";
+import { KeptFile, readIfThere, writeDurably } from "./durable-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "railyard-durable-"));
 const path = join(folder, "secret");
@@ -28,4 +28,17 @@ test("only its owner may read it, even when an earlier file was open to all", ()
 test("a missing file is undefined, anything else wrong is thrown", () => {
   expect(readIfThere(path)).toBeUndefined();
   expect(() => readIfThere(folder)).toThrow("EISDIR");
+});
+
+test("a kept file is known by what it holds, whoever wrote it, and whether it is there", () => {
+  const file = new KeptFile(path);
+  expect(file.holds("ours")).toBe(false);
+  file.write("ours");
+  expect([file.holds("ours"), file.holds("hers"), file.holds("ours")]).toEqual([true, false, true]);
+  expect(readIfThere(path)).toBe("ours");
+  writeFileSync(path, "not ours");
+  expect([file.holds("ours"), file.holds("not ours")]).toEqual([false, true]);
+  rmSync(path);
+  expect(file.holds("not ours")).toBe(false);
+  expect(() => new KeptFile(folder).holds("")).toThrow("EISDIR");
 });

@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -41,6 +42,41 @@ export function readIfThere(path: string): string | undefined {
     if (err instanceof Error && "code" in err && err.code === "ENOENT") return undefined;
     throw err;
   }
+}
+
+/**
+ * A file that others may spoil: what it holds is read again only when its inode, size or time of
+ * change is another. A foreign write of the same size in the same tick of the file system's clock
+ * as the last reading is missed.
+ */
+export class KeptFile {
+  private known: { readonly text: string; readonly mark: string } | undefined;
+
+  constructor(private readonly path: string) {}
+
+  /** Whether the file is there with exactly this text. Other failures are thrown. */
+  holds(text: string): boolean {
+    const mark = markOf(this.path);
+    if (mark === undefined) return false;
+    if (this.known?.mark === mark) return this.known.text === text;
+    const isSame = readIfThere(this.path) === text;
+    this.known = isSame ? { text, mark } : undefined;
+    return isSame;
+  }
+
+  /** As `writeDurably`. */
+  write(text: string): void {
+    this.known = undefined;
+    writeDurably(this.path, text);
+    const mark = markOf(this.path);
+    if (mark !== undefined) this.known = { text, mark };
+  }
+}
+
+/** Undefined when there is no such file. */
+function markOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.ino} ${found.size} ${found.ctimeNs}`;
 }
 
 function syncFolder(path: string): void {

@@ -24,7 +24,9 @@ export function systemRng(): Rng {
 const SEED_BYTES = 32;
 const COUNTER_AT = SEED_BYTES;
 
-/** A repeatable generator: SHA-256 over (seed, counter). As unpredictable as its seed. */
+/**
+ * A repeatable generator: SHA-512 over (the seed's SHA-256, counter). As unpredictable as its seed.
+ */
 export function seededRng(seed: Uint8Array | string): Rng {
   const key = hash("sha256", seed, "buffer");
   const numbered = Buffer.alloc(COUNTER_AT + 8);
@@ -32,20 +34,21 @@ export function seededRng(seed: Uint8Array | string): Rng {
   let counter = 0n;
   let block = key.subarray(0, 0);
   let used = 0;
-  const byte = (): number => {
-    if (used === block.length) {
-      numbered.writeBigUInt64BE(counter++, COUNTER_AT);
-      block = hash("sha256", numbered, "buffer");
-      used = 0;
-    }
-    return block[used++] as number;
+  const more = () => {
+    numbered.writeBigUInt64BE(counter++, COUNTER_AT);
+    block = hash("sha512", numbered, "buffer");
+    used = 0;
   };
   const bytes = (n: number) => {
     const out = new Uint8Array(n);
-    for (let i = 0; i < n; i++) out[i] = byte();
+    for (let at = 0; at < n; ) {
+      if (used === block.length) more();
+      const end = Math.min(n, at + block.length - used);
+      while (at < end) out[at++] = block[used++] as number;
+    }
     return out;
   };
-  const uint32 = () => byte() * 2 ** 24 + byte() * 2 ** 16 + byte() * 2 ** 8 + byte();
+  const uint32 = () => bytes(4).reduce((sum, byte) => sum * 256 + byte, 0);
   const fork = (label: string) =>
     seededRng(hash("sha256", Buffer.concat([key, Buffer.from(`fork\0${label}`)]), "buffer"));
   return { bytes, int: (below) => intBelow(uint32, below), fork };

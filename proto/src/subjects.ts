@@ -28,7 +28,9 @@ export function upFromAll(what: UpSubject): string {
  * The node that a subject made by `upSubject` speaks for. The broker's permissions vouch for it.
  */
 export function nodeOfSubject(subject: string): string {
-  return subject.split(".")[3] ?? "";
+  const begin = ROOT.length + 1;
+  const end = subject.indexOf(".", begin);
+  return end < 0 ? subject.slice(begin) : subject.slice(begin, end);
 }
 
 /** Desired states for one session of a node, as requests; other sessions never hear them. */

@@ -35,7 +35,7 @@ export async function bareRows(
     await yard.copyDatabase(before);
     const { callsPerSecond: ours, commits } = await yard.load(call, calls);
     await yard.copyDatabase(after);
-    const rows = interleaved(differences(after, before), calls);
+    const rows = callByCall(differences(after, before), calls);
     const bare = calls / writeBare(before, rows, commits);
     windows.push({ ours, bare, rowsPerCall: rows.length / calls });
     for (const path of [before, after]) {
@@ -79,7 +79,7 @@ export function differences(after: string, before: string): readonly Row[] {
 }
 
 /** The rows as `calls` calls left them: what is of one call together, as far as counts can tell. */
-export function interleaved(rows: readonly Row[], calls: number): readonly Row[] {
+export function callByCall(rows: readonly Row[], calls: number): readonly Row[] {
   const total = new Map<string, number>();
   for (const { table } of rows) total.set(table, (total.get(table) ?? 0) + 1);
   const seen = new Map<string, number>();

@@ -14,7 +14,7 @@ const CHECKPOINT_SYNCS = 3;
 
 export async function measureCommits(effort: Effort): Promise<readonly Figure[]> {
   const n = Math.ceil(CREATES / effort.less);
-  const nodes = Math.ceil((n * (effort.windows + 1)) / PER_NODE) + 1;
+  const nodes = Math.ceil((n * (effort.windows + effort.warm)) / PER_NODE) + 1;
   const sharing = await BenchYard.open({ nodes });
   const single = await BenchYard.open({ nodes, batchMax: 1 });
   try {

@@ -8,8 +8,10 @@ import type { BenchYard } from "./yard.js";
 
 /** How much is measured. */
 export interface Effort {
-  /** Windows of each side; the first of each only warms up. */
+  /** Windows of each side that count. */
   readonly windows: number;
+  /** Windows before them: V8 compiles until some thousand calls were made. */
+  readonly warm: number;
   /** Calls in one window are divided by this. */
   readonly less: number;
 }
@@ -29,9 +31,9 @@ export async function interleaved(
 ): Promise<Compared> {
   const ours: number[] = [];
   const theirs: number[] = [];
-  for (let window = 0; window <= effort.windows; window++) {
+  for (let window = -effort.warm; window < effort.windows; window++) {
     const [us, them] = [await sides.ours(), await sides.theirs()];
-    if (window === 0) continue;
+    if (window < 0) continue;
     ours.push(us);
     theirs.push(them);
   }

@@ -1,5 +1,7 @@
 // Made-up agents in a process of their own, all behind one connection of a real broker: signs of
 // life at a steady rate, and a yes to every desired state. They own no machine and report nothing.
+
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { nodeDigest } from "@railyard/lib/attest";
 import {
@@ -20,10 +22,29 @@ const DIGEST = nodeDigest(new Map());
 let bus: NatsConnection;
 let beating: NodeJS.Timeout | undefined;
 let sent = 0;
-/** What each node has accepted; 0: nothing. */
-const accepted = new Map<string, bigint>();
 
-async function start({ server }: { server: string }): Promise<void> {
+/** What an agent knows of itself. */
+interface Agent {
+  readonly nodeId: string;
+  readonly session: string;
+  readonly subject: string;
+  /** 0: nothing. */
+  accepted: bigint;
+}
+
+const agents: Agent[] = [];
+const byNode = new Map<string, Agent>();
+/** Empty after each message; a writer of its own for each costs more than what is written. */
+const writer = new BinaryWriter();
+
+async function start({ server, nodes }: { server: string; nodes: number }): Promise<void> {
+  for (let at = 0; at < nodes; at++) {
+    const nodeId = idOf(at);
+    const subject = upSubject(nodeId, "heartbeat");
+    const agent = { nodeId, session: sessionOf(at), subject, accepted: 0n };
+    agents.push(agent);
+    byNode.set(nodeId, agent);
+  }
   bus = await connect({ servers: server, name: "agents" });
   bus.subscribe(desiredSubject("any", "any").replaceAll("any", "*"), {
     callback: (err, message) => {
@@ -35,7 +56,8 @@ async function start({ server }: { server: string }): Promise<void> {
 
 function accept(data: Uint8Array): Uint8Array {
   const { nodeId, generation, epoch } = SignedDesired.decode(data);
-  accepted.set(nodeId, generation);
+  const agent = byNode.get(nodeId);
+  if (agent) agent.accepted = generation;
   const outcome = DesiredOutcome.DESIRED_OUTCOME_ACCEPTED;
   const answer = DesiredAnswer.fromPartial({ outcome, epoch, generation });
   return DesiredAnswer.encode(answer).finish();
@@ -47,22 +69,14 @@ function beat({ nodes, perSecond }: { nodes: number; perSecond: number }): void 
   sent = 0;
   beating = setInterval(() => {
     const due = ((performance.now() - begun) / 1_000) * perSecond;
-    for (; sent < due; sent++) beatOnce(sent % nodes);
+    for (; sent < due; sent++) beatOnce(agents[sent % nodes] as Agent);
   }, TICK_MS);
 }
 
-function beatOnce(at: number): void {
-  const nodeId = idOf(at);
-  const acceptedGeneration = accepted.get(nodeId) ?? 0n;
-  const said = {
-    epoch: 1n,
-    acceptedGeneration,
-    appliedGeneration: 0n,
-    digest: DIGEST,
-    bootId: BOOT,
-  };
-  const pulse = Heartbeat.encode({ nodeId, session: sessionOf(at), ...said }).finish();
-  bus.publish(upSubject(nodeId, "heartbeat"), pulse);
+function beatOnce({ nodeId, session, subject, accepted }: Agent): void {
+  const said = { epoch: 1n, acceptedGeneration: accepted, appliedGeneration: 0n, digest: DIGEST };
+  const pulse = Heartbeat.encode({ nodeId, session, bootId: BOOT, ...said }, writer).finish();
+  bus.publish(subject, pulse);
 }
 
 /** Ends it; how many were sent. */

@@ -23,8 +23,7 @@ const PER_NODE = 22;
 /** Subnets in each of so many networks: the quota that an account has by default. */
 const SUBNETS = 32;
 const NETWORKS = 16;
-const ATTACHED = 200;
-const WARM_AND_SAMPLE = 2;
+const ATTACHED = 400;
 
 /** An instance without cluster network attachments. */
 export function createBare(): CreateInstanceRequest {
@@ -48,7 +47,7 @@ export async function placedCreates(yard: BenchYard, call: Call, n: number): Pro
 
 export async function measureBareInstances(effort: Effort): Promise<readonly Figure[]> {
   const n = Math.ceil(CREATES / effort.less);
-  const nodes = Math.ceil((n * (effort.windows + WARM_AND_SAMPLE)) / PER_NODE) + 1;
+  const nodes = Math.ceil((n * (effort.windows + effort.warm)) / PER_NODE) + 2;
   const yard = await BenchYard.open({ nodes });
   try {
     const request = createBare();
@@ -106,7 +105,7 @@ export async function measureSubnets(effort: Effort): Promise<readonly Figure[]>
 /** With eight prototype attachments: a whole node each. */
 export async function measureAttachedInstances(effort: Effort): Promise<readonly Figure[]> {
   const n = Math.ceil(ATTACHED / effort.less);
-  const yard = await BenchYard.open({ nodes: n * (2 * effort.windows + WARM_AND_SAMPLE) + 1 });
+  const yard = await BenchYard.open({ nodes: n * (2 * effort.windows + effort.warm) + 1 });
   try {
     const network = await yard.customer.network();
     const range = { $case: "totalIpv4AddressCount" as const, value: 65_536n };

@@ -4,6 +4,7 @@ import type { Node } from "@railyard/controller/domain/node";
 import type { ServiceContext } from "@railyard/controller/service/context";
 import type { NodeId, SessionId } from "@railyard/lib/ids";
 import Database from "better-sqlite3";
+import { GROUP_NODES } from "./placement-fleet.js";
 
 const RAILS = 8;
 const PER_WRITE = 200;
@@ -34,7 +35,10 @@ export async function plantNodes(
   beatNodes(ctx, { from, count });
 }
 
-/** Copies the first two nodes, one of each leaf group, into the closed database at `path`. */
+/**
+ * Copies the first two nodes into the closed database at `path`, into leaf groups of as many nodes
+ * as placement's bench has in each.
+ */
 export function copyNodes(
   path: string,
   { from, count }: { readonly from: number; readonly count: number },
@@ -47,8 +51,9 @@ export function copyNodes(
     db.exec(`${each} INSERT INTO nodes
       SELECT 'node-bench-' || i, 'bench-' || i, 'B' || i, physical_cluster_id, generation,
         accepted_generation, applied_generation,
-        replace(replace(body, '"ses-' || (i % 2) || '"', '"ses-' || i || '"'),
-          '"U' || (i % 2) || '"', '"U' || i || '"'), role ${of}`);
+        replace(replace(replace(body, '"ses-' || (i % 2) || '"', '"ses-' || i || '"'),
+          '"U' || (i % 2) || '"', '"U' || i || '"'),
+          '"su' || (i % 2 + 1) || '"', '"su' || (i / ${GROUP_NODES} + 1) || '"'), role ${of}`);
     db.exec(`${each} INSERT INTO node_amounts
       SELECT 'node-bench-' || i, vcpu_max, memory_mib_max, disk_gib_max, 0, 0, 0 ${of}
         JOIN node_amounts ON node_id = nodes.id`);
@@ -73,8 +78,8 @@ export function heardOf(
   { clock, leases }: ServiceContext,
   { count, withinMs }: { readonly count: number; readonly withinMs: number },
 ): number {
-  const since = clock.monotonic() - withinMs;
-  const beats = Array.from({ length: count }, (_, i) => leases.last(idOf(i))?.monotonicAt ?? 0);
+  const since = clock.now() - withinMs;
+  const beats = Array.from({ length: count }, (_, i) => leases.last(idOf(i))?.at ?? 0);
   return beats.filter((at) => at >= since).length;
 }
 

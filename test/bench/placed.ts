@@ -23,6 +23,11 @@ const SECONDS = 10;
 const SETTLE_MS = 2_000;
 const GREET_MS_MAX = 120_000;
 
+interface Taken extends LoadResult {
+  /** Processor time of the controller for a create. */
+  readonly cpuMicros: number;
+}
+
 /** A controller, its broker and its agents. */
 class Fleet {
   private readonly broker: Broker;
@@ -44,29 +49,42 @@ class Fleet {
     copyNodes(small.database, { from: COPIED, count: nodes - COPIED });
     const yard = await small.reopened(nodes);
     const agents = Remote.start("fleet-process", join(yard.dir, "agents.log"));
-    await agents.ask("start", { server: broker.server });
+    await agents.ask("start", { server: broker.server, nodes });
     return new Fleet(yard, nodes, { broker, agents });
   }
 
-  create(n: number): Promise<LoadResult> {
+  async create(n: number): Promise<Taken> {
     const { createInstance } = InstanceServiceService;
-    return placedCreates(this.yard, this.yard.callOf(createInstance, createBare()), n);
+    const call = this.yard.callOf(createInstance, createBare());
+    const result = await placedCreates(this.yard, call, n);
+    return { ...result, cpuMicros: this.yard.cpuPerCall };
   }
 
   /** Does `use` while signs of life come in; throws unless every one of them was heard. */
   async beating<T>(use: () => Promise<T>): Promise<T> {
+    const { result, heard } = await this.beatingUnasked(use);
+    await heard();
+    return result;
+  }
+
+  /** The same; whether all were heard is asked, and throws, only when called. */
+  async beatingUnasked<T>(use: () => Promise<T>) {
     const begun = performance.now();
     await this.agents.ask("beat", { nodes: this.nodes, perSecond: BEATS_PER_SECOND });
     const result = await use();
     const sent = await this.agents.ask<number>("rest");
     await delay(SETTLE_MS);
+    const heard = () => this.mustHaveHeard(sent, begun);
+    return { result, heard };
+  }
+
+  private async mustHaveHeard(sent: number, begun: number): Promise<void> {
     // A busy controller counts back from a moment later than this one.
     const withinMs = performance.now() - begun + SETTLE_MS / 2;
     const wish = { count: this.nodes, withinMs };
     const heard = await this.yard.remote.ask<number>("heardOf", wish);
     const due = Math.min(sent, this.nodes);
     if (heard < due) throw new Error(`${heard} of ${due} signs of life were heard`);
-    return result;
   }
 
   /** Beats until every node was heard once: its session is then known, and looked up no more. */
@@ -109,18 +127,21 @@ export async function measurePlaced(effort: Effort): Promise<readonly Figure[]> 
 
 async function createFigures(effort: Effort, few: Fleet, many: Fleet): Promise<Figure[]> {
   const n = Math.ceil(CREATES / effort.less);
-  const taken: [LoadResult[], LoadResult[], LoadResult[]] = [[], [], []];
-  await many.yard.profile("placed");
+  const taken: [Taken[], Taken[], Taken[]] = [[], [], []];
   for (let window = 0; window <= effort.windows; window++) {
     const small = await few.create(n);
     const large = await many.create(n);
     const beaten = await many.beating(() => many.create(n));
-    if (window === 0) continue;
+    if (window === 0) {
+      await few.yard.profile("placed-few");
+      await many.yard.profile("placed");
+      continue;
+    }
     for (const [at, result] of [small, large, beaten].entries()) taken[at]?.push(result);
   }
   const [small, large, beaten] = taken;
   const p99 = { value: median(large.map(({ p99Ms }) => p99Ms)), unit: "ms" };
-  const ratio = (ours: readonly LoadResult[], theirs: readonly LoadResult[]) =>
+  const ratio = (ours: readonly Taken[], theirs: readonly Taken[]) =>
     median(rates(ours).map((rate, i) => rate / (rates(theirs)[i] ?? Number.NaN)));
   const calm = ratio(large, small);
   const busy = ratio(beaten, large);
@@ -143,7 +164,11 @@ async function beatCost(effort: Effort, fleet: Fleet): Promise<Figure[]> {
   await fleet.greet();
   const idle = await busyFor(fleet, () => delay(ms + SETTLE_MS));
   await fleet.yard.profile("heartbeats");
-  const beaten = await busyFor(fleet, () => fleet.beating(() => delay(ms)));
+  let heard = async () => {};
+  const beaten = await busyFor(fleet, async () => {
+    heard = (await fleet.beatingUnasked(() => delay(ms))).heard;
+  });
+  await heard();
   await fleet.yard.endProfile();
   const percent = (beaten.seconds - idle.seconds) / (ms / 1_000);
   const said = [beaten, idle].map(({ seconds }) => `${((seconds / ms) * 1e5).toFixed(1)} %`);
@@ -168,8 +193,12 @@ function rates(results: readonly LoadResult[]): number[] {
   return results.map(({ callsPerSecond }) => callsPerSecond);
 }
 
-function textOf(ours: readonly LoadResult[], theirs: readonly LoadResult[]): string {
-  return `${median(rates(ours)).toFixed(0)}/s of ${median(rates(theirs)).toFixed(0)}/s`;
+function textOf(ours: readonly Taken[], theirs: readonly Taken[]): string {
+  const [us, them] = [ours, theirs].map((taken) => ({
+    rate: median(rates(taken)).toFixed(0),
+    cpu: median(taken.map(({ cpuMicros }) => cpuMicros)).toFixed(0),
+  }));
+  return `${us?.rate}/s of ${them?.rate}/s, CPU ${us?.cpu} of ${them?.cpu} µs a create`;
 }
 
 function delay(ms: number): Promise<void> {

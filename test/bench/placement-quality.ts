@@ -1,5 +1,5 @@
 // How good placement is over time: one trace of gangs and single instances that come and go, played
-// to the product and to both yardsticks, each with a fleet of its own.
+// to the product and to the yardsticks, each with a fleet of its own.
 
 import type { PlacementRequest } from "@railyard/controller/placement/fleet";
 import { FleetIndex } from "@railyard/controller/placement/fleet-index";
@@ -42,9 +42,12 @@ export function qualityFigures({ quick }: { readonly quick: boolean }): Figure[]
   const own = play(new Own(), arrivals);
   const plain = play(new Yardstick("scan"), arrivals);
   const sampling = play(new Yardstick("sample"), arrivals);
+  // The two above share the product's preferences among nodes; this one has the usual one.
+  const spreading = play(new Yardstick("spread"), arrivals);
   const shown = (of: keyof Outcome) => {
-    const others = `plain ${plain[of].toFixed(1)}, sampling ${sampling[of].toFixed(1)}`;
-    return `${arrivals} arrivals, ${NODES} nodes; ${others}`;
+    const others = Object.entries({ plain, sampling, spreading });
+    const said = others.map(([name, outcome]) => `${name} ${outcome[of].toFixed(1)}`).join(", ");
+    return `${arrivals} arrivals, ${NODES} nodes; ${said}`;
   };
   const figureOf = (name: string, of: keyof Outcome, goal?: number) =>
     figure(name, {
@@ -170,7 +173,7 @@ class Yardstick implements Scheduler {
   private readonly fleet = new PlainFleet(this.nodes);
   private readonly masks = this.nodes.map(() => 0);
 
-  constructor(private readonly how: "scan" | "sample") {}
+  constructor(private readonly how: "scan" | "sample" | "spread") {}
 
   place({ request, count }: Arrival): Held | undefined {
     const held: { node: number; mask: number }[] = [];

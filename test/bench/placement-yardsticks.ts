@@ -53,6 +53,17 @@ export class PlainFleet {
     return best && { node: best, score: least };
   }
 
+  /** The emptiest of all nodes that fit, as kube-scheduler prefers unless told otherwise. */
+  spread(request: PlacementRequest): Found | undefined {
+    let best: Found | undefined;
+    for (const node of this.nodes) {
+      if (scoreOn(node, request) === undefined) continue;
+      const score = bits(node.taken);
+      if (!best || score < best.score) best = { node, score };
+    }
+    return best;
+  }
+
   /** The best among as many fitting nodes as kube-scheduler looks for. */
   sample(request: PlacementRequest): Found | undefined {
     const { nodes } = this;

@@ -24,7 +24,8 @@ const TIMES_SAMPLING = new Map([
   [10_000, 100],
   [100_000, 400],
 ]);
-const WARM = 600;
+/** Decisions before those that count: what decides is compiled a good while after it begins. */
+const WARM = 6_000;
 
 interface Effort {
   readonly decisions: number;

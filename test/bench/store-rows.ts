@@ -21,7 +21,7 @@ import {
   plant,
   reservedIp,
 } from "../conformance/store-rows.js";
-import { differences, interleaved, writeBare } from "./bare-rows.js";
+import { callByCall, differences, writeBare } from "./bare-rows.js";
 import type { Effort } from "./compare.js";
 import { type Figure, figure, least, median } from "./figure.js";
 import { IN_FLIGHT } from "./load.js";
@@ -76,7 +76,7 @@ async function oneWindow(writes: number): Promise<Window> {
     const seconds = (performance.now() - started) / 1_000;
     const { commits } = store.stats();
     await store.close();
-    const rows = interleaved(differences(path, before), writes);
+    const rows = callByCall(differences(path, before), writes);
     const bare = rows.length / writeBare(before, rows, commits);
     const perWrite = rows.length / writes;
     return { ours: rows.length / seconds, bare, perWrite, perCommit: writes / commits };

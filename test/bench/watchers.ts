@@ -67,7 +67,7 @@ export async function measureWatch(effort: Effort): Promise<readonly Figure[]> {
 /** Creates with and without watchers, each side with a controller of its own. */
 export async function measureWatchedCreates(effort: Effort): Promise<readonly Figure[]> {
   const n = Math.ceil(CREATES / effort.less);
-  const nodes = Math.ceil((n * (effort.windows + 1)) / PER_NODE) + 1;
+  const nodes = Math.ceil((n * (effort.windows + effort.warm)) / PER_NODE) + 1;
   const watched = await BenchYard.open({ nodes });
   const alone = await BenchYard.open({ nodes });
   const readers = Remote.start("watchers-process", join(watched.dir, "watchers.log"));

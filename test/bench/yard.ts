@@ -21,6 +21,7 @@ import { type Call, type LoadResult, load, loadEach } from "./load.js";
 import { Remote } from "./remote.js";
 
 const EXAMPLE = "deploy/mzone.example.yaml";
+const UNIT = "deploy/systemd/railyard-controller.service";
 /** No quota is met by a bench. */
 const PLENTY = 1_000_000_000n;
 /** The checkpoint sequence number: https://www.sqlite.org/fileformat2.html#walformat */
@@ -237,8 +238,15 @@ export class BenchYard {
   }
 }
 
-function startRemote(dir: string, { execArgv }: BenchYardOptions): Remote {
-  return Remote.start("yard-process", join(dir, "controller.log"), execArgv);
+function startRemote(dir: string, { execArgv = [] }: BenchYardOptions): Remote {
+  return Remote.start("yard-process", join(dir, "controller.log"), [...unitFlags(), ...execArgv]);
+}
+
+/** Node's flags in production: those of the systemd unit. */
+function unitFlags(): readonly string[] {
+  const flags = /^ExecStart=\S+node ((?:--\S+ )*)\S+$/m.exec(readFileSync(UNIT, "utf8"))?.[1];
+  if (flags === undefined) throw new Error(`${UNIT} does not start a controller`);
+  return flags.split(" ").filter((flag) => flag !== "");
 }
 
 /** The example document; the bench runs in the repository's root. */

@@ -37,7 +37,7 @@ function lines(log: readonly AccountChangeRow[]): Line[] {
 }
 
 function logOf(store: Store, account = ACCOUNT, after = 0n): Promise<readonly AccountChangeRow[]> {
-  return store.read((tx) => tx.logs.accountChangesAfter(account, after, 100_000));
+  return store.read((tx) => tx.logs.accountChangesAfter(account, after, { rows: 100_000 }));
 }
 
 function sharedCommitTests(open: OpenStore): void {
@@ -95,9 +95,46 @@ function sharedCommitTests(open: OpenStore): void {
   });
 }
 
+function momentTests(open: OpenStore): void {
+  test("a moment of a write is a revision of its own, and stands or falls with it", async () => {
+    const { store } = await open(names);
+    await store.write(cause(), (tx) => tx.physicalClusters.insert(rows.cluster()));
+    const before = await store.revision();
+    const named = (name: string) => rows.network("cn-1", { name });
+    const both = (fails: boolean) =>
+      store.write(cause(), async (tx) => {
+        const own = tx.account(ACCOUNT).clusterNetworks;
+        await own.insert(named("one"));
+        await own.insert(rows.network("cn-2", { name: "same" }));
+        await tx.moment();
+        await own.update(rows.network("cn-2", { name: "same", etag: "e2" }));
+        await own.update(named("two"));
+        if (fails) throw new Error("no");
+      });
+    await both(true).catch(() => undefined);
+    expect(lines(await logOf(store))).toEqual([]);
+    await both(false);
+    // What looks the same to its account is not told again.
+    expect(lines(await logOf(store))).toEqual([
+      [1, "created", "cn-1", "one"],
+      [1, "created", "cn-2", "same"],
+      [2, "updated", "cn-1", "two"],
+    ]);
+    expect(await store.revision()).toBe(before + 1n);
+    const [change] = await store.read((tx) => tx.logs.changesAfter(before, 9));
+    expect(change?.entries.map(({ id, op }) => [id, op])).toEqual([
+      ...[
+        ["cn-1", "created"],
+        ["cn-2", "created"],
+      ],
+    ]);
+  });
+}
+
 /** What watchers stand on. */
 export function accountLogSuite(open: OpenStore): void {
   sharedCommitTests(open);
+  momentTests(open);
 
   test("a log row holds each object as of its revision, a deleted one as last", async () => {
     const { store, reopen } = await open(names);
@@ -136,8 +173,34 @@ export function accountLogSuite(open: OpenStore): void {
     expect(await store.read((tx) => tx.logs.changesAfter(2n, 10))).toHaveLength(1);
   });
 
+  pageTest(open);
   gapTest(open);
   trimTest(open);
+}
+
+function pageTest(open: OpenStore): void {
+  test("a page of the log ends at its bytes, but never before its first row", async () => {
+    const { store } = await open(names);
+    await store.write(cause(), (tx) => tx.physicalClusters.insert(rows.cluster()));
+    const put = (etag: string, name: string) =>
+      store.write(cause(), async (tx) => {
+        const own = tx.account(ACCOUNT).clusterNetworks;
+        const row = rows.network("cn-1", { name, etag });
+        await (etag === "e0" ? own.insert(row) : own.update(row));
+      });
+    for (let i = 0; i < 6; i++) await put(`e${i}`, `${i}`.repeat(10_000));
+    const page = async (after: bigint, bytes: number, most = 100) => {
+      const read = await store.read((tx) =>
+        tx.logs.accountChangesAfter(ACCOUNT, after, { rows: most, bytes }),
+      );
+      return read.map(({ accountRevision }) => Number(accountRevision));
+    };
+    expect(await page(0n, 35_000)).toEqual([1, 2, 3]);
+    expect(await page(3n, 35_000, 2)).toEqual([4, 5]);
+    expect(await page(3n, 1)).toEqual([4]);
+    expect(await page(3n, 1_000_000)).toEqual([4, 5, 6]);
+    expect(await page(6n, 1)).toEqual([]);
+  });
 }
 
 interface Step {

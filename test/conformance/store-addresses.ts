@@ -106,7 +106,8 @@ function subnetTests(open: OpenStore): void {
       await tx.account(ACCOUNT).subnets.update(rows.subnet(SUBNET, { name: "other" }));
     });
     expect(await availableIn(store)).toBe(SIZE - 1);
-    const [change] = await store.read((tx) => tx.logs.accountChangesAfter(ACCOUNT, 1n, 10));
+    const page = { rows: 10 };
+    const [change] = await store.read((tx) => tx.logs.accountChangesAfter(ACCOUNT, 1n, page));
     expect(change?.entries).toMatchObject([{ kind: "subnet", id: SUBNET, op: "updated" }]);
   });
 

@@ -31,7 +31,7 @@ export function logSuite(open: OpenStore): void {
       expect(await tx.logs.changesAfter(1n, 10)).toEqual([
         { revision: 2n, at: NOW, entries: [mine, entry("cn-2", OTHER)] },
       ]);
-      expect(await tx.logs.accountChangesAfter(ACCOUNT, 0n, 10)).toEqual([
+      expect(await tx.logs.accountChangesAfter(ACCOUNT, 0n, { rows: 10 })).toEqual([
         { accountRevision: 1n, revision: 2n, at: NOW, entries: [mine] },
       ]);
       expect(await tx.logs.audit(1n, 10)).toEqual([
@@ -80,7 +80,7 @@ function collapseTests(open: OpenStore): void {
       await clusterNetworks.update(rows.network("cn-1", { etag: "e3" }));
       await clusterNetworks.delete(rows.network("cn-1").id);
     });
-    const log = await store.read((tx) => tx.logs.accountChangesAfter(ACCOUNT, 0n, 10));
+    const log = await store.read((tx) => tx.logs.accountChangesAfter(ACCOUNT, 0n, { rows: 10 }));
     expect(log.map(({ entries }) => entries.map(({ id, op }) => [id, op]))).toEqual([
       [["cn-1", "created"]],
       [["cn-1", "deleted"]],
@@ -126,7 +126,7 @@ function gapTests(open: OpenStore): void {
           const audit = await tx.logs.audit(0n, 1_000);
           expect(audit.map((row) => row.revision)).toEqual(upTo(kept.length + 1));
           for (const account of [ACCOUNT, OTHER]) {
-            const own = await tx.logs.accountChangesAfter(account, 0n, 1_000);
+            const own = await tx.logs.accountChangesAfter(account, 0n, { rows: 1_000 });
             const count = kept.filter((step) => step.account === account).length;
             expect(own.map((row) => row.accountRevision)).toEqual(upTo(count));
           }

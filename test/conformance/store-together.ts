@@ -31,7 +31,7 @@ export function togetherSuite(open: OpenStore): void {
     });
   });
 
-  test("the siblings of a subnet are told by first address, with what they keep", async () => {
+  test("the siblings of a subnet are told by first address, with their blocks", async () => {
     const { store } = await open();
     const below = { first: rows.BASE - 256, prefix: 24 };
     const second = rows.subnet("cns-2", { cidr: below });
@@ -41,7 +41,7 @@ export function togetherSuite(open: OpenStore): void {
     });
     const [network = rows.network().id] = HERE;
     const found = await store.read((tx) => tx.account(ACCOUNT).subnets.siblings(network));
-    const blocks = [second, rows.subnet()].map(({ id, name, cidr }) => ({ id, name, cidr }));
+    const blocks = [second, rows.subnet()].map(({ id, cidr }) => ({ id, cidr }));
     expect(found).toEqual(blocks);
     expect(await store.read((tx) => tx.account(OTHER).subnets.siblings(network))).toEqual([]);
   });

@@ -96,6 +96,9 @@ test("a batch for which there is no room leaves nothing behind and says how many
   expect([refused.code, refused.reason]).toEqual([RESOURCE_EXHAUSTED, "CAPACITY"]);
   const said = Object.fromEntries(refused.details.info?.metadata ?? []);
   expect(said).toMatchObject({ asked: "3", fit: "2", short: "gpu" });
+  // More machines are declared than there is room on: others can give some back.
+  expect(said.waiting_can_help).toBe("true");
+  expect(refused.details.retry?.retryDelay?.seconds).toBeGreaterThan(0n);
   const all = calls.ListInstancesRequest.fromPartial({});
   const { listInstances } = calls.InstanceServiceService;
   expect((await tenant.wire.call(listInstances, all)).totalSize).toBe(0n);

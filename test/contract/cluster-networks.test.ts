@@ -127,6 +127,18 @@ test.each(["127.0.0.0/9", "169.254.0.0/16", "224.0.0.0/8", "10.0.0.1/9", "10.0.0
   },
 );
 
+test.each(["0.0.0.0/8", "10.0.0.0/29", "100.64.0.0/10", "240.0.0.0/4", "255.255.255.0/24"])(
+  "the prefix %s is accepted, since it is private to its network",
+  async (cidr) => {
+    const { subnetPrefixes } = await (await at.tenant()).network({
+      subnetPrefixes: [{ cidr, allocationPolicy: 0 }],
+    });
+    expect(subnetPrefixes).toEqual([
+      { cidr, allocationPolicy: nets.AllocationPolicy.ALLOCATION_POLICY_AUTO },
+    ]);
+  },
+);
+
 test("a network has exactly one prefix", async () => {
   const subnetPrefixes = [{ cidr: "10.0.0.0/9" }, { cidr: "10.128.0.0/9" }];
   const refused = await (await at.tenant()).wire.refused(create, making({ subnetPrefixes }));

@@ -150,6 +150,27 @@ test("a request id of one account means nothing to another", async () => {
   expect(clusterNetwork?.id).not.toBe(mine?.id);
 });
 
+test("a request id of one call means nothing to another call", async () => {
+  const requestId = randomUUID();
+  const { clusterNetwork } = await tenant.wire.call(createClusterNetwork, making({ requestId }));
+  const request = subnets.CreateClusterNetworkSubnetRequest.fromPartial({
+    ...{ clusterNetworkId: clusterNetwork!.id, requestId },
+    range: { $case: "totalIpv4AddressCount", value: 8n },
+  });
+  const made = await tenant.wire.call(createClusterNetworkSubnet, request);
+  expect(made.clusterNetworkSubnet?.ipv4CidrBlock).toBe("10.0.0.0/29");
+});
+
+test("a dry run uses no request id up, and is no other request than the call itself", async () => {
+  const request = making({ requestId: randomUUID(), name: "one" });
+  const dry = { ...request, validateOnly: true };
+  await tenant.wire.call(createClusterNetwork, dry);
+  const first = await tenant.wire.call(createClusterNetwork, request);
+  expect(await tenant.wire.call(createClusterNetwork, dry)).toEqual(first);
+  const other = await tenant.wire.refused(createClusterNetwork, { ...dry, name: "two" });
+  expect(other.reason).toBe("REQUEST_ID_REUSED");
+});
+
 test("a request id that is no UUID is refused by field", async () => {
   const request = making({ requestId: "again" });
   const refused = await tenant.wire.refused(createClusterNetwork, request);

@@ -11,11 +11,13 @@ import {
 } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { HostFailurePolicy } from "@railyard/proto/gen/railyard/v1/instance_template";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ConsoleCaller } from "../console.js";
 import { until } from "../until.js";
 import type { Yard } from "../yard.js";
 import { OWN_YARD, type Target, type Tenant, target } from "./target.js";
 
 const FAILED_PRECONDITION = 9;
+const UNAVAILABLE = 14;
 const [HOST, SPARE] = ["wdc07-a-r01-s01", "wdc07-a-r01-s02"] as const;
 const COUNT = 8;
 const { startInstance, getInstance } = calls.InstanceServiceService;
@@ -80,6 +82,14 @@ describe.runIf(OWN_YARD)("a host that falls silent", () => {
     const starting = calls.StartInstanceRequest.fromPartial({ id });
     const refused = await tenant.wire.refused(startInstance, starting);
     expect([refused.code, refused.reason]).toEqual([FAILED_PRECONDITION, "INSTANCE_HOST_LOST"]);
+  });
+
+  test("what may work again later is refused with how long to wait", async () => {
+    const { id } = await running("one");
+    await lost(HOST);
+    const refused = await new ConsoleCaller(tenant.wire, { instanceId: id }).refused();
+    expect([refused?.code, refused?.reason]).toEqual([UNAVAILABLE, "INSTANCE_HOST_LOST"]);
+    expect(refused?.details.retry?.retryDelay?.seconds).toBeGreaterThan(0n);
   });
 
   test("nothing is moved before the fence, although another host is free", async () => {

@@ -147,6 +147,25 @@ test("a failed instance that holds no machine counts as stopped for its attachme
   const gone = links.DeleteInstanceClusterNetworkAttachmentRequest.fromPartial(path);
   await tenant.wire.call(remove, gone);
   expect((await tenant.get(id))?.clusterNetwork).toBeUndefined();
+  const { instance: changed } = await tenant.wire.call(updateInstance, profiling(id, OTHER));
+  expect([changed?.profile?.name, changed?.status]).toEqual([OTHER, S.INSTANCE_STATUS_FAILED]);
+});
+
+test("what found no room keeps its addresses, and starts once there is some", async () => {
+  const first = await tenant.instance("first", subnets());
+  await tenant.running(first.id);
+  const second = await tenant.instance("second", subnets());
+  if (second.status !== S.INSTANCE_STATUS_FAILED) return; // This server has room for two.
+  const addresses = async () =>
+    (await tenant.layout(second.id)).map(({ address, macAddress }) => [address, macAddress]);
+  const before = await addresses();
+  const again = await tenant.wire.call(startInstance, starting(second.id));
+  expect(again.instance).toMatchObject({ status: S.INSTANCE_STATUS_FAILED, startable: true });
+  await tenant.delete(first.id);
+  await tenant.gone(first.id);
+  await tenant.wire.call(startInstance, starting(second.id));
+  expect((await tenant.running(second.id)).statusReasons).toEqual([]);
+  expect(await addresses()).toEqual(before);
 });
 
 test("more attachments than the profile takes at most are refused while stopped, too", async () => {

@@ -181,6 +181,37 @@ test("name, metadata service and availability policy can be changed, the rest ca
   expect([refused.code, refused.fields]).toEqual([INVALID_ARGUMENT, ["image", "zone"]]);
 });
 
+test("a part of a setting can be changed alone", async () => {
+  const { id, metadataService } = await tenant.instance("one", [], SMALL);
+  const change = async (instance: object, path: string) => {
+    const request = updating(id, instance, path);
+    return (await tenant.wire.call(updateInstance, request)).instance!;
+  };
+  const hops = await change({ metadataService: { hopLimit: 9 } }, "metadata_service.hop_limit");
+  expect(hops.metadataService).toEqual({ ...metadataService, hopLimit: 9 });
+  const off = await change({ metadataService: { hopLimit: 5 } }, "metadata_service.enabled");
+  expect(off.metadataService).toEqual({ ...metadataService, hopLimit: 9, enabled: false });
+  const { HOST_FAILURE_POLICY_STOP: hostFailure } = HostFailurePolicy;
+  const stop = { availabilityPolicy: { hostFailure } };
+  const changed = await change(stop, "availability_policy.host_failure");
+  expect(changed).toMatchObject({ ...stop, metadataService: off.metadataService });
+  const paths = ["metadata_service.colour", "profile.resource_type"];
+  const refused = await tenant.wire.refused(updateInstance, updating(id, {}, ...paths));
+  expect([refused.code, refused.fields]).toEqual([INVALID_ARGUMENT, paths]);
+});
+
+test("enum values that a newer client knows are taken as not said", async () => {
+  const made = await tenant.instance("one", [], {
+    ...SMALL,
+    metadataService: { enabled: true, protocol: 99 as never, hopLimit: 0 },
+    availabilityPolicy: { hostFailure: 99 as never },
+  });
+  expect(made).toMatchObject({
+    metadataService: { protocol: 1, hopLimit: 1 },
+    availabilityPolicy: { hostFailure: HostFailurePolicy.HOST_FAILURE_POLICY_RESTART },
+  });
+});
+
 test("what finds no room is failed, startable and says why in tenant-safe words", async () => {
   const instance = await tenant.instance("one", [], NO_ROOM);
   if (instance.status !== S.INSTANCE_STATUS_FAILED) return; // This server has room.

@@ -1,5 +1,6 @@
 // What the contract says about the size of pages, and about filters that are wrong or newer than
 // this server.
+import * as nets from "@railyard/proto/gen/railyard/v1/cluster_network";
 import * as nics from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
 import * as ips from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
 import * as calls from "@railyard/proto/gen/railyard/v1/instance";
@@ -46,6 +47,44 @@ test("a page has fifty rows unless more are asked for, and never above a hundred
     sizes.push(page.clusterNetworkSubnetReservedIps.length);
   }
   expect(sizes).toEqual([50, 1, 100, 100, 100]);
+});
+
+test("a page token is good for its account, call and order only, and for any size", async () => {
+  for (const name of ["one", "two", "three"]) await tenant.network({ name });
+  const list = (over: object) => nets.ListClusterNetworksRequest.fromPartial(over);
+  const { listClusterNetworks } = nets.ClusterNetworkServiceService;
+  const first = await tenant.wire.call(listClusterNetworks, list({ pageSize: 1, orderBy: "name" }));
+  const { nextPageToken: pageToken } = first;
+  const same = { pageToken, orderBy: "name" };
+  const rest = await tenant.wire.call(listClusterNetworks, list({ ...same, pageSize: 9 }));
+  expect(rest.clusterNetworks.map(({ name }) => name)).toEqual(["three", "two"]);
+  const stranger = await at.tenant();
+  const instances = calls.ListInstancesRequest.fromPartial({ pageToken });
+  for (const refused of [
+    await stranger.wire.refused(listClusterNetworks, list(same)),
+    await tenant.wire.refused(listClusterNetworks, list({ pageToken })),
+    await tenant.wire.refused(listClusterNetworks, list({ pageToken, orderBy: "name desc" })),
+    await tenant.wire.refused(listClusterNetworks, list({ ...same, vpcId: "vpc-research" })),
+    await tenant.wire.refused(listInstances, instances),
+  ]) {
+    expect([refused.code, refused.reason]).toEqual([INVALID_ARGUMENT, "PAGE_TOKEN_INVALID"]);
+  }
+});
+
+test("what was made later comes first, and what was made together comes by name", async () => {
+  const { id: clusterNetworkId } = await tenant.network();
+  const { id: subnetId } = await tenant.subnet(clusterNetworkId);
+  await tenant.interface(clusterNetworkId, subnetId, "zz-first");
+  await tenant.instance("one", Array(8).fill(subnetId));
+  const request = nics.ListClusterNetworkInterfacesRequest.fromPartial({ clusterNetworkId });
+  const page = await tenant.wire.call(listClusterNetworkInterfaces, request);
+  const rows = page.clusterNetworkInterfaces;
+  expect(rows).toHaveLength(9);
+  expect(rows.at(-1)?.name).toBe("zz-first");
+  const together = rows.slice(0, -1).map(({ name }) => name);
+  expect(together).toEqual([...together].sort());
+  const times = rows.map(({ createdAt }) => createdAt?.getTime() ?? 0);
+  expect(times).toEqual([...times].sort((a, b) => b - a));
 });
 
 test("a malformed filter, a bad size, order and token of a list are all named", async () => {

@@ -39,7 +39,7 @@ test("every declared server is a node, by name, serial, zone, cluster and leaf g
   const one = all.find(({ name }) => name === "wdc07-a-r01-s01");
   expect(one).toMatchObject({
     ...{ serial: "GH1001", zone: "us-east-3", physicalCluster: "wdc07-hopper-a" },
-    ...{ leafGroup: "su1", hardware: "hgx-h100" },
+    ...{ leafGroup: "su1", hardware: "hgx-h100", role: nodes.NodeRole.NODE_ROLE_HYPERVISOR },
   });
   const { node } = await at.admin.call(getNode, { id: one!.id });
   expect(node).toMatchObject({ id: one!.id, name: one!.name });

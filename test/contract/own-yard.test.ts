@@ -1,11 +1,16 @@
 // What the contract says that only a yard of the suite's own can show: chance that repeats itself,
 // two kinds of physical cluster behind one network profile, logs that are cut off, slow readers.
+import { randomUUID } from "node:crypto";
 import { BEHIND_ROWS_MAX } from "@railyard/controller/service/watch/hub";
 import { ACCOUNT_LOG_ROWS } from "@railyard/controller/store/account-log";
+import { systemClock } from "@railyard/lib/clock";
 import type { AccountId } from "@railyard/lib/ids";
 import { type Rng, seededRng, systemRng } from "@railyard/lib/rng";
 import { NodeServiceService } from "@railyard/proto/gen/railyard/admin/v1/node";
-import { ClusterNetworkServiceService } from "@railyard/proto/gen/railyard/v1/cluster_network";
+import {
+  ClusterNetworkServiceService,
+  CreateClusterNetworkRequest,
+} from "@railyard/proto/gen/railyard/v1/cluster_network";
 import * as nics from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import {
@@ -14,9 +19,9 @@ import {
   WatchServiceService,
 } from "@railyard/proto/gen/railyard/v1/watch";
 import { afterEach, describe, expect, test } from "vitest";
-import { Customer } from "../customer.js";
+import { Customer, ZONE } from "../customer.js";
 import { until } from "../until.js";
-import type { WireStream } from "../wire.js";
+import type { WireError, WireStream } from "../wire.js";
 import { exampleMzone, type MzoneDocument, Yard, type YardOptions } from "../yard.js";
 import { OWN_YARD } from "./target.js";
 
@@ -25,6 +30,7 @@ const FAILED_PRECONDITION = 9;
 const OUT_OF_RANGE = 11;
 const ACME = "acme" as AccountId;
 const COUNT = 8;
+const DAY_MS = 24 * 60 * 60 * 1000;
 const [H100_NODES, H200_NODE] = [["wdc07-a-r01-s01", "wdc07-a-r01-s02"], "wdc07-b-r01-s01"];
 const H200 = { profile: "gx3d-160x1792x8h200" };
 const { createClusterNetworkInterface, deleteClusterNetworkInterface } =
@@ -121,6 +127,32 @@ describe.runIf(OWN_YARD)("in a yard of its own", () => {
     document.catalog.volumes = volumes.filter((volume) => volume.id !== "vol-datasets");
     const refused = await yard.applyMzone(document).catch((err: unknown) => err);
     expect(refused).toMatchObject({ reason: "MZONE_OBJECT_IN_USE" });
+    expect((refused as WireError).details.resource?.resourceName).toBe("vol-datasets");
+  });
+
+  test("a request id is kept for a day, then it may be used again", async () => {
+    let ahead = 0;
+    const system = systemClock();
+    const customer = await open({ clock: { ...system, now: () => system.now() + ahead } });
+    const request = CreateClusterNetworkRequest.fromPartial({
+      ...{ profile: "hopper-1", vpcId: "vpc-research", zone: ZONE, requestId: randomUUID() },
+    });
+    const { createClusterNetwork } = ClusterNetworkServiceService;
+    const first = await customer.wire.call(createClusterNetwork, request);
+    const later = async (ms: number) => {
+      ahead = ms;
+      // What has had its time goes when a controller starts, and once a minute.
+      await yard.controller.stop();
+      await yard.startController();
+      return yard.tenant(ACME);
+    };
+    const kept = await later(DAY_MS - 60_000);
+    expect(await kept.call(createClusterNetwork, request)).toEqual(first);
+    const forgot = await later(DAY_MS + 60_000);
+    await until("it is forgotten", async () => {
+      const { clusterNetwork } = await forgot.call(createClusterNetwork, request);
+      return clusterNetwork?.id !== first.clusterNetwork?.id;
+    });
   });
 
   test("a watch from a revision that is no longer kept is out of range: relist", async () => {

@@ -6,6 +6,10 @@ import * as nics from "@railyard/proto/gen/railyard/v1/cluster_network_interface
 import * as subnets from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
 import * as ips from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
 import { InstanceServiceService } from "@railyard/proto/gen/railyard/v1/instance";
+import {
+  CreateHoldRequest,
+  PlacementServiceService,
+} from "@railyard/proto/gen/railyard/v1/placement";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { instanceRequest } from "../customer.js";
 import type { WireError } from "../wire.js";
@@ -119,6 +123,15 @@ test("instances", async () => {
   const request = instanceRequest("two", [], { profile: "bx3d-8x40" });
   const refused = await tenant.wire.refused(InstanceServiceService.createInstance, request);
   expect(said(refused)).toEqual(over("instances", 1));
+});
+
+test("holds", async () => {
+  await limit(S.QUOTA_SUBJECT_HOLDS, 0n);
+  const { clusterNetworkId } = where;
+  const shape = { clusterNetworkId, instanceProfile: "gx3d-152x1536-8h100", count: 1 };
+  const request = CreateHoldRequest.fromPartial({ shape, ttl: { seconds: 60n } });
+  const refused = await tenant.wire.refused(PlacementServiceService.createHold, request);
+  expect(said(refused)).toEqual(over("holds", 0));
 });
 
 test("a dry run is over the quota as the call would be", async () => {

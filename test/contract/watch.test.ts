@@ -1,5 +1,9 @@
 // What the contract says about watching: ordered, without gaps, resumable, one account's own.
 import {
+  AuditServiceService,
+  ListAuditRecordsRequest,
+} from "@railyard/proto/gen/railyard/admin/v1/audit";
+import {
   InstanceStatus,
   InstanceStatusReasonCode,
 } from "@railyard/proto/gen/railyard/v1/instance_status";
@@ -70,6 +74,10 @@ test("a create without room is told as pending, then as failed, with what is sho
     InstanceStatus.INSTANCE_STATUS_FAILED,
   ]);
   expect(told[1]?.revision).toBe((told[0]?.revision ?? 0n) + 1n);
+  // Both in the transaction of the create.
+  const audit = ListAuditRecordsRequest.fromPartial({ account: mine.account });
+  const { auditRecords } = await at.admin.call(AuditServiceService.listAuditRecords, audit);
+  expect(auditRecords.map(({ rpc }) => rpc.split("/").at(-1))).toEqual(["CreateInstance"]);
   expect(told[1]?.instance).toEqual(answered);
   const [reason] = answered.statusReasons;
   expect(reason?.code).toBe(

@@ -92,6 +92,16 @@ test("quotas have the contract's defaults, count what is used and can be set", a
   expect((await at.admin.refused(setQuota, request)).code).toBe(ABORTED);
 });
 
+test("a subject of quotas that is named twice is refused, each time", async () => {
+  const { account } = await at.tenant();
+  const limits = [NETWORKS, NETWORKS, NETWORKS].map((subject) => ({ subject, limit: 1n }));
+  const request = quotas.SetQuotaRequest.fromPartial({ account, limits });
+  const refused = await at.admin.refused(setQuota, request);
+  expect([refused.code, refused.fields]).toEqual([
+    ...[INVALID_ARGUMENT, ["limits[1].subject", "limits[2].subject"]],
+  ]);
+});
+
 test("every mutation leaves one audit record, and a refused or dry one none", async () => {
   const tenant = await at.tenant();
   const { id } = await tenant.network();

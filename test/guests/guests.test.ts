@@ -140,10 +140,11 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
     const guests = rig.open();
     await guests.start(rig.spec());
     process.kill(pidsBelow(rig.guestsDir)[0]!, "SIGKILL");
-    const dead = await rig.until(guests, (g) => !g.running);
-    expect(dead).toMatchObject({ bootCount: 1, memoryMib: 64 });
+    const dead = await rig.until(guests, (g) => g.ended !== undefined);
+    const ended = "qemu was killed by SIGKILL";
+    expect(dead).toMatchObject({ bootCount: 1, memoryMib: 64, running: false, ended });
     await guests.start(rig.spec());
-    await rig.until(guests, (g) => g.running);
+    expect((await rig.until(guests, (g) => g.running)).ended).toBeUndefined();
   });
 
   test("a guest runs under the account that it is given, with no way to more", async () => {

@@ -55,13 +55,16 @@ export class Inside {
 }
 
 /** What one call came to. */
-export type Outcome = { readonly ok: unknown } | { readonly error: string };
+export type Outcome = { readonly ok: unknown } | { readonly error: string; readonly code: string };
+
+/** Of the agent's code for Linux hardware, or `exec`: a tool and its arguments. */
+type Call = readonly [method: keyof Hardware | "exec", ...args: unknown[]];
 
 /** Calls the agent's code for Linux hardware inside, one call after the other. */
 export async function callHardware(
   inside: Inside,
   iommu: "strict" | "shared",
-  calls: readonly (readonly [method: keyof Hardware, ...args: unknown[]])[],
+  calls: readonly Call[],
 ): Promise<readonly Outcome[]> {
   const quoted = JSON.stringify(calls);
   if (quoted.includes("'")) throw new Error("an argument would end the quotes");

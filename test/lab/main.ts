@@ -3,11 +3,13 @@
 import { parseArgs } from "node:util";
 import { partitions } from "./infiniband/partitions.js";
 import { overlaid } from "./overlay/overlaid.js";
+import { kept } from "./settings/kept.js";
 import { placed } from "./sriov/placed.js";
 import { wired } from "./sriov/wired.js";
+import { units } from "./systemd/units.js";
 import type { Report, Tier } from "./tier.js";
 
-const TIERS: readonly Tier[] = [overlaid, placed, wired, partitions];
+const TIERS: readonly Tier[] = [overlaid, units, placed, wired, kept, partitions];
 
 const { values } = parseArgs({
   options: {

@@ -88,15 +88,24 @@ export function anyRequest(): fc.Arbitrary<PlacementRequest> {
         [{ pair: 1, rail: 1 }],
         [{ pair: 0, rail: 4 }],
       ),
+      usable: fc.constantFrom(undefined, undefined, undefined, 0xf1, 0x0f),
       physicalClusterId: fc.constantFrom(undefined, ...CLUSTERS),
       vcpu: fc.constantFrom(8, 64),
       memoryMib: fc.constantFrom(32, 64, 512),
       previous: fc.constantFrom(undefined, undefined, "n0", "n1", "gone"),
       group: fc.constantFrom("su1", "su2"),
       exclude: fc.constantFrom<string[]>([], [], ["n1"], ["n0", "n2"]),
+      crowded: fc.constantFrom<Record<string, number> | undefined>(
+        ...[undefined, undefined, undefined],
+        ...[
+          { n0: 0, gone: 0 },
+          { n1: 1, n2: 0 },
+          { n0: 2, n3: 1 },
+        ],
+      ),
       seed: fc.string({ maxLength: 3 }),
     })
-    .map(({ gpuCount, per, fixed, previous, group, exclude, ...rest }) => ({
+    .map(({ gpuCount, per, fixed, previous, group, exclude, crowded, ...rest }) => ({
       ...rest,
       instanceId: "ins-1" as InstanceId,
       zone: "z1",
@@ -110,6 +119,7 @@ export function anyRequest(): fc.Arbitrary<PlacementRequest> {
         ? { physicalClusterId: CLUSTERS[0]!, leafGroup: group }
         : undefined,
       exclude: exclude as NodeId[],
+      crowded: crowded && new Map(Object.entries(crowded) as [NodeId, number][]),
     }));
 }
 

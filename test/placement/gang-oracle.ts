@@ -79,7 +79,8 @@ function* choices(
     const amounts = (["vcpu", "memoryMib", "diskGib"] as const).every(
       (amount) => here.length * member[amount] <= place.node.free[amount],
     );
-    if (!amounts || new Set(pairs).size < pairs.length) continue;
+    const room = member.crowded?.get(place.node.nodeId) ?? here.length;
+    if (!amounts || here.length > room || new Set(pairs).size < pairs.length) continue;
     const later = places.slice(member.gpuCount === 0 ? i : i + 1);
     yield* choices(later, { member, count } as GangRequest, [...chosen, place]);
   }

@@ -50,7 +50,7 @@ export function anyGang(): fc.Arbitrary<GangRequest> {
       member: {
         ...member,
         ...(odd > 0 && { pinned: [], exclude: [], vcpu: 8, memoryMib: 32 }),
-        ...(odd > 1 && { rails: undefined }),
+        ...(odd > 1 && { rails: undefined, usable: undefined }),
         ...(odd > 4 && { gpuCount: 8, gpuModel: "H100", attachmentCount: 8 }),
         physicalClusterId: roams === 0 ? undefined : CLUSTER,
       },

@@ -35,6 +35,7 @@ export function takes(node: FleetNode, request: PlacementRequest): boolean {
     node.leaseFresh &&
     node.inventoryMatches &&
     !request.exclude.includes(node.nodeId) &&
+    request.crowded?.get(node.nodeId) !== 0 &&
     free.vcpu >= request.vcpu &&
     free.memoryMib >= request.memoryMib &&
     free.diskGib >= request.diskGib &&
@@ -53,6 +54,9 @@ export function bundlesFor(
     if (request.attachmentCount === 0) return true;
     const rails = bundle.map(({ rail }) => rail);
     if (new Set(rails).size < rails.length || bundle.some(({ healthy }) => !healthy)) return false;
+    if (request.usable !== undefined && rails.some((r) => (request.usable! & (2 ** r)) === 0)) {
+      return false;
+    }
     if (request.pinned?.some(({ pair, rail }) => rails[pair] !== rail)) return false;
     return request.rails === undefined || request.rails === rails.reduce((m, r) => m + 2 ** r, 0);
   });

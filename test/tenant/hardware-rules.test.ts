@@ -1,6 +1,7 @@
 // Rules between a tenant's objects and the machines that no tenant sees: which NIC a position lands
 // on, where an emptied isolation id goes, how much one node may be told.
 
+import type { Instance } from "@railyard/controller/domain/instance";
 import { createNetwork } from "@railyard/controller/service/cluster-network";
 import { type InstanceView, updateInstance } from "@railyard/controller/service/instance";
 import { createInstance } from "@railyard/controller/service/instance-create";
@@ -13,7 +14,6 @@ import {
   networkWish,
   QUARANTINE_MS,
   type Rig,
-  refusal,
   rig,
   WHOLE,
 } from "./rig.js";
@@ -93,8 +93,10 @@ test("a change that its node could no longer be told in one message is refused",
   });
   const wish = instanceWish(subnetId, { count: 0, profile: "small" });
   const sized = (bytes: number) => ({ ...wish, name: `i-${bytes}`, userData: "x".repeat(bytes) });
+  const neighbours: Instance[] = [];
   for (let i = 0; i < FULL; i++) {
-    await instance(made, { ...wish, userData: "x".repeat(USER_DATA_MAX) });
+    const userData = "x".repeat(USER_DATA_MAX);
+    neighbours.push(await instance(made, { ...wish, name: `n-${i}`, userData }));
   }
   // The largest that still fits beside them, found by asking.
   let [fits, tooLarge] = [0, USER_DATA_MAX];
@@ -107,13 +109,18 @@ test("a change that its node could no longer be told in one message is refused",
   }
   const last = await instance(made, sized(fits));
   expect(last.status).toBe("starting");
-  const change = {
-    ...{ id: last.id, etag: "", mask: ["name"], name: "n".repeat(63), profile: "" },
-    ...{ metadataService: last.spec.metadataService, hostFailure: "restart" as const },
+  const rename = ({ id, spec }: Instance, name: string) => {
+    const { metadataService, hostFailure } = spec;
+    const same = { etag: "", profile: "", metadataService, hostFailure };
+    return updateInstance(made.ctx, made.call(), { id, ...same, mask: ["name"], name });
   };
-  const error = await refusal(updateInstance(made.ctx, made.call(), change));
+  // There is room for its own longest name, but not for those of all the others.
+  await rename(last, "n".repeat(63));
+  const renamed = neighbours.map((one, i) => rename(one, `${"n".repeat(60)}-${i}`));
+  const ends = await Promise.allSettled(renamed);
+  const error = ends.find((end) => end.status === "rejected")?.reason;
   expect(error).toMatchObject({
     ...{ code: "precondition", reason: "INSTANCE_DESIRED_STATE_TOO_LARGE" },
   });
-  await updateInstance(made.ctx, made.call(), { ...change, name: "n" });
+  await rename(neighbours[0]!, "n");
 });

@@ -351,7 +351,7 @@ function newest(made: Rig) {
   return made.ctx.store.read(async (tx) => {
     const { account } = made.read();
     const { newest: at } = await tx.logs.accountLog(account);
-    const [row] = await tx.logs.accountChangesAfter(account, at - 1n, 1);
+    const [row] = await tx.logs.accountChangesAfter(account, at - 1n, { rows: 1 });
     return row?.entries.map(({ kind, op }) => `${kind} ${op}`).sort();
   });
 }

@@ -1,4 +1,5 @@
-// A create without room is two changes, pending and then failed, and one answer.
+// A create without room is two changes, pending and then failed, in one transaction and with one
+// answer.
 import {
   getInstance,
   type InstanceView,
@@ -6,7 +7,6 @@ import {
 } from "@railyard/controller/service/instance";
 import { createInstance } from "@railyard/controller/service/instance-create";
 import { sweepPending } from "@railyard/controller/service/instance-pending";
-import type { Store } from "@railyard/controller/store/contract";
 import { expect, test } from "vitest";
 import { ALICE, instance, instanceWish, type Rig, rig } from "./rig.js";
 
@@ -25,26 +25,30 @@ function statusesSeen(made: Rig): Promise<string>[] {
   return seen;
 }
 
-/** The rig with a store that loses every write but those of callers. */
-function withoutSecondWrites(made: Rig): Rig {
-  const store: Store = Object.create(made.ctx.store);
-  store.write = (cause, fn) =>
-    cause.by.startsWith("system:")
-      ? Promise.reject(new Error("the process ended"))
-      : made.ctx.store.write(cause, fn);
-  return { ...made, ctx: { ...made.ctx, store } };
-}
-
-test("whoever watches sees it pending, then failed; the caller gets the failed one", async () => {
+test("without room it is one transaction with one audit row; nobody reads it pending", async () => {
   const made = await rig({ nodes: 0 });
   const { subnetId } = await made.network();
   const before = await made.ctx.store.revision();
   const seen = statusesSeen(made);
   const row = await instance(made, instanceWish(subnetId));
   expect(row).toMatchObject({ status: "failed", startable: true, lifecycleState: "stable" });
-  expect(await made.ctx.store.revision()).toBe(before + 2n);
-  expect(await Promise.all(seen)).toEqual(["pending", "failed"]);
+  expect(await made.ctx.store.revision()).toBe(before + 1n);
+  expect(await Promise.all(seen)).toEqual(["failed"]);
   expect((await getInstance(made.ctx, made.read(), row.id)).instance).toEqual(row);
+});
+
+test("its account is told of it twice: with all that was made, then of its failure", async () => {
+  const made = await rig({ nodes: 0 });
+  const { subnetId } = await made.network();
+  const { newest } = await made.ctx.store.read((tx) => tx.logs.accountLog(ALICE));
+  const { id } = await instance(made, instanceWish(subnetId));
+  const told = await made.ctx.store.read((tx) =>
+    tx.logs.accountChangesAfter(ALICE, newest, { rows: 9 }),
+  );
+  const ofInstance = told.map(({ entries }) => entries.find((entry) => entry.id === id)?.op);
+  expect(ofInstance).toEqual(["created", "updated"]);
+  expect(told[0]?.entries.length).toBeGreaterThan(1);
+  expect(told[1]?.entries).toHaveLength(1);
 });
 
 test("with room it is one change, and a dry run none", async () => {
@@ -59,22 +63,17 @@ test("with room it is one change, and a dry run none", async () => {
   expect(await made.ctx.store.revision()).toBe(before + 1n);
 });
 
-test("a create that was cut between its writes is answered again, and ended later", async () => {
+test("an instance that was left pending is ended later", async () => {
   const made = await rig({ nodes: 0 });
   const { subnetId } = await made.network();
-  const once = { requestId: "2d8f1a34-0000-4000-8000-000000000002" };
-  const wish = instanceWish(subnetId);
-  // What the caller gets is the create as it stands.
-  const cut = await createInstance(
-    withoutSecondWrites(made).ctx,
-    made.call<InstanceView>(once),
-    wish,
+  const row = await instance(made, instanceWish(subnetId));
+  const cause = { by: "system:test", method: "Test", at: made.clock.now() };
+  await made.ctx.store.write(cause, (tx) =>
+    tx.account(ALICE).instances.update({ ...row, status: "pending", startable: false }),
   );
-  expect(cut.instance.status).toBe("pending");
-  expect(await createInstance(made.ctx, made.call(once), wish)).toBe("the first answer");
   const now = async () => {
     const { rows } = await listInstances(made.ctx, made.read(), { filter: {}, limit: 9 });
-    return rows.map(({ instance: row }) => row.status);
+    return rows.map(({ instance: { status } }) => status);
   };
   expect(await sweepPending(made.ctx)).toBe(0);
   expect(await now()).toEqual(["pending"]);

@@ -73,7 +73,8 @@ export async function shown(made: Rig): Promise<Map<string, string>> {
 
 /** What a watcher from the beginning holds at the end, by kind and id. */
 export async function told({ ctx }: Rig): Promise<Map<string, string>> {
-  const log = await ctx.store.read((tx) => tx.logs.accountChangesAfter(ALICE, 0n, 100_000));
+  const all = { rows: 100_000 };
+  const log = await ctx.store.read((tx) => tx.logs.accountChangesAfter(ALICE, 0n, all));
   expect(log.map((row) => row.accountRevision)).toEqual(log.map((_, i) => BigInt(i + 1)));
   const out = new Map<string, string>();
   for (const { kind, id, op, object } of log.flatMap(({ entries }) => entries)) {

@@ -3,6 +3,7 @@
 // and outside tools; fake/ puts a made-up machine below linux/.
 import type { Duplex } from "node:stream";
 import type { InjectedFault } from "../model/fault.js";
+import type { VfStray } from "../model/observed-vf.js";
 import type { GuestSpec, ObservedGuest } from "../model.js";
 
 /** One base address register. */
@@ -118,7 +119,10 @@ export interface MachineFacts {
   readonly rdma: readonly RdmaDevice[];
   /** Board serials as the vital product data of NICs tell them, by PCI address. */
   readonly boardSerials: Readonly<Record<string, string>>;
-  /** Whether a Fabric Manager on the host divides the NVSwitches into partitions. */
+  /**
+   * Whether a Fabric Manager on the host divides the NVSwitches into partitions, and there is a
+   * tool that speaks to it.
+   */
   readonly fabricManager: boolean;
   /** Those that it knows; absent without one, and when they could not be read: an oddity tells. */
   readonly partitions?: readonly PartitionReading[];
@@ -150,9 +154,6 @@ export interface VfSettings {
   /** Read: what else is not as it is without anybody's doing. Set: what to set back, too. */
   readonly astray?: readonly VfStray[];
 }
-
-/** A link held up or down, a rate that is guaranteed, leave to change its own address. */
-export type VfStray = "state" | "min-rate" | "trust";
 
 /** One VF as the PF's driver tells it. */
 export interface VfReading extends VfSettings {

@@ -1,7 +1,7 @@
 // Turns steps into calls on the hardware and keeps one result per step. It decides nothing but what
 // goes side by side, and what a failure holds back.
 import { asRailyardError, type RailyardError, refuse } from "@railyard/lib/errors";
-import type { Hardware } from "../hardware/hardware.js";
+import type { Hardware, VfSettings } from "../hardware/hardware.js";
 import type { DeviceId, Step } from "../model.js";
 import { deviceKey, MAC_NONE } from "./diff/view.js";
 import type { Reading } from "./observe.js";
@@ -144,6 +144,7 @@ async function applyStep(step: Step, { hardware, reading }: ApplyInput): Promise
         vlan: 0,
         rateMbps: 0,
         spoofCheck: true,
+        ...setBack(reading, step.nic, step.vf),
       });
     case "create-vfs": {
       const { pciAddress } = nicOf(reading, step.nic);
@@ -155,8 +156,7 @@ async function applyStep(step: Step, { hardware, reading }: ApplyInput): Promise
       const { nic, vf, mac, isolation, rateMbps, spoofCheck } = step.attachment;
       const { kind, id } = isolation;
       const membership = kind === "vlan" ? { vlan: id } : { vlan: 0, [kind]: id };
-      const found = reading.observed.vfs.find((v) => v.nic === nic && v.vf === vf);
-      const back = found?.astray && { astray: found.astray };
+      const back = setBack(reading, nic, vf);
       const settings = { mac, ...membership, rateMbps, spoofCheck, ...back };
       return hardware.configureVf(nicOf(reading, nic).pfName, vf, settings);
     }
@@ -171,6 +171,12 @@ async function applyStep(step: Step, { hardware, reading }: ApplyInput): Promise
     case "reboot-guest":
       return hardware.rebootGuest(step.instanceId, step.bootCount);
   }
+}
+
+/** What else somebody changed on a VF; left as it is, it would go on to whoever has it next. */
+function setBack({ observed }: Reading, nic: DeviceId, vf: number): Pick<VfSettings, "astray"> {
+  const astray = observed.vfs.find((v) => v.nic === nic && v.vf === vf)?.astray;
+  return astray ? { astray } : {};
 }
 
 function nicOf({ inventory }: Reading, deviceId: DeviceId) {

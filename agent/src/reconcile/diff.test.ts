@@ -1,13 +1,13 @@
 // Tests of the diff: each bucket of steps, and what is never touched.
 import { expect, test } from "vitest";
 import { compileLayout } from "../layout/layout.js";
+import type { ObservedVf } from "../model/observed-vf.js";
 import type {
   DesiredAttachment,
   DesiredInstance,
   Inventory,
   Observed,
   ObservedGuest,
-  ObservedVf,
 } from "../model.js";
 import { MAC_NONE, type Situation, View } from "./diff/view.js";
 import { diff } from "./diff.js";
@@ -293,6 +293,15 @@ test("isolation that cannot be read back is refused", () => {
   const at = situation([instance(0, { attachments })], IDLE);
   expect(diff(at)).toEqual([]);
   expect(findings(at, [], []).instances[0]?.reason).toMatch(/pkey/);
+});
+
+test("how a guest ended by itself stands before what is still to do for it", () => {
+  const [guest] = running(ONE).guests;
+  const at = situation([ONE], { ...running(ONE), guests: [{ ...guest!, running: false }] });
+  const down = { ...at, ends: new Map([["ins-0", "qemu was killed by SIGSEGV"]]) };
+  const { phase, reason } = findings(down, diff(down), []).instances[0]!;
+  expect(phase).toBe("applying");
+  expect(reason).toBe("qemu was killed by SIGSEGV; still to do: start-guest ins-0");
 });
 
 function factsOf(of: DesiredInstance, observed: Observed) {

@@ -1,14 +1,8 @@
 // What to do next, as data: from what should be and what was seen to ordered steps, removals first.
 // Pure; it must not know how a step is done. A guest is started only over devices that were seen to
 // be ready, so one change takes several observations.
-import type {
-  DesiredInstance,
-  DeviceTrace,
-  GuestSpec,
-  ObservedGuest,
-  ObservedVf,
-  Step,
-} from "../model.js";
+import type { ObservedVf } from "../model/observed-vf.js";
+import type { DesiredInstance, DeviceTrace, GuestSpec, ObservedGuest, Step } from "../model.js";
 import { activation, deactivations, partitionInTheWay } from "./diff/partitions.js";
 import {
   deviceKey,

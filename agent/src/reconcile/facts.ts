@@ -1,7 +1,8 @@
 // What stands on the machine, told as the facts that are attested: read from the guest's own
 // definition and from the VFs, never from what was asked for. Pure.
 import type { AttachmentFacts, InstanceFacts } from "@railyard/lib/attest";
-import type { Layout, ObservedGuest, ObservedVf } from "../model.js";
+import type { ObservedVf } from "../model/observed-vf.js";
+import type { Layout, ObservedGuest } from "../model.js";
 import { isUnjoined } from "./diff/partitions.js";
 import { isolationOf, type View } from "./diff/view.js";
 

@@ -2,6 +2,7 @@
 // problem, so that nobody takes silence for absence. It decides nothing.
 import { asRailyardError, refuse } from "@railyard/lib/errors";
 import type { Hardware, MachineFacts, PciFunction } from "../hardware/hardware.js";
+import type { ObservedVf } from "../model/observed-vf.js";
 import type {
   Device,
   Inventory,
@@ -9,7 +10,6 @@ import type {
   Observed,
   ObservedDevice,
   ObservedPartition,
-  ObservedVf,
   ObserveProblem,
 } from "../model.js";
 import { NVSWITCHES } from "./diff/partitions.js";

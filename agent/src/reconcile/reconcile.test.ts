@@ -297,7 +297,7 @@ test("a vf whose settings are silently dropped keeps its guest from starting", a
   await want(1n, instance(0), instance(1));
   const report = await pass(isPresent("ins-1"));
   expect(report.instances[0]).toMatchObject({ phase: "applying", facts: undefined });
-  expect(report.instances[0]?.reason).toMatch(/configure-vf nic-0 1: .*reads back otherwise/);
+  expect(report.instances[0]?.reason).toMatch(/configure-vf nic-0 1: .*: mac, vlan, rate, spoof/);
   expect(machine.guests.has("ins-0")).toBe(false);
   expect(ledger.appliedGeneration).toBe(0n);
   machine.fate = () => undefined;

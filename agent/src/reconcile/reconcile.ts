@@ -16,8 +16,9 @@ import type {
   Step,
 } from "../model.js";
 import { applySteps } from "./apply.js";
-import type { Situation } from "./diff/view.js";
+import { differences, type Situation } from "./diff/view.js";
 import { diff } from "./diff.js";
+import { Ends } from "./ends.js";
 import { injectFaults } from "./faults.js";
 import { observe, type ReadInventory, type Reading } from "./observe.js";
 import { Passes } from "./passes.js";
@@ -48,6 +49,7 @@ export interface ReconcilerOptions {
 
 export class Reconciler extends Passes {
   private readonly retries: Retries;
+  private readonly ends = new Ends();
   private last: PassReport | undefined;
   private problems = "";
 
@@ -70,8 +72,8 @@ export class Reconciler extends Passes {
     const desired = ledger.desired;
     const mayAct = () => this.acting && !signal.aborted && ledger.desired === desired;
     const refused = await injectFaults(this.options.hardware, desired);
-    const { retries } = this;
-    const work = new Work(this.options, desired, { mayAct, signal, retries });
+    const { retries, ends } = this;
+    const work = new Work(this.options, desired, { mayAct, signal, retries, ends });
     const { situation, pending, taken } = await work.run();
     if (signal.aborted) return false;
     if (taken.size > 0) failpoint("after-apply-before-report");
@@ -131,6 +133,7 @@ interface Leave {
   readonly mayAct: () => boolean;
   readonly signal: AbortSignal;
   readonly retries: Retries;
+  readonly ends: Ends;
 }
 
 /**
@@ -153,11 +156,14 @@ class Work {
       const { hardware, readInventory } = this.options;
       const reading = await observe(hardware, readInventory, this.problems);
       this.problems = reading.observed.problems;
-      const situation = { desired: this.desired, ...reading, layouts: this.layouts(reading) };
+      this.noteEnds(reading);
+      const layouts = this.layouts(reading);
+      const ended = this.leave.ends.byInstance;
+      const situation = { desired: this.desired, ...reading, layouts, ends: ended };
       const pending = diff(situation);
       const steps = pending.filter((s) => !this.tried.has(s.key) && retries.isDue(s));
       const ends = steps.length === 0 || round === ROUNDS_MAX || !mayAct();
-      if (ends) return { situation, pending, taken: this.taken(pending) };
+      if (ends) return { situation, pending, taken: this.taken(pending, reading) };
       await this.take(steps, reading);
     }
   }
@@ -174,23 +180,41 @@ class Work {
     log.info({ generation, steps: keys, doneCount, failed }, "steps taken");
   }
 
+  private noteEnds({ observed }: Reading): void {
+    const { ends } = this.leave;
+    // Nothing is seen to be gone where nothing was seen.
+    if (observed.problems.some((p) => p.deviceId === "")) return;
+    for (const instanceId of ends.note(observed.guests)) {
+      const reason = ends.byInstance.get(instanceId);
+      this.options.log.warn({ instanceId, reason }, "guest ended by itself");
+    }
+  }
+
   private layouts(reading: Reading): Situation["layouts"] {
     const instances = this.desired?.instances ?? [];
     return new Map(instances.map((i) => [i.instanceId, compileLayout(reading.inventory, i)]));
   }
 
-  /**
-   * What was taken and is still asked for has failed; the hardware may have said yes and done
-   * nothing. A guest that was started is asked for until it has booted: that alone is no failure.
-   */
-  private taken(pending: readonly Step[]): ReadonlyMap<string, string> {
-    const asked = new Map(pending.map((s) => [s.key, s.kind]));
+  /** What was taken and is still asked for has failed. */
+  private taken(pending: readonly Step[], reading: Reading): ReadonlyMap<string, string> {
+    const asked = new Map(pending.map((s) => [s.key, s]));
     const outcome = (key: string) => {
-      const kind = asked.get(key);
-      if (kind === undefined) return "";
-      const unseen = kind === "start-guest" ? "" : "was done, but reads back otherwise";
-      return this.failed.get(key) ?? unseen;
+      const step = asked.get(key);
+      return step ? (this.failed.get(key) ?? unseen(step, reading)) : "";
     };
     return new Map([...this.tried].map((key) => [key, outcome(key)]));
   }
+}
+
+/**
+ * How a step failed that the hardware said yes to. A guest that was started is asked for until it
+ * has booted: that alone is no failure.
+ */
+function unseen(step: Step, { observed }: Reading): string {
+  if (step.kind === "start-guest") return "";
+  const told = "was done, but reads back otherwise";
+  if (step.kind !== "configure-vf") return told;
+  const { nic, vf } = step.attachment;
+  const found = observed.vfs.find((v) => v.nic === nic && v.vf === vf);
+  return found ? `${told}: ${differences(found, step.attachment).join(", ")}` : told;
 }

@@ -106,7 +106,7 @@ function failuresOf({ failed }: Material, instanceId: string): StepFailure[] {
 }
 
 function reasonOf(
-  { view, pending }: Material,
+  { situation, view, pending }: Material,
   instance: DesiredInstance,
   failures: readonly StepFailure[],
 ): string {
@@ -116,7 +116,9 @@ function reasonOf(
   const obstacle = view.obstacle(instance);
   if (obstacle) return obstacle;
   const next = pending.find((s) => s.instanceId === instance.instanceId);
-  return next ? `still to do: ${next.key}` : partitionDoubt(view, instance);
+  if (!next) return partitionDoubt(view, instance);
+  const ended = situation.ends?.get(instance.instanceId);
+  return `${ended === undefined ? "" : `${ended}; `}still to do: ${next.key}`;
 }
 
 function devicesOf(view: View, instanceId: string): DeviceTrace[] {

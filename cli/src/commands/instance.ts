@@ -106,7 +106,7 @@ async function start(session: Session, flags: ActionFlags, [text = ""]: readonly
   const answer = await session.tenant.call(service.startInstance, request, repeat);
   const instance = present(answer.instance);
   const near = wordOf(PlacedNear, answer.placedNear);
-  if (near) session.note(`instance ${instance.name}: placed again (${near})`);
+  if (near) session.note(`instance ${instance.name}: placed again (${near.replaceAll("_", " ")})`);
   await finish(session, { instance, target, flags });
 }
 

@@ -3,6 +3,7 @@ import { invalidField } from "@railyard/lib/errors";
 import {
   FenceMethod,
   Node,
+  NodeRole,
   NodeState,
   NodeServiceService as service,
 } from "@railyard/proto/gen/railyard/admin/v1/node";
@@ -28,6 +29,7 @@ const VIEW: View<Node> = {
     { title: "NAME", cell: ({ name }) => name },
     { title: "ID", cell: ({ id }) => id },
     { title: "STATE", cell: stateOf, state: true },
+    { title: "ROLE", cell: ({ role }) => wordOf(NodeRole, role) },
     { title: "ZONE", cell: ({ zone }) => zone },
     { title: "CLUSTER", cell: ({ physicalCluster }) => physicalCluster },
     { title: "LEAF GROUP", cell: ({ leafGroup }) => leafGroup },

@@ -2,8 +2,9 @@
 // itself writes a message at a time and waits for each, which at a watch's fan-out costs more than
 // all the rest. Knows no message.
 import { once } from "node:events";
-import { Duplex, type Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import * as grpc from "@grpc/grpc-js";
+import { streamBelow } from "./below.js";
 import { send } from "./stream.js";
 
 /** Bytes gathered for one reader before it is written to, however much more is at hand. */
@@ -22,16 +23,6 @@ export function writerTo(call: Call): Write {
   if (!stream) return (bytes, signal) => send(call, Buffer.from(bytes), signal);
   const gathered = new Gathered(call, stream);
   return (bytes, signal) => gathered.write(bytes, signal);
-}
-
-/**
- * The HTTP/2 stream below a call. grpc-js keeps it to itself, in fields that its types alone hide
- * (1.14, `server-call` and `server-interceptors`); undefined should they be named otherwise.
- */
-function streamBelow(call: Call): Writable | undefined {
-  const inside = call as unknown as { call?: { stream?: unknown } };
-  const stream = inside.call?.stream;
-  return stream instanceof Duplex ? stream : undefined;
 }
 
 class Gathered {

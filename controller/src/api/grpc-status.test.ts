@@ -115,6 +115,16 @@ test("each part of an error becomes its google.rpc detail", () => {
   });
 });
 
+test("what may pass by itself says when to try again, and nothing else does", () => {
+  for (const code of ["unavailable", "deadline"] as const) {
+    const { details } = detailsOf(refuse(code, "not now"));
+    expect(details.RetryInfo.retryDelay).toEqual({ seconds: 1n, nanos: 0 });
+  }
+  for (const code of ["conflict", "precondition", "exhausted", "forbidden"] as const) {
+    expect(detailsOf(refuse(code, "no")).details.RetryInfo).toBeUndefined();
+  }
+});
+
 test("very many fields still fit into trailers, with word of how many there were", () => {
   const fields = Array.from({ length: 5_000 }, (_, i) => ({
     field: `zones[0].servers[${i}].serial`,

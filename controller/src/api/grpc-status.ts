@@ -1,7 +1,18 @@
 // The one place where an error becomes a gRPC status with its google.rpc details, and the only file
 // that names `status`. What must not be shown (causes, details, bugs) ends here.
-import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { type ErrorCode, type FieldViolation, RailyardError } from "@railyard/lib/errors";
+import {
+  Metadata,
+  type ServerInterceptingCallInterface,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import {
+  bug,
+  type ErrorCode,
+  type FieldViolation,
+  RailyardError,
+  refuse,
+} from "@railyard/lib/errors";
 import type { Any } from "@railyard/proto/gen/google/protobuf/any";
 import {
   BadRequest,
@@ -18,6 +29,11 @@ export const ERROR_DOMAIN = "railyard";
 /** Trailing metadata that carries the encoded google.rpc.Status. */
 export const DETAILS_KEY = "grpc-status-details-bin";
 
+/** How long to wait before a retry of what may pass by itself, when nothing better is known. */
+const RETRY_AFTER_MS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  unavailable: 1_000,
+  deadline: 1_000,
+};
 /** Longest message, or text in it, in characters: it travels in a header, percent-encoded. */
 const TEXT_CHARS_MAX = 1024;
 /** Most bytes of field violations and holders in one error; many clients refuse larger trailers. */
@@ -75,6 +91,34 @@ export function toServiceError(error: RailyardError): ServiceError {
   return Object.assign(new Error(message), { code, details: message, metadata });
 }
 
+/** What a call ends with, as grpc-js is told. */
+export type Ending = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+
+/**
+ * A status as the contract has it, whoever made it: grpc-js ends calls by itself, too, and then
+ * says nothing but a code.
+ */
+export function explained(made: Ending): Ending {
+  return made.code === status.OK || made.metadata ? made : toServiceError(errorOf(made));
+}
+
+/** What grpc-js (1.14, `server-interceptors`) says of requests that it cannot take in. */
+const MALFORMED = /^(Failed to decompress|Invalid grpc-timeout|Error deserializing)/;
+
+function errorOf({ code, details }: Ending): RailyardError {
+  switch (code) {
+    case status.DEADLINE_EXCEEDED:
+      return refuse("deadline", "the call's deadline has passed");
+    case status.RESOURCE_EXHAUSTED:
+      return refuse("exhausted", "the request is too large", { reason: "MESSAGE_TOO_LARGE" });
+    case status.UNIMPLEMENTED:
+      return refuse("unimplemented", "the server takes one request of that call, not compressed");
+    default:
+      if (!MALFORMED.test(details ?? "")) return bug(`grpc-js: ${code} ${details}`);
+      return refuse("invalid", "the request is not well formed");
+  }
+}
+
 /** Half a surrogate pair, as a cut leaves it: percent-encoding throws at one. */
 const HALF_PAIR = /\p{Surrogate}/gu;
 
@@ -105,7 +149,8 @@ function detailsOf(error: RailyardError): Any[] {
     const info = { reason: "INTERNAL", domain: ERROR_DOMAIN, metadata: new Map() };
     return [pack("ErrorInfo", ErrorInfo, info)];
   }
-  const { fields = [], resource, holders = [], quota, retryAfterMs } = parts;
+  const { fields = [], resource, holders = [], quota } = parts;
+  const retryAfterMs = parts.retryAfterMs ?? RETRY_AFTER_MS[error.code];
   const details: Any[] = [];
   if (fields.length > 0) details.push(badRequest(fields, metadata));
   if (resource) {

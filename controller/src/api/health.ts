@@ -2,7 +2,7 @@
 // healthy as the store; the dispatch to agents has a name of its own. Knows neither.
 import type { ServerUnaryCall, ServerWritableStream, sendUnaryData } from "@grpc/grpc-js";
 import { type Clock, sleep } from "@railyard/lib/clock";
-import { notFound } from "@railyard/lib/errors";
+import { notFound, refuse } from "@railyard/lib/errors";
 import {
   type HealthCheckRequest,
   type HealthCheckResponse,
@@ -17,6 +17,8 @@ export const DISPATCH_HEALTH = "railyard.dispatch";
 
 /** How often a watched status is looked at. */
 const WATCH_PERIOD_MS = 1_000;
+/** Open watches of one listener: nobody is asked who they are. */
+export const HEALTH_WATCHES_MAX = 256;
 
 export interface HealthSource {
   /** Whether the store can answer. */
@@ -35,7 +37,9 @@ export interface HealthOptions {
 }
 
 /** Handlers of grpc.health.v1.Health. */
-export function healthHandlers(options: HealthOptions): Pick<HealthServer, "check" | "watch"> {
+export function healthHandlers(all: HealthOptions): Pick<HealthServer, "check" | "watch"> {
+  const options = { ...all, source: { ...all.source, store: shared(all.source.store) } };
+  let watches = 0;
   return {
     check(
       call: ServerUnaryCall<HealthCheckRequest, HealthCheckResponse>,
@@ -48,8 +52,30 @@ export function healthHandlers(options: HealthOptions): Pick<HealthServer, "chec
       });
     },
     watch(call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) {
-      void follow(options, call);
+      if (watches >= HEALTH_WATCHES_MAX) {
+        call.emit("error", toServiceError(TOO_MANY));
+        return;
+      }
+      watches += 1;
+      void follow(options, call).finally(() => {
+        watches -= 1;
+      });
     },
+  };
+}
+
+const TOO_MANY = refuse("exhausted", `${HEALTH_WATCHES_MAX} health watches are open`, {
+  reason: "TOO_MANY_STREAMS",
+});
+
+/** The same answer for all who ask before it is there. */
+function shared(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let asked: Promise<boolean> | undefined;
+  return () => {
+    asked ??= ask().finally(() => {
+      asked = undefined;
+    });
+    return asked;
   };
 }
 

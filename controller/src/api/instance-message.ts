@@ -15,15 +15,14 @@ import type { Instance as Row, VpcNic } from "../domain/instance.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { InstanceView } from "../service/instance.js";
 import type { NamedRef } from "../service/references.js";
+import { encode } from "./encode.js";
 import { EncodedOnce } from "./encoded-once.js";
 import { gpuMessage } from "./profile.js";
 import { crnOf, enumOf, headOf, profileReference, reference, resourceGroup } from "./resource.js";
 
 const TYPE = RESOURCE_TYPE.instance;
 
-const encoded = new EncodedOnce<InstanceView>((view) =>
-  Instance.encode(instanceMessage(view)).finish(),
-);
+const encoded = new EncodedOnce<InstanceView>((view) => encode(Instance, instanceMessage(view)));
 
 /** The message, encoded once for each view. */
 export function instanceBytes(view: InstanceView): Uint8Array {

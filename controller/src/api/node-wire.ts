@@ -4,6 +4,7 @@ import type { InstanceId } from "@railyard/lib/ids";
 import {
   FenceMethod,
   type NodeFence,
+  NodeRole,
   NodeState,
   type Node as WireNode,
 } from "@railyard/proto/gen/railyard/admin/v1/node";
@@ -31,6 +32,11 @@ const STATES: Readonly<Record<NodeView["state"], NodeState>> = {
   returning: NodeState.NODE_STATE_RETURNING,
   quarantined: NodeState.NODE_STATE_QUARANTINED,
 };
+
+const ROLES = {
+  hypervisor: NodeRole.NODE_ROLE_HYPERVISOR,
+  fabric: NodeRole.NODE_ROLE_FABRIC,
+} as const;
 
 const MISMATCHES: Readonly<Record<Mismatch["kind"], NodeMismatchKind>> = {
   serial: NodeMismatchKind.NODE_MISMATCH_KIND_SERIAL,
@@ -113,6 +119,7 @@ export function toWireNode(view: NodeView): WireNode {
     inventory: node.inventory && wireInventory(view, node.inventory),
     instanceCount: instancesOf(view).size,
     fence: node.fence && wireFence(node.fence),
+    role: ROLES[node.role ?? "hypervisor"],
   };
 }
 

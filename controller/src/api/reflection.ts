@@ -9,9 +9,11 @@ import {
   FileDescriptorSetSchema,
 } from "@bufbuild/protobuf/wkt";
 import type { ServerDuplexStream, ServiceDefinition, UntypedHandleCall } from "@grpc/grpc-js";
+import type { Clock } from "@railyard/lib/clock";
+import { refuse } from "@railyard/lib/errors";
 import * as v1 from "@railyard/proto/gen/grpc/reflection/v1/reflection";
 import * as v1alpha from "@railyard/proto/gen/grpc/reflection/v1alpha/reflection";
-import { wireCode } from "./grpc-status.js";
+import { toServiceError, wireCode } from "./grpc-status.js";
 import { send } from "./stream.js";
 
 type Request = v1.ServerReflectionRequest;
@@ -24,6 +26,10 @@ export const REFLECTION_SERVICES: readonly ServiceDefinition[] = [
   v1alpha.ServerReflectionService,
 ];
 
+/** Open conversations of one listener, and how long one may last: nobody is asked who they are. */
+export const CONVERSATIONS_MAX = 64;
+export const CONVERSATION_MS_MAX = 60_000;
+
 /** What can be asked for: files, and which file declares a symbol or an extension. */
 interface Index {
   readonly files: ReadonlyMap<string, FileDescriptorProto>;
@@ -32,30 +38,54 @@ interface Index {
   readonly extensions: ReadonlyMap<string, FileDescriptorProto>;
 }
 
-/** The handler of `ServerReflectionInfo` for a listener that serves `services` (full names). */
-export function reflectionHandler(
-  image: Uint8Array,
-  services: readonly string[],
-  stopping: AbortSignal,
-): UntypedHandleCall {
+export interface ReflectionOptions {
+  /** The descriptor image. */
+  readonly image: Uint8Array;
+  /** Full names of what the listener serves. */
+  readonly services: readonly string[];
+  readonly clock: Clock;
+  /** Aborts when the listener stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** The handler of `ServerReflectionInfo`. */
+export function reflectionHandler(options: ReflectionOptions): UntypedHandleCall {
+  const { image, services } = options;
   const index = indexOf(reachable(image, services));
+  let open = 0;
   return (call: ServerDuplexStream<Request, Response>) => {
-    converse(call, (request) => answerTo(index, services, request), stopping);
+    if (open >= CONVERSATIONS_MAX) {
+      call.emit("error", toServiceError(TOO_MANY));
+      return;
+    }
+    open += 1;
+    call.once("close", () => {
+      open -= 1;
+    });
+    converse(call, (request) => answerTo(index, services, request), options);
   };
 }
 
-/** Answers one question at a time; ends when the client has no more, or the listener stops. */
+const TOO_MANY = refuse("exhausted", `${CONVERSATIONS_MAX} reflection streams are open`, {
+  reason: "TOO_MANY_STREAMS",
+});
+
+/**
+ * Answers one question at a time; ends when the client has no more, after CONVERSATION_MS_MAX, or
+ * when the listener stops.
+ */
 function converse(
   call: ServerDuplexStream<Request, Response>,
   answer: (request: Request) => Answer,
-  stopping: AbortSignal,
+  { clock, stopping }: Pick<ReflectionOptions, "clock" | "stopping">,
 ): void {
   const gone = new AbortController();
   const signal = AbortSignal.any([gone.signal, stopping]);
   const end = () => call.end();
-  stopping.addEventListener("abort", end, { once: true });
+  signal.addEventListener("abort", end, { once: true });
+  const timer = clock.after(CONVERSATION_MS_MAX, end);
   const leave = () => {
-    stopping.removeEventListener("abort", end);
+    timer.cancel();
     gone.abort();
   };
   // Not `for await`: it destroys the stream at the end of the questions, before a status is sent.

@@ -1,31 +1,32 @@
 // One gRPC listener: every service of the contract that belongs to it, health, reflection, limits
 // of the transport, and an orderly end. Knows no RPC by name.
 import type { EventEmitter } from "node:events";
-import type { ServerHttp2Session } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import { withDeadline } from "@railyard/lib/clock";
 import { bug, refuse } from "@railyard/lib/errors";
 import { HealthService } from "@railyard/proto/gen/grpc/health/v1/health";
+import { sessionsBelow } from "./below.js";
 import { type BoundRpc, bindRpc, CALL_MS_MAX, type Gate, type Incoming, runCall } from "./call.js";
+import { ClientWaits } from "./client-waits.js";
+import { guard } from "./door.js";
 import { RECEIVE_BYTES_MAX } from "./exchange.js";
 import { writerTo } from "./frames.js";
 import { toServiceError } from "./grpc-status.js";
 import type { AnyHandlers } from "./handler.js";
 import { type HealthSource, healthHandlers } from "./health.js";
+import { interceptor } from "./interceptor.js";
 import { LateSignal } from "./late-signal.js";
-import { GONE, oneAnswer } from "./one-answer.js";
+import { GONE } from "./one-answer.js";
 import { REFLECTION_SERVICES, reflectionHandler } from "./reflection.js";
 import { rpcsOf, serviceName } from "./services.js";
 import { received } from "./stream.js";
 
-/** Largest message that is taken in at all; one above RECEIVE_BYTES_MAX is told why not. */
-const TRANSPORT_BYTES_MAX = 4 * RECEIVE_BYTES_MAX;
 /** How long calls under way may take to end once the listener stops. */
 export const DRAIN_MS = 2_000;
 
 /** Limits that grpc-js leaves open by itself. Session memory is in megabytes. */
 const TRANSPORT: grpc.ServerOptions = {
-  "grpc.max_receive_message_length": TRANSPORT_BYTES_MAX,
+  "grpc.max_receive_message_length": RECEIVE_BYTES_MAX,
   "grpc.max_concurrent_streams": 256,
   "grpc-node.max_session_memory": 32,
   "grpc.keepalive_time_ms": 60_000,
@@ -50,12 +51,17 @@ export class ApiServer {
   private readonly single = new Map<string, BoundRpc>();
   private readonly server: grpc.Server;
   private readonly stopping = new AbortController();
+  private readonly waits: ClientWaits;
+  /** Of everything that is served. */
+  private readonly paths = new Set<string>();
 
   /** Throws `bug` when an RPC is missing from the access table, or a handler belongs to no RPC. */
   constructor(private readonly options: ApiOptions) {
     // Whatever grpc-js has to say comes back to us as an error, and is logged in our own form.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
-    const interceptors = [oneAnswer(options, this.single)];
+    this.waits = new ClientWaits(options.clock);
+    const passing = { gate: options, single: this.single, waits: this.waits };
+    const interceptors = [interceptor(passing)];
     this.server = new grpc.Server({ ...TRANSPORT, interceptors });
     const { services, handlers } = options;
     const known = services.flatMap(rpcsOf);
@@ -74,8 +80,12 @@ export class ApiServer {
     const address = `${at.host}:${at.port}`;
     return new Promise((resolve, reject) => {
       this.server.bindAsync(address, credentials, (cause, port) => {
-        if (cause) reject(refuse("unavailable", `cannot listen on ${address}`, { cause }));
-        else resolve(port);
+        if (cause) {
+          reject(refuse("unavailable", `cannot listen on ${address}`, { cause }));
+          return;
+        }
+        guard(this.server, this.paths);
+        resolve(port);
       });
     });
   }
@@ -88,9 +98,10 @@ export class ApiServer {
     const limit = { ms: DRAIN_MS, what: "open calls" };
     await withDeadline(clock, limit, drained).catch(() => {
       log.warn({}, "open calls were cut");
-      for (const session of sessionsOf(this.server)) session.destroy();
+      for (const session of sessionsBelow(this.server)) session.destroy();
     });
     this.server.forceShutdown();
+    this.waits.stop();
   }
 
   private addService(service: grpc.ServiceDefinition): void {
@@ -104,7 +115,12 @@ export class ApiServer {
       raw[definition.key] = { ...definition.definition, ...AS_BYTES };
       calls[definition.key] = this.receiver(rpc);
     }
-    this.server.addService(raw, calls);
+    this.add(raw, calls);
+  }
+
+  private add(service: grpc.ServiceDefinition, calls: grpc.UntypedServiceImplementation): void {
+    this.server.addService(service, calls);
+    for (const { path } of Object.values(service)) this.paths.add(path);
   }
 
   /** How grpc-js begins a call; those with one request and one answer never come to it. */
@@ -156,28 +172,15 @@ export class ApiServer {
     const stopping = this.stopping.signal;
     const own = services.map(serviceName);
     const handlers = healthHandlers({ source, services: own, clock, stopping });
-    this.server.addService(HealthService, handlers);
+    this.add(HealthService, handlers);
     if (!reflect) return;
     const shown = [...own, ...[HealthService, ...REFLECTION_SERVICES].map(serviceName)];
-    const serverReflectionInfo = reflectionHandler(reflect, shown, stopping);
+    const reflection = { image: reflect, services: shown, clock, stopping };
+    const serverReflectionInfo = reflectionHandler(reflection);
     for (const service of REFLECTION_SERVICES) {
-      this.server.addService(service, { serverReflectionInfo });
+      this.add(service, { serverReflectionInfo });
     }
   }
-}
-
-/**
- * The connections of a server. grpc-js keeps them to itself, in fields that its types alone hide
- * (1.14, `server`), and cuts them by itself only where it counts calls; none should they be named
- * otherwise.
- */
-function sessionsOf(server: grpc.Server): readonly ServerHttp2Session[] {
-  const inside = server as unknown as { http2Servers?: Map<unknown, Listening> };
-  return [...(inside.http2Servers?.values() ?? [])].flatMap(({ sessions }) => [...sessions]);
-}
-
-interface Listening {
-  readonly sessions: ReadonlySet<ServerHttp2Session>;
 }
 
 /** Messages stay bytes in grpc-js: decoding and encoding fail under our own error mapping. */

@@ -17,6 +17,7 @@ import {
   type Range,
   updateSubnet,
 } from "../service/subnet.js";
+import { encode } from "./encode.js";
 import { inField } from "./encoded-field.js";
 import { EncodedOnce } from "./encoded-once.js";
 import type { Handlers } from "./handler.js";
@@ -87,7 +88,7 @@ function answer(subnet: Subnet): Uint8Array {
 }
 
 const encoded = new EncodedOnce<Subnet>((subnet) =>
-  ClusterNetworkSubnet.encode(subnetMessage(subnet)).finish(),
+  encode(ClusterNetworkSubnet, subnetMessage(subnet)),
 );
 
 /** The message, encoded once for each state of the subnet. */

@@ -8,6 +8,7 @@ import { Hold } from "@railyard/proto/gen/railyard/v1/placement";
 import type { WatchedObject } from "../service/watch/objects.js";
 import { attachmentMessage } from "./attachment.js";
 import { networkMessage } from "./cluster-network.js";
+import { encode } from "./encode.js";
 import { instanceBytes } from "./instance-message.js";
 import { interfaceMessage } from "./interface.js";
 import { holdMessage } from "./placement.js";
@@ -18,18 +19,18 @@ import { subnetBytes } from "./subnet.js";
 export function encodeObject({ kind, view }: WatchedObject): Uint8Array {
   switch (kind) {
     case "clusterNetwork":
-      return ClusterNetwork.encode(networkMessage(view)).finish();
+      return encode(ClusterNetwork, networkMessage(view));
     case "subnet":
       return subnetBytes(view);
     case "reservedIp":
-      return ClusterNetworkSubnetReservedIp.encode(reservedIpMessage(view)).finish();
+      return encode(ClusterNetworkSubnetReservedIp, reservedIpMessage(view));
     case "interface":
-      return ClusterNetworkInterface.encode(interfaceMessage(view)).finish();
+      return encode(ClusterNetworkInterface, interfaceMessage(view));
     case "instance":
       return instanceBytes(view);
     case "attachment":
-      return InstanceClusterNetworkAttachment.encode(attachmentMessage(view)).finish();
+      return encode(InstanceClusterNetworkAttachment, attachmentMessage(view));
     case "hold":
-      return Hold.encode(holdMessage(view)).finish();
+      return encode(Hold, holdMessage(view));
   }
 }

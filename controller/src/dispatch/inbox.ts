@@ -6,6 +6,7 @@ import { isId, type NodeId } from "@railyard/lib/ids";
 import { Heartbeat, Report } from "@railyard/proto/gen/railyard/agent/v1/agent";
 import { nodeOfSubject, type UpSubject, upFromAll } from "@railyard/proto/subjects";
 import type { ServiceContext } from "../service/context.js";
+import type { Lease, Said } from "../service/leases.js";
 import { presentSession } from "../service/session.js";
 import { takeReport } from "../service/status.js";
 import { reportFrom } from "./convert.js";
@@ -30,12 +31,31 @@ export const HELLOS_WAITING_MAX = 4;
 export const REPORTS_AT_ONCE_MAX = 16;
 /** Nodes with a report waiting; one each, the newest. */
 export const REPORTS_WAITING_MAX = 20_000;
+/** Bytes of a heartbeat that are kept to recognise the next one; all names at their longest fit. */
+const WORDS_MAX = 512;
 /** Controllers that share the work. */
 const QUEUE = "controller";
 
+/** Who may speak for a node, and what it said last. */
+interface Speaker {
+  readonly session: string;
+  heard?: {
+    /** The heartbeat byte for byte; undefined: too long to be kept. */
+    readonly words: string | undefined;
+    /** What they mean, and the lease that they renewed. */
+    readonly said: Said;
+    readonly lease: Lease;
+  };
+}
+
+interface Heard {
+  readonly beat: Heartbeat;
+  readonly words: string | undefined;
+}
+
 export class Inbox {
   private readonly subscriptions: Subscription[] = [];
-  private readonly sessions = new Map<NodeId, string>();
+  private readonly speakers = new Map<NodeId, Speaker>();
   private readonly looking = new Set<NodeId>();
   private readonly hellos = new Map<NodeId, { waiting: number; last: Promise<void> }>();
   private readonly reports = new Map<NodeId, Uint8Array>();
@@ -69,7 +89,11 @@ export class Inbox {
       (message) => {
         const nodeId = nodeOfSubject(message.subject);
         if (!isId(nodeId)) return;
-        this.guarded(nodeId, what, () => take(nodeId as NodeId, message));
+        try {
+          take(nodeId as NodeId, message);
+        } catch (thrown) {
+          this.complain(nodeId, what, thrown);
+        }
       },
       options,
     );
@@ -94,23 +118,31 @@ export class Inbox {
 
   private async takeHello(nodeId: NodeId, message: Message): Promise<void> {
     const { answer, welcomed } = await answerHello(this.door, nodeId, message.data);
-    if (welcomed !== undefined) this.sessions.set(nodeId, welcomed);
+    if (welcomed !== undefined) this.speakers.set(nodeId, { session: welcomed });
     message.respond(answer);
     if (welcomed !== undefined) this.options.onWelcome(nodeId);
   }
 
-  private hearHeartbeat(nodeId: NodeId, message: Message): void {
-    const beat = Heartbeat.decode(message.data);
+  /** A node with nothing new says the same, byte for byte: it is not even decoded. */
+  private hearHeartbeat(nodeId: NodeId, { data }: Message): void {
+    const words = data.length > WORDS_MAX ? undefined : asText(data);
+    const speaker = this.speakers.get(nodeId);
+    const heard = speaker?.heard;
+    if (heard && heard.words === words && words !== undefined) {
+      if (this.options.ctx.leases.renew(heard.lease, heard.said)) return;
+    }
+    const beat = Heartbeat.decode(data);
     if (beat.nodeId !== nodeId || !isId(beat.session)) return;
-    if (this.sessions.get(nodeId) === beat.session) this.beat(nodeId, beat);
-    else if (!this.looking.has(nodeId)) void this.lookUp(nodeId, beat);
+    if (speaker?.session === beat.session) this.beat(nodeId, speaker, { beat, words });
+    else if (!this.looking.has(nodeId)) void this.lookUp(nodeId, { beat, words });
   }
 
-  private beat(nodeId: NodeId, heartbeat: Heartbeat): void {
+  private beat(nodeId: NodeId, speaker: Speaker, { beat, words }: Heard): void {
     const { leases } = this.options.ctx;
-    const { session, epoch, acceptedGeneration, appliedGeneration, digest } = heartbeat;
-    const before = leases.last(nodeId);
-    leases.beat(nodeId, { session, epoch, acceptedGeneration, appliedGeneration, digest });
+    const { session, epoch, acceptedGeneration, appliedGeneration, digest } = beat;
+    const before = leases.said(nodeId);
+    const said = { session, epoch, acceptedGeneration, appliedGeneration, digest };
+    speaker.heard = { words, said, lease: leases.beat(nodeId, said) };
     const isNews =
       before?.digest !== digest ||
       before.acceptedGeneration !== acceptedGeneration ||
@@ -119,14 +151,17 @@ export class Inbox {
   }
 
   /** The sender is not the session known here: another controller may have welcomed it. */
-  private async lookUp(nodeId: NodeId, heartbeat: Heartbeat): Promise<void> {
+  private async lookUp(nodeId: NodeId, heard: Heard): Promise<void> {
     this.looking.add(nodeId);
     try {
-      const { session } = heartbeat;
+      const { session } = heard.beat;
       const present = await presentSession(this.options.ctx, nodeId, session);
-      if (present === undefined) this.sessions.delete(nodeId);
-      else this.sessions.set(nodeId, present);
-      if (present === session) this.beat(nodeId, heartbeat);
+      if (present === undefined) this.speakers.delete(nodeId);
+      else {
+        const speaker = { session: present };
+        this.speakers.set(nodeId, speaker);
+        if (present === session) this.beat(nodeId, speaker, heard);
+      }
     } catch (thrown) {
       this.complain(nodeId, "heartbeat", thrown);
     } finally {
@@ -163,16 +198,16 @@ export class Inbox {
     }
   }
 
-  private guarded(nodeId: string, what: UpSubject, fn: () => void): void {
-    try {
-      fn();
-    } catch (thrown) {
-      this.complain(nodeId, what, thrown);
-    }
-  }
-
   private complain(nodeId: string, what: UpSubject, thrown: unknown): void {
     const err = asRailyardError(thrown);
     this.options.ctx.log.warn({ nodeId, what, code: err.code, err: thrown }, "message not taken");
   }
+}
+
+/** One character for each byte: quicker to compare than bytes, and lighter to keep. */
+function asText(data: Uint8Array): string {
+  const bytes = Buffer.isBuffer(data)
+    ? data
+    : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return bytes.toString("latin1");
 }

@@ -19,7 +19,10 @@ function nodes(count: number, over: Partial<Node>): Node[] {
 }
 
 function isMass(all: readonly Node[]): boolean {
-  return isMassUnfit(turnouts(all, NOW).get("pc-a" as never) ?? { fit: 0, turned: new Set() });
+  const standing = all.map((node) => {
+    return { ...node, isFit: isFit(node), isWithheld: node.withheld !== undefined };
+  });
+  return isMassUnfit(turnouts(standing, NOW).get("pc-a" as never) ?? { fit: 0, turned: new Set() });
 }
 
 const turned = (count: number, unfitSince = NOW - 1) => nodes(count, { ...unfit, unfitSince });

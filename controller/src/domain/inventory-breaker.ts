@@ -25,9 +25,17 @@ export function isFit({ inventory, mismatches, pairs }: Node): boolean {
   return pairs.some(({ healthy }) => healthy);
 }
 
+/** As much of a node as its cluster's turnout is made of. */
+export interface Standing
+  extends Pick<Node, "id" | "physicalClusterId" | "retired" | "unfitSince"> {
+  readonly isFit: boolean;
+  /** Whether its newest judgement is held back. */
+  readonly isWithheld: boolean;
+}
+
 /** What each cluster's nodes turned out to be by `now`, wall time in milliseconds. */
 export function turnouts(
-  nodes: readonly Node[],
+  nodes: Iterable<Standing>,
   now: number,
 ): ReadonlyMap<PhysicalClusterId, Turnout> {
   const out = new Map<PhysicalClusterId, { fit: number; turned: Set<Node["id"]> }>();
@@ -35,9 +43,9 @@ export function turnouts(
     if (node.retired) continue;
     const turnout = out.get(node.physicalClusterId) ?? { fit: 0, turned: new Set() };
     out.set(node.physicalClusterId, turnout);
-    const hasTurned = node.withheld !== undefined || isRecent(node, now);
+    const hasTurned = node.isWithheld || isRecent(node, now);
     if (hasTurned) turnout.turned.add(node.id);
-    if (hasTurned || isFit(node)) turnout.fit++;
+    if (hasTurned || node.isFit) turnout.fit++;
   }
   return out;
 }
@@ -48,6 +56,6 @@ export function isMassUnfit({ fit, turned }: Turnout): boolean {
 }
 
 /** A clock that was set meanwhile must not keep a node in the window. */
-function isRecent({ unfitSince }: Node, now: number): boolean {
+function isRecent({ unfitSince }: Standing, now: number): boolean {
   return unfitSince !== undefined && Math.abs(now - unfitSince) < BREAKER_WINDOW_MS;
 }

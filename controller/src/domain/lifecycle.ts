@@ -51,6 +51,11 @@ export interface Owned {
   readonly lifecycleReasons: readonly LifecycleReason[];
 }
 
+/** What is referred to, when it may have gone together with the object that refers to it. */
+export interface MaybeGone {
+  readonly deleted?: boolean;
+}
+
 export const ROLES = [
   "tenant-viewer",
   "tenant-editor",

@@ -27,7 +27,7 @@ export interface Subnet extends Owned {
 }
 
 /** What a subnet has to itself within its network. */
-export type SubnetBlock = Pick<Subnet, "id" | "name" | "cidr">;
+export type SubnetBlock = Pick<Subnet, "id" | "cidr">;
 
 const SUBNET_PREFIX_MIN = 8;
 const SUBNET_PREFIX_MAX = 29;

@@ -16,7 +16,7 @@ function fixture() {
     log: silentLog(),
     render: async () => state.users,
     file: {
-      read: () => state.kept,
+      holds: (text) => state.kept === text,
       write: (text) => {
         state.kept = text;
       },

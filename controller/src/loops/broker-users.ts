@@ -14,7 +14,7 @@ export interface BrokerUsersOptions {
   /** The file's content as the store has it now. */
   readonly render: () => Promise<string>;
   readonly file: {
-    read(): string | undefined;
+    holds(content: string): boolean;
     /** Durable when it returns. */
     write(content: string): void;
   };
@@ -50,7 +50,7 @@ export async function keepBrokerUsers(options: BrokerUsersOptions): Promise<Loop
 /** Whether the file had to be written. */
 async function refresh({ render, file }: BrokerUsersOptions): Promise<boolean> {
   const wanted = await render();
-  if (file.read() === wanted) return false;
+  if (file.holds(wanted)) return false;
   file.write(wanted);
   return true;
 }

@@ -1,4 +1,4 @@
-// Ends creates that a crash cut between their two writes.
+// Ends instances that were left pending by creates in two transactions, as there were once.
 import { Loop } from "@railyard/lib/loop";
 import type { ServiceContext } from "../service/context.js";
 import { sweepPending } from "../service/instance-pending.js";

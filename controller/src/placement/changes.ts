@@ -4,7 +4,8 @@ import type { HoldId, NodeId } from "@railyard/lib/ids";
 import { groupKey } from "./facts.js";
 import type { FleetNode } from "./fleet.js";
 import { FleetIndex } from "./fleet-index.js";
-import { type Ask, giveBack, memberOf, type Room, tryAsk, withCount } from "./trial.js";
+import type { GangMember } from "./gang.js";
+import { type Ask, giveBack, memberOf, type Room, type Trial, tryAsk, withCount } from "./trial.js";
 
 /** A hold, and what its members have. */
 export interface HeldRooms {
@@ -42,11 +43,22 @@ export interface Changeable {
 }
 
 /** Each of these changes that, alone, makes it fit; those that ask the least come first. */
-export function changesFor(
+export function changesFor(fleet: FleetIndex, ask: Ask, on: Changeable): readonly Change[] {
+  return tryChanges(fleet, ask, on).map(({ change }) => change);
+}
+
+/** A change, and where it would put all. */
+export interface Tried {
+  readonly change: Change;
+  readonly members: readonly GangMember[];
+}
+
+/** The same changes, each with the placement that it was tried by. */
+export function tryChanges(
   fleet: FleetIndex,
   ask: Ask,
   { holds, another }: Changeable,
-): readonly Change[] {
+): readonly Tried[] {
   const found = [
     moreLeafGroups(fleet, ask),
     fewer(fleet, ask),
@@ -57,24 +69,29 @@ export function changesFor(
   return found.filter((change) => change !== undefined);
 }
 
-function moreLeafGroups(fleet: FleetIndex, ask: Ask): Change | undefined {
+function moreLeafGroups(fleet: FleetIndex, ask: Ask): Tried | undefined {
   if (ask.kind === "one" || ask.gang.maxLeafGroups === undefined) return undefined;
   const { gang } = ask;
   const free = tryAsk(fleet, { kind: "gang", gang: { ...gang, maxLeafGroups: undefined } });
   if (!free.fits) return undefined;
   const maxLeafGroups = new Set(free.members.map(({ leafGroup }) => groupKey(leafGroup))).size;
-  const fits = tryAsk(fleet, { kind: "gang", gang: { ...gang, maxLeafGroups } }).fits;
-  return fits ? { kind: "leaf-groups", maxLeafGroups } : undefined;
+  const found = tryAsk(fleet, { kind: "gang", gang: { ...gang, maxLeafGroups } });
+  return tried({ kind: "leaf-groups", maxLeafGroups }, found);
 }
 
-function fewer(fleet: FleetIndex, ask: Ask): Change | undefined {
+/** Undefined when it was not enough. */
+function tried(change: Change, found: Trial): Tried | undefined {
+  return found.fits ? { change, members: found.members } : undefined;
+}
+
+function fewer(fleet: FleetIndex, ask: Ask): Tried | undefined {
   const refused = tryAsk(fleet, ask);
   if (refused.fits || refused.fitCount === 0) return undefined;
   const count = refused.fitCount;
-  return tryAsk(fleet, withCount(ask, count)).fits ? { kind: "fewer", count } : undefined;
+  return tried({ kind: "fewer", count }, tryAsk(fleet, withCount(ask, count)));
 }
 
-function sickRails(fleet: FleetIndex, ask: Ask): Change | undefined {
+function sickRails(fleet: FleetIndex, ask: Ask): Tried | undefined {
   if (memberOf(ask).attachmentCount === 0) return undefined;
   const well = new FleetIndex(fleet);
   const sick = new Map<NodeId, number>();
@@ -90,9 +107,9 @@ function sickRails(fleet: FleetIndex, ask: Ask): Change | undefined {
     return healthy !== undefined && (bundle & ~healthy) !== 0;
   });
   const nodes = [...new Set(used.map(({ nodeId }) => nodeId))];
-  const tried = new FleetIndex(fleet);
-  for (const id of nodes) heal(tried, id);
-  return tryAsk(tried, ask).fits ? { kind: "sick-rails", nodes } : undefined;
+  const healed = new FleetIndex(fleet);
+  for (const id of nodes) heal(healed, id);
+  return tried({ kind: "sick-rails", nodes }, tryAsk(healed, ask));
 }
 
 function heal(fleet: FleetIndex, id: NodeId): void {
@@ -103,31 +120,33 @@ function heal(fleet: FleetIndex, id: NodeId): void {
 }
 
 /** The more holds have ended the more fits, so the first that is enough is found by halving. */
-function holdEnds(fleet: FleetIndex, ask: Ask, holds: readonly HeldRooms[]): Change | undefined {
+function holdEnds(fleet: FleetIndex, ask: Ask, holds: readonly HeldRooms[]): Tried | undefined {
   const inTime = [...holds].sort((a, b) => a.endsAt - b.endsAt || (a.holdId < b.holdId ? -1 : 1));
-  const fitsAfter = (ended: number) => {
+  const after = (ended: number) => {
     const later = new FleetIndex(fleet);
     for (const { rooms } of inTime.slice(0, ended)) for (const room of rooms) giveBack(later, room);
-    return tryAsk(later, ask).fits;
+    return tryAsk(later, ask);
   };
-  if (inTime.length === 0 || !fitsAfter(inTime.length)) return undefined;
+  if (inTime.length === 0 || !after(inTime.length).fits) return undefined;
   let tooFew = 0;
   let enough = inTime.length;
   while (enough - tooFew > 1) {
     const middle = (tooFew + enough) >> 1;
-    if (fitsAfter(middle)) enough = middle;
+    if (after(middle).fits) enough = middle;
     else tooFew = middle;
   }
   const last = inTime[enough - 1];
-  return last && { kind: "hold-ends", holdId: last.holdId, endsAt: last.endsAt };
+  if (!last) return undefined;
+  return tried({ kind: "hold-ends", holdId: last.holdId, endsAt: last.endsAt }, after(enough));
 }
 
-function moreNodes(fleet: FleetIndex, ask: Ask, another: FleetNode): Change | undefined {
+function moreNodes(fleet: FleetIndex, ask: Ask, another: FleetNode): Tried | undefined {
   const { hardware, leafGroup } = another;
   const larger = new FleetIndex(fleet);
   for (let count = 1; count <= MORE_NODES_MAX; count++) {
     larger.put({ ...another, nodeId: `${another.nodeId}+${count}` as NodeId });
-    if (tryAsk(larger, ask).fits) return { kind: "more-nodes", count, hardware, leafGroup };
+    const found = tryAsk(larger, ask);
+    if (found.fits) return tried({ kind: "more-nodes", count, hardware, leafGroup }, found);
   }
   return undefined;
 }

@@ -77,6 +77,8 @@ function ofSharing(
       const names = new Set(pairs.map((pair) => pair[kind]));
       if (names.size < pairs.length) wrong.push(`two members share a ${kind} of ${id}`);
     }
+    const room = member.crowded?.get(id) ?? here.length;
+    if (here.length > room) wrong.push(`the desired state of ${id} has room for ${room}`);
     for (const amount of ["vcpu", "memoryMib", "diskGib"] as const) {
       const asked = here.length * member[amount];
       if (asked > (nodeOf(id)?.free[amount] ?? 0)) wrong.push(`too little ${amount} on ${id}`);

@@ -32,6 +32,7 @@ function ofNode(node: FleetNode, request: PlacementRequest): readonly string[] {
     must(node.eligible && node.leaseFresh, "the node takes no work or is not alive");
     must(node.inventoryMatches, "the node differs from its declaration");
     must(!request.exclude.includes(node.nodeId), "the node was lost to another writer");
+    must(request.crowded?.get(node.nodeId) !== 0, "the node's desired state is full");
     must(node.free.vcpu >= request.vcpu, "too few vCPUs are free");
     must(node.free.memoryMib >= request.memoryMib, "too little memory is free");
     must(node.free.diskGib >= request.diskGib, "too little disk is free");
@@ -71,6 +72,10 @@ function ofPairs(node: FleetNode, request: PlacementRequest, plan: Plan): readon
     }
     for (const { pair, rail } of (attached && request.pinned) || []) {
       must(plan.pairs[pair]?.rail === rail, `pair ${pair} is not on rail ${rail}`);
+    }
+    const { usable } = request;
+    for (const { rail } of (attached && usable !== undefined && plan.pairs) || []) {
+      must(((usable ?? 0) & (1 << rail)) !== 0, `no attachment can be on rail ${rail}`);
     }
     if (!attached || request.rails === undefined) return;
     const rails = plan.pairs.map(({ rail }) => rail);

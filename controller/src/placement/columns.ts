@@ -31,6 +31,8 @@ export class Columns {
   memoryMib = new Int32Array(ROWS_AT_FIRST);
   diskGib = new Int32Array(ROWS_AT_FIRST);
   lots = new Uint32Array(ROWS_AT_FIRST);
+  /** Where the row stands in its leaf group: see `markOf`. */
+  marks = new Uint8Array(ROWS_AT_FIRST);
   /** Rows with the same number hold the same of all that may change, and are of one make. */
   states = new Uint32Array(ROWS_AT_FIRST);
   private readonly unused: number[] = [];
@@ -53,6 +55,7 @@ export class Columns {
     copy.memoryMib = this.memoryMib.slice();
     copy.diskGib = this.diskGib.slice();
     copy.lots = this.lots.slice();
+    copy.marks = this.marks.slice();
     copy.states = this.states.slice();
     for (const row of this.unused) copy.unused.push(row);
     return copy;
@@ -142,6 +145,7 @@ export class Columns {
     this.memoryMib = wider(this.memoryMib, Int32Array);
     this.diskGib = wider(this.diskGib, Int32Array);
     this.lots = wider(this.lots, Uint32Array);
+    this.marks = wider(this.marks, Uint8Array);
     this.states = wider(this.states, Uint32Array);
   }
 }
@@ -236,11 +240,6 @@ export class Cursor implements NodeFacts {
 
   nameOf(row: number): NodeId {
     return this.columns.ids[row] as NodeId;
-  }
-
-  /** Whether the row is in use, by a node of this leaf group. */
-  isIn(row: number, group: LeafGroup): boolean {
-    return this.columns.groups[row] === group;
   }
 
   private has(flag: number): boolean {

@@ -6,6 +6,8 @@ import { fitting } from "./preferences.js";
 
 /** The block of a node that does not fit: larger than any other. */
 export const UNFIT = 0xff;
+/** No node of that state was looked at, or not lately. */
+export const UNKNOWN = -1;
 
 const SLOTS_AT_FIRST = 256;
 /** Eight bytes each. With more states than that, some push out others and are found out again. */
@@ -24,10 +26,15 @@ export class Fits {
 
   /** Size of the block that is broken up on the row's node, as `fitting` says; UNFIT if none. */
   blockOn(row: number, cursor: Cursor): number {
+    const known = this.blockOf(cursor.stateOf(row));
+    return known === UNKNOWN ? this.learn(row, cursor) : known;
+  }
+
+  /** The same of every node of that state; UNKNOWN until one was looked at. */
+  blockOf(state: number): number {
     const { blocks } = this;
-    const state = cursor.stateOf(row);
     const known = blocks[state & (blocks.length - 1)] as number;
-    return known >>> BLOCK_BITS === state ? known & UNFIT : this.learn(row, cursor);
+    return known >>> BLOCK_BITS === state ? known & UNFIT : UNKNOWN;
   }
 
   /** The pairs to take on the row's node, which fits. */

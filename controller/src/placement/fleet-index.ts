@@ -6,35 +6,39 @@ import { Columns, Cursor } from "./columns.js";
 import { isWhollyFree, type NodeFacts, type NodeState } from "./facts.js";
 import type { FleetNode, LeafGroupKey, PlacementRequest } from "./fleet.js";
 import { Rooms } from "./gang-rooms.js";
-import { Journal } from "./journal.js";
-import { byLot, keyOf, LeafGroup } from "./leaf-group.js";
+import { Journal, LOOK } from "./journal.js";
+import { byLot, keyOf, LeafGroup, MARKS, markOf } from "./leaf-group.js";
 import { Makes } from "./make.js";
-import { type Around, isOneShape, Ranking } from "./ranking.js";
+import { type Around, hashOfShape, isOneShape, Ranking } from "./ranking.js";
 import { Recent } from "./recent.js";
+import { Ring } from "./ring.js";
+import { States } from "./states.js";
 
 /** Shapes of request whose rankings are kept; each costs a few bytes for each leaf group. */
 export const RANKINGS_MAX = 128;
 /** Shapes of gang members for which leaf groups' room is kept: costly, but soon found again. */
 export const ROOMS_MAX = 3;
 
+const SHAPES = { isSame: isOneShape, hashOf: hashOfShape };
+
 export class FleetIndex {
   private readonly makes: Makes;
   private readonly columns: Columns;
   private readonly rowsById: Map<NodeId, number>;
   private readonly groupsByKey: Map<string, LeafGroup>;
-  private readonly rankings = new Recent<PlacementRequest, Ranking>(RANKINGS_MAX, isOneShape);
-  private readonly rooms = new Recent<PlacementRequest, Rooms>(ROOMS_MAX, isOneShape);
+  private readonly rankings = new Recent<PlacementRequest, Ranking>(RANKINGS_MAX, SHAPES);
+  private readonly rooms = new Recent<PlacementRequest, Rooms>(ROOMS_MAX, SHAPES);
   private readonly journal = new Journal();
   private sorted: readonly LeafGroup[] | undefined;
-  private sortedLots = new Uint32Array(0);
+  private sortedRing = new Ring(new Uint32Array(0));
   /** Of the nodes, at `row`. */
   readonly cursor: Cursor;
 
   /** Without nodes; with `like` a copy of that index, which goes its own way from now on. */
-  constructor(like?: FleetIndex) {
+  constructor(like?: FleetIndex, numbers = new States()) {
     const groups = new Map([...(like?.groupsByKey.values() ?? [])].map((g) => [g, g.copy()]));
     this.makes = like?.makes ?? new Makes();
-    this.columns = like?.columns.copy(groups) ?? new Columns(this.makes.all);
+    this.columns = like?.columns.copy(groups) ?? new Columns(this.makes.all, numbers);
     this.rowsById = new Map(like?.rowsById);
     this.groupsByKey = new Map([...groups.values()].map((group) => [group.key, group]));
     this.cursor = new Cursor(this.columns);
@@ -59,7 +63,7 @@ export class FleetIndex {
     const at = row ?? this.add(node.nodeId, group);
     if (!this.columns.write(at, node, { group, make })) this.rankings.clear();
     this.count(at, 1);
-    this.journal.add(group, at);
+    this.note(at, group);
   }
 
   /** Another state of a node that is there. */
@@ -70,7 +74,7 @@ export class FleetIndex {
     this.count(row, -1);
     if (!this.columns.adjust(row, state)) this.rankings.clear();
     this.count(row, 1);
-    this.journal.add(group, row);
+    this.note(row, group);
   }
 
   delete(id: NodeId): void {
@@ -79,9 +83,8 @@ export class FleetIndex {
     if (row === undefined || !group) return;
     this.count(row, -1);
     this.rowsById.delete(id);
-    group.remove(row);
     this.columns.drop(row);
-    this.journal.add(group, row);
+    this.takeOut(row, group);
     if (group.rows.length > 0) return;
     this.groupsByKey.delete(group.key);
     this.resort();
@@ -101,14 +104,14 @@ export class FleetIndex {
     const sorted = [...this.groupsByKey.values()].sort(byLot);
     for (const [position, group] of sorted.entries()) group.position = position;
     this.sorted = sorted;
-    this.sortedLots = Uint32Array.from(sorted, ({ lot }) => lot);
+    this.sortedRing = new Ring(Uint32Array.from(sorted, ({ lot }) => lot));
     return sorted;
   }
 
   /** The lots of the leaf groups, by their positions. */
-  lots(): Uint32Array {
+  ring(): Ring {
     this.groups();
-    return this.sortedLots;
+    return this.sortedRing;
   }
 
   group(of: LeafGroupKey & { readonly zone: string }): LeafGroup | undefined {
@@ -125,7 +128,9 @@ export class FleetIndex {
 
   /** Leaf groups ranked for requests of this shape, up to date but for the nodes excluded. */
   rankingFor(request: PlacementRequest): Ranking {
-    const ranking = this.rankings.get(request, () => new Ranking(request, this.around()));
+    const ranking =
+      this.rankings.find(request) ??
+      this.rankings.keep(request, new Ranking(request, this.around()));
     ranking.follow();
     if (request.exclude.length === 0) return ranking;
     for (const group of this.groupsOf(request.exclude)) ranking.blur(group, request.exclude);
@@ -134,10 +139,10 @@ export class FleetIndex {
 
   /** Leaf groups' room for gang members of this shape, up to date but for the nodes excluded. */
   roomsFor(member: PlacementRequest): Rooms {
-    const rooms = this.rooms.get(member, () => new Rooms(member));
+    const rooms = this.rooms.find(member) ?? this.rooms.keep(member, new Rooms(member));
     rooms.follow(this.around());
-    for (const group of this.groupsOf(member.exclude)) {
-      rooms.blur(group, this.cursor, member.exclude);
+    for (const group of this.groupsOf([...member.exclude, ...(member.crowded?.keys() ?? [])])) {
+      rooms.blur(group, this.cursor, member);
     }
     return rooms;
   }
@@ -148,14 +153,32 @@ export class FleetIndex {
   }
 
   private around(): Around {
-    return { groups: this.groups(), journal: this.journal, cursor: this.cursor };
+    const { journal, cursor, makes } = this;
+    return { groups: this.groups(), journal, cursor, makes: makes.all };
   }
 
   private add(id: NodeId, group: LeafGroup): number {
     const row = this.columns.take();
     this.rowsById.set(id, row);
+    this.columns.marks[row] = markOf(group.rows.length);
     group.rows.push(row);
     return row;
+  }
+
+  /** The last row of the leaf group takes its place. */
+  private takeOut(row: number, group: LeafGroup): void {
+    const place = group.remove(row);
+    const last = group.rows.length;
+    const moved = group.rows[place];
+    if (moved !== undefined) this.columns.marks[moved] = markOf(place);
+    for (const changed of [place, last]) this.journal.add(group, markOf(changed), LOOK);
+  }
+
+  /** The row holds something else from now on. */
+  private note(row: number, group: LeafGroup): void {
+    const { marks, states } = this.columns;
+    const alone = group.rows.length <= MARKS;
+    this.journal.add(group, marks[row] as number, alone ? (states[row] as number) : LOOK);
   }
 
   private groupFor(node: FleetNode): LeafGroup {

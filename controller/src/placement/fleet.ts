@@ -49,6 +49,8 @@ export interface PlacementRequest {
   readonly rails: number | undefined;
   /** Pairs that must be on one rail each, by their index among the instance's in rail order. */
   readonly pinned?: readonly { readonly pair: number; readonly rail: number }[];
+  /** Rails that attachments can be on at all, bit r for rail r; absent: all. */
+  readonly usable?: number | undefined;
   readonly attachmentCount: number;
   readonly vcpu: number;
   readonly memoryMib: number;
@@ -58,6 +60,8 @@ export interface PlacementRequest {
   readonly previousLeafGroup: LeafGroupKey | undefined;
   /** Nodes lost to other writers in this call's earlier tries. */
   readonly exclude: readonly NodeId[];
+  /** Nodes whose desired state has room for only so many more instances like this one. */
+  readonly crowded?: ReadonlyMap<NodeId, number> | undefined;
   /** Ties break by a hash of it, with the leaf group and then with the node id. */
   readonly seed: string;
 }
@@ -101,6 +105,7 @@ export const RULES = [
   "vcpuFree",
   "memoryFree",
   "diskFree",
+  "messageFits",
   "lostRace",
 ] as const;
 export type Rule = (typeof RULES)[number];

@@ -1,9 +1,16 @@
 // Leaf groups by the room that each has for gang members of one shape, kept up to date change by
 // change so that a gang is placed without looking at every node. Knows no gang's size.
-import type { NodeId } from "@railyard/lib/ids";
 import type { Cursor } from "./columns.js";
 import type { PlacementRequest } from "./fleet.js";
-import { type Offer, ofOrder, orderOf, type Stock, Stocks, sizeOf } from "./gang-stock.js";
+import {
+  type Exceptions,
+  type Offer,
+  ofOrder,
+  orderOf,
+  type Stock,
+  Stocks,
+  sizeOf,
+} from "./gang-stock.js";
 import type { LeafGroup } from "./leaf-group.js";
 import { distance } from "./preferences.js";
 import type { Around } from "./ranking.js";
@@ -80,21 +87,21 @@ export class Rooms {
   private blurred: LeafGroup[] = [];
 
   constructor(private readonly member: PlacementRequest) {
-    this.stocks = new Stocks({ ...member, exclude: [] });
+    this.stocks = new Stocks({ ...member, exclude: [], crowded: undefined });
   }
 
   /** Catches up with what changed since it was last asked for. */
   follow({ groups, journal, cursor }: Around): void {
-    const changes = this.seen < 0 ? undefined : journal.since(this.seen);
-    const changed = changes?.map(({ group }) => group) ?? groups;
+    const positions = journal.since(this.seen);
+    const changed = positions ? [...positions].flatMap((at) => groups[at] ?? []) : groups;
     for (const group of new Set([...changed, ...this.blurred.splice(0)])) this.look(group, cursor);
     this.seen = journal.next;
   }
 
-  /** The leaf group without the nodes excluded, until the next time. */
-  blur(group: LeafGroup, cursor: Cursor, exclude: readonly NodeId[]): void {
+  /** The leaf group with what is said of its nodes by name, until the next time. */
+  blur(group: LeafGroup, cursor: Cursor, except: Exceptions): void {
     this.blurred.push(group);
-    this.look(group, cursor, exclude);
+    this.look(group, cursor, except);
   }
 
   in(group: LeafGroup): Room {
@@ -107,7 +114,7 @@ export class Rooms {
     for (const row of group.rows) {
       cursor.row = row;
       const far = distance(wanted.start, cursor.lot);
-      for (const offer of this.stocks.of(cursor, wanted.exclude)?.offers ?? []) {
+      for (const offer of this.stocks.of(cursor, wanted.except)?.offers ?? []) {
         if (offer.rails === wanted.rails) offers.push({ ...offer, row, far });
       }
     }
@@ -125,13 +132,13 @@ export class Rooms {
       .slice(0, wanted.members);
   }
 
-  private look(group: LeafGroup, cursor: Cursor, exclude?: readonly NodeId[]): void {
+  private look(group: LeafGroup, cursor: Cursor, except?: Exceptions): void {
     const { zone, physicalClusterId: cluster } = this.member;
     if (group.zone !== zone || (cluster && group.physicalClusterId !== cluster)) return;
     const stocks: Stock[] = [];
     for (const row of group.rows) {
       cursor.row = row;
-      const stock = this.stocks.of(cursor, exclude);
+      const stock = this.stocks.of(cursor, except);
       if (stock) stocks.push(stock);
     }
     this.rooms[group.position] = this.roomOf(stocks);
@@ -170,5 +177,5 @@ export interface Slots {
   readonly rails: number;
   readonly members: number;
   readonly start: number;
-  readonly exclude: readonly NodeId[];
+  readonly except: Exceptions;
 }

@@ -56,6 +56,9 @@ export function ofOrder(order: number): Pick<Offer, "block" | "first"> & { reado
   return { block: breaking >> 1, first: breaking % 2 === 1, size };
 }
 
+/** What a request says of some nodes by name. */
+export type Exceptions = Pick<PlacementRequest, "exclude" | "crowded">;
+
 /** Stocks for members of one shape. */
 export class Stocks {
   private readonly known = new Map<Make, Map<number, Map<number, Stock>>>();
@@ -65,14 +68,17 @@ export class Stocks {
   constructor(private readonly member: PlacementRequest) {}
 
   /** Of the node at the cursor; undefined when no member fits. */
-  of(node: Cursor, exclude: PlacementRequest["exclude"] = []): Stock | undefined {
+  of(node: Cursor, except?: Exceptions): Stock | undefined {
     const { member } = this;
-    if (!fitsApart(node, member) || exclude.includes(node.nodeId)) return undefined;
+    if (!fitsApart(node, member) || except?.exclude.includes(node.nodeId)) return undefined;
     const { make, free, healthy } = node;
     const sameMake = entry(this.known, make, () => new Map<number, Map<number, Stock>>());
     const sameFree = entry(sameMake, free, () => new Map<number, Stock>());
     const well = member.attachmentCount > 0 ? healthy : 0;
-    const most = byAmounts(node, member);
+    const most = Math.min(
+      byAmounts(node, member),
+      except?.crowded?.get(node.nodeId) ?? SHARING_MAX,
+    );
     const stock = entry(sameFree, well * SHARING_MAX + most, () => this.make(node, most));
     if (this.size > KNOWN_MAX) this.forget();
     return stock.offers.length > 0 ? stock : undefined;

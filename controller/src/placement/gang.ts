@@ -5,7 +5,6 @@ import type { FleetIndex } from "./fleet-index.js";
 import type { Profile, Tolls } from "./gang-rooms.js";
 import { type Division, mostOf, type Part, type Split, split } from "./gang-split.js";
 import type { LeafGroup } from "./leaf-group.js";
-import { firstBehind } from "./place.js";
 import { lot } from "./preferences.js";
 
 /** So many alike, placed together or not at all. */
@@ -79,7 +78,7 @@ interface Alternative {
 function alternativesOf(fleet: FleetIndex, { member, count }: GangRequest): readonly Alternative[] {
   const groups = fleet.groups();
   const rooms = fleet.roomsFor(member);
-  const start = firstBehind(fleet.lots(), lot(member.seed));
+  const start = fleet.ring().firstFrom(lot(member.seed));
   const rate = ratingFor(count, fleet.size);
   const byRails = new Map<number, RoomPart[]>();
   for (let i = 0; i < groups.length; i++) {
@@ -161,7 +160,7 @@ function membersOf(
   return shares.flatMap(({ part, members }) => {
     const group = parts[part]?.group;
     if (!group) return [];
-    const slots = rooms.slots(group, cursor, { rails, members, start, exclude: member.exclude });
+    const slots = rooms.slots(group, cursor, { rails, members, start, except: member });
     return slots.map(({ row, bundle }): GangMember => {
       cursor.row = row;
       const { nodeId, physicalClusterId } = cursor;

@@ -4,6 +4,15 @@ import { groupKey } from "./facts.js";
 import type { FleetNode, LeafGroupKey } from "./fleet.js";
 import { type GroupUse, lot } from "./preferences.js";
 
+/** Rows stand at marks by the last bits of their place: small leaf groups have one row at each. */
+export const MARK_BITS = 5;
+export const MARKS = 2 ** MARK_BITS;
+
+/** The mark of the leaf group's row at this place. */
+export function markOf(place: number): number {
+  return place & (MARKS - 1);
+}
+
 export class LeafGroup implements GroupUse {
   readonly zone: string;
   readonly physicalClusterId: PhysicalClusterId;
@@ -34,10 +43,12 @@ export class LeafGroup implements GroupUse {
     return copy;
   }
 
-  remove(row: number): void {
+  /** The place that the row had: the last row stands there now, unless it was the last itself. */
+  remove(row: number): number {
+    const place = this.rows.indexOf(row);
     const last = this.rows.pop();
-    if (last === undefined || last === row) return;
-    this.rows[this.rows.indexOf(row)] = last;
+    if (last !== undefined && last !== row) this.rows[place] = last;
+    return place;
   }
 }
 

@@ -4,7 +4,6 @@ import type { Choice, LeafGroupKey, Nearness, PlacementRequest, Refusal, Rule } 
 import type { FleetIndex } from "./fleet-index.js";
 import type { LeafGroup } from "./leaf-group.js";
 import { fitting, lot } from "./preferences.js";
-import type { Found } from "./ranking.js";
 import { firstFailed } from "./rules.js";
 
 /** The best place, or how many nodes each rule removed. */
@@ -13,7 +12,8 @@ export function place(fleet: FleetIndex, request: PlacementRequest): Choice | Re
 }
 
 /** The best place, or undefined; its cost does not grow with the fleet. */
-export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
+export function choose(fleet: FleetIndex, asked: PlacementRequest): Choice | undefined {
+  const request = asked.crowded ? withoutFull(asked, asked.crowded) : asked;
   const { previousNodeId, previousLeafGroup } = request;
   const host = onHost(fleet, request);
   if (host) return host;
@@ -21,10 +21,13 @@ export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | u
   const ranking = fleet.rankingFor(request);
   const wasIn = previousLeafGroup && groupIn(fleet, request.zone, previousLeafGroup);
   const beside = wasIn && ranking.bestIn(wasIn, start, request.exclude);
-  if (beside) return choice(fleet, beside, "previous-leaf-group");
-  const group = ranking.best(firstBehind(fleet.lots(), start));
-  const found = group && ranking.bestIn(group, start, request.exclude);
-  return found && choice(fleet, found, previousNodeId && "elsewhere");
+  if (beside !== undefined) {
+    return choice(fleet, { row: beside, pairs: ranking.pairsOn(beside) }, "previous-leaf-group");
+  }
+  const group = ranking.best(fleet.ring().firstFrom(start));
+  const row = group && ranking.bestIn(group, start, request.exclude);
+  if (row === undefined) return undefined;
+  return choice(fleet, { row, pairs: ranking.pairsOn(row) }, previousNodeId && "elsewhere");
 }
 
 /** How many nodes each rule removes; it looks at every node. */
@@ -35,6 +38,15 @@ export function refusal(fleet: FleetIndex, request: PlacementRequest): Refusal {
     if (rule) removed[rule] = (removed[rule] ?? 0) + 1;
   }
   return { fits: false, considered: fleet.size, removed };
+}
+
+/** Rankings know nodes by what they have free, so a full one is left out by its name. */
+function withoutFull(
+  request: PlacementRequest,
+  crowded: NonNullable<PlacementRequest["crowded"]>,
+): PlacementRequest {
+  const full = [...crowded].filter(([, room]) => room === 0).map(([id]) => id);
+  return { ...request, crowded: undefined, exclude: [...request.exclude, ...full] };
 }
 
 function onHost(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
@@ -50,16 +62,10 @@ function groupIn(fleet: FleetIndex, zone: string, of: LeafGroupKey): LeafGroup |
   return fleet.group({ zone, physicalClusterId, leafGroup });
 }
 
-/** Position of the first lot at or behind `start`; the first of all if none. */
-export function firstBehind(lots: Uint32Array, start: number): number {
-  let low = 0;
-  let high = lots.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((lots[middle] as number) < start) low = middle + 1;
-    else high = middle;
-  }
-  return low === lots.length ? 0 : low;
+/** A node's row, and the pairs to take there. */
+interface Found {
+  readonly row: number;
+  readonly pairs: number;
 }
 
 function choice(fleet: FleetIndex, { row, pairs }: Found, near: Nearness | undefined): Choice {

@@ -3,7 +3,7 @@
 // the fullest first; then by lot.
 import type { NodeFacts } from "./facts.js";
 import type { PlacementRequest } from "./fleet.js";
-import type { Bundle } from "./make.js";
+import type { Bundle, Make } from "./make.js";
 import { fitsApart, suits } from "./rules.js";
 
 /** What is in use of one leaf group. */
@@ -60,6 +60,16 @@ export function leastBroken({ gpuCount }: PlacementRequest): number {
   return gpuCount;
 }
 
+/** The blocks that nodes of these makes could break up for the request, the smallest first. */
+export function blocksFor(
+  { gpuCount }: PlacementRequest,
+  makes: readonly Make[],
+): readonly number[] {
+  if (gpuCount === 0) return [0, 1];
+  const sizes = new Set(makes.flatMap(({ sizes }) => [...sizes]));
+  return [...sizes].filter((size) => size >= gpuCount).sort((a, b) => a - b);
+}
+
 const BROKEN_AT = 17;
 const UNSTARTED_AT = 16;
 const WHOLE_FREE_MAX = 0xffff;
@@ -68,10 +78,19 @@ const WHOLE_FREE_MAX = 0xffff;
  * Everything but the lot as one number, lower is better: broken block, then started leaf groups
  * first, then those with the fewest whole nodes left.
  */
-export function score(block: number, { started, wholeFree }: GroupUse): number {
+export function score(block: number, group: GroupUse): number {
+  return scoreOf(block, useOf(group));
+}
+
+/** The same of what `useOf` said. */
+export function scoreOf(block: number, use: number): number {
+  return (block << BROKEN_AT) | use;
+}
+
+/** All of the score that a leaf group adds, as one number. */
+export function useOf({ started, wholeFree }: GroupUse): number {
   const unstarted = started === 0 ? 1 : 0;
-  const left = Math.min(wholeFree, WHOLE_FREE_MAX);
-  return (block << BROKEN_AT) | (unstarted << UNSTARTED_AT) | left;
+  return (unstarted << UNSTARTED_AT) | Math.min(wholeFree, WHOLE_FREE_MAX);
 }
 
 /** The block that the score was made of. */

@@ -1,19 +1,20 @@
-// Leaf groups ranked for one shape of request: a tournament tree over the best score in each, so
-// that the best of all is known at once and a change costs one group and its way to the root.
-
+// Leaf groups ranked for one shape of request: a tournament over the best score in each, so that
+// the best of all is known at once. A change costs one mark, its leaf group's score, and the way
+// up.
 import type { NodeId } from "@railyard/lib/ids";
 import type { Cursor } from "./columns.js";
-import { Fits, UNFIT } from "./fits.js";
+import { Fits, UNFIT, UNKNOWN } from "./fits.js";
 import type { PlacementRequest } from "./fleet.js";
 import type { Journal } from "./journal.js";
-import type { LeafGroup } from "./leaf-group.js";
-import { blockOf, distance, leastBroken, score } from "./preferences.js";
+import { type LeafGroup, MARK_BITS, MARKS } from "./leaf-group.js";
+import type { Make } from "./make.js";
+import { blockOf, blocksFor, distance, scoreOf, useOf } from "./preferences.js";
+import { lowest, Tournament } from "./tournament.js";
 
 /** Worse than every score: no node of the leaf group fits. */
-const NONE = 0xffffffff;
-const NOBODY = -1;
-/** In the place of a row: the request is not for this leaf group's zone or cluster. */
-const ELSEWHERE = -2;
+const NONE = scoreOf(UNFIT, 0);
+/** Worse still: the request is not for this leaf group's zone or cluster. */
+const ELSEWHERE = NONE + 1;
 const NONE_EXCLUDED: readonly NodeId[] = [];
 
 /** What the index lends to its rankings, until leaf groups come or go. */
@@ -22,6 +23,8 @@ export interface Around {
   readonly groups: readonly LeafGroup[];
   readonly journal: Journal;
   readonly cursor: Cursor;
+  /** Those there are; more may come. */
+  readonly makes: readonly Make[];
 }
 
 /** Whether requests are of one shape: these are answered from one ranking. */
@@ -30,6 +33,7 @@ export function isOneShape(a: PlacementRequest, b: PlacementRequest): boolean {
     a.gpuCount === b.gpuCount &&
     a.attachmentCount === b.attachmentCount &&
     a.rails === b.rails &&
+    a.usable === b.usable &&
     a.vcpu === b.vcpu &&
     a.memoryMib === b.memoryMib &&
     a.diskGib === b.diskGib &&
@@ -40,6 +44,19 @@ export function isOneShape(a: PlacementRequest, b: PlacementRequest): boolean {
   );
 }
 
+/** Alike for requests of one shape, and mostly another for others. */
+export function hashOfShape(request: PlacementRequest): number {
+  const { gpuCount, attachmentCount, rails, vcpu, memoryMib, diskGib } = request;
+  let hash = Math.imul(gpuCount, SPREAD) ^ attachmentCount;
+  hash = Math.imul(hash, SPREAD) ^ (rails ?? 0);
+  hash = Math.imul(hash, SPREAD) ^ vcpu;
+  hash = Math.imul(hash, SPREAD) ^ memoryMib;
+  return Math.imul(hash, SPREAD) ^ diskGib;
+}
+
+/** Odd, its bits well mixed: 2^32 by the golden ratio. */
+const SPREAD = 0x9e3779b1;
+
 type Pins = NonNullable<PlacementRequest["pinned"]>;
 
 function arePinnedAlike(a: Pins, b: Pins): boolean {
@@ -47,21 +64,19 @@ function arePinnedAlike(a: Pins, b: Pins): boolean {
   return a.every(({ pair, rail }, i) => b[i]?.pair === pair && b[i]?.rail === rail);
 }
 
-/** A node's row, and the pairs to take there. */
-export interface Found {
-  readonly row: number;
-  readonly pairs: number;
-}
-
 export class Ranking {
   private readonly request: PlacementRequest;
   private readonly fits: Fits;
-  /** Of all blocks; who has it need not look further. */
-  private readonly least: number;
-  private readonly width: number;
-  private readonly tree: Uint32Array;
-  /** By position of the leaf group: a row whose block is the smallest, NOBODY, or ELSEWHERE. */
-  private readonly firsts: Int32Array;
+  /** By position of the leaf group: its score, NONE, or ELSEWHERE. */
+  private readonly scores: Tournament;
+  /** How many makes there were when `blocks` was made. */
+  private makes = 0;
+  /** The blocks that nodes can break up, the smallest first. */
+  private blocks: readonly number[] = [];
+  /** By block, bit l for where it is in `blocks`; nothing for UNFIT. */
+  private readonly levels = new Int32Array(UNFIT + 1);
+  /** By position of the leaf group and level: bit m is set if a row at mark m offers the block. */
+  private marks = new Int32Array(0);
   /** The number of the next change to catch up with; before that all was looked at. */
   private next = -1;
   /** Leaf groups that were seen in part. */
@@ -73,65 +88,71 @@ export class Ranking {
   ) {
     this.request = { ...request, exclude: NONE_EXCLUDED };
     this.fits = new Fits(this.request);
-    this.least = leastBroken(request);
-    const { length } = around.groups;
-    this.width = 2 ** Math.ceil(Math.log2(Math.max(1, length)));
-    this.tree = new Uint32Array(this.width * 2).fill(NONE);
-    this.firsts = new Int32Array(length).fill(ELSEWHERE);
+    this.scores = new Tournament(around.groups.length, ELSEWHERE);
   }
 
   /** Catches up with what changed since it was last asked for. */
   follow(): void {
-    const { journal } = this.around;
-    if (journal.knows(this.next)) this.followFrom(this.next, journal);
-    else this.rankAll();
+    const { journal, makes } = this.around;
+    if (!journal.knows(this.next) || this.makes !== makes.length) this.rankAll();
+    else this.followFrom(this.next);
     this.next = journal.next;
+    while (this.blurred.length > 0) this.lookThrough(this.blurred.pop() as LeafGroup);
   }
 
   /** The leaf group without the nodes excluded, until the next time. */
   blur(group: LeafGroup, exclude: readonly NodeId[]): void {
-    if (this.firsts[group.position] === ELSEWHERE) return;
+    if (this.scores.at(group.position) === ELSEWHERE) return;
     this.blurred.push(group);
-    this.climb(group, this.lookThrough(group, exclude));
+    this.lookThrough(group, exclude);
   }
 
   /** The best leaf group, at or after the position `start` where several are alike. */
   best(start: number): LeafGroup | undefined {
-    const best = this.tree[1] as number;
-    if (best === NONE) return undefined;
-    return this.around.groups[this.firstFrom(start, best) ?? this.firstBelow(1, best)];
+    const position = this.scores.leastFrom(start);
+    return this.scores.at(position) < NONE ? this.around.groups[position] : undefined;
   }
 
-  /** The best node of the leaf group, by block, then by lot from `start`. */
-  bestIn(group: LeafGroup, start: number, exclude: readonly NodeId[]): Found | undefined {
-    const { fits } = this;
+  /** The row of the leaf group's best node, by block, then by lot from `start`; if any fits. */
+  bestIn(group: LeafGroup, start: number, exclude: readonly NodeId[]): number | undefined {
     const { cursor } = this.around;
     const { rows, position } = group;
-    const scored = this.tree[this.width + position] as number;
-    if (scored === NONE) return undefined;
+    const scored = this.scores.at(position);
+    if (scored >= NONE) return undefined;
     const block = blockOf(scored);
-    let best = NOBODY;
+    let best: number | undefined;
     let nearest = 0;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] as number;
-      if (fits.blockOn(row, cursor) !== block) continue;
-      const far = distance(start, cursor.lotOf(row));
-      if (best !== NOBODY && far > nearest) continue;
-      if (exclude.length > 0 && exclude.includes(cursor.nameOf(row))) continue;
-      if (best !== NOBODY && far === nearest && cursor.nameOf(best) < cursor.nameOf(row)) continue;
-      best = row;
-      nearest = far;
+    const level = lowest(this.levels[block] as number);
+    let left = this.marks[position * this.blocks.length + level] as number;
+    for (; left !== 0; left &= left - 1) {
+      for (let i = lowest(left); i < rows.length; i += MARKS) {
+        const row = rows[i] as number;
+        if (rows.length > MARKS && this.blockOn(row, exclude) !== block) continue;
+        const far = distance(start, cursor.lotOf(row));
+        if (best !== undefined && far > nearest) continue;
+        if (best !== undefined && far === nearest && cursor.nameOf(best) < cursor.nameOf(row)) {
+          continue;
+        }
+        best = row;
+        nearest = far;
+      }
     }
-    return { row: best, pairs: fits.pairsOn(best, cursor) };
+    return best;
+  }
+
+  /** The pairs to take on the row's node, which fits. */
+  pairsOn(row: number): number {
+    return this.fits.pairsOn(row, this.around.cursor);
   }
 
   private rankAll(): void {
-    for (const group of this.around.groups) {
-      if (!this.concerns(group)) continue;
-      const block = this.lookThrough(group, NONE_EXCLUDED);
-      this.tree[this.width + group.position] = scoreOf(group, block);
-    }
-    for (let at = this.width - 1; at >= 1; at--) this.settle(at);
+    const { makes, groups } = this.around;
+    this.makes = makes.length;
+    this.blocks = blocksFor(this.request, makes);
+    this.levels.fill(0);
+    for (const [level, block] of this.blocks.entries()) this.levels[block] = 1 << level;
+    this.marks = new Int32Array(groups.length * this.blocks.length);
+    for (const group of groups) if (this.concerns(group)) this.lookThrough(group);
   }
 
   private concerns({ zone, physicalClusterId }: LeafGroup): boolean {
@@ -139,82 +160,69 @@ export class Ranking {
     return zone === wanted && (cluster === undefined || cluster === physicalClusterId);
   }
 
-  private followFrom(first: number, journal: Journal): void {
-    for (let n = first; n < journal.next; n++) this.follows(journal.groupAt(n), journal.rowAt(n));
-    if (this.blurred.length === 0) return;
-    const { blurred } = this;
-    this.blurred = [];
-    for (const group of blurred) this.climb(group, this.lookThrough(group, NONE_EXCLUDED));
-  }
-
-  /** One row changed; the others need a look only where it was the first. */
-  private follows(group: LeafGroup, row: number): void {
-    const at = group.position;
-    const first = this.firsts[at] as number;
-    if (first === ELSEWHERE) return;
-    const { cursor } = this.around;
-    const before = blockOf(this.tree[this.width + at] as number);
-    let block = cursor.isIn(row, group) ? this.fits.blockOn(row, cursor) : UNFIT;
-    if (block <= before && block !== UNFIT) this.firsts[at] = row;
-    else block = first === row ? this.lookThrough(group, NONE_EXCLUDED) : before;
-    this.climb(group, block);
-  }
-
-  /** The smallest block in the leaf group, or UNFIT; a row that has it becomes the first. */
-  private lookThrough({ position, rows }: LeafGroup, exclude: readonly NodeId[]): number {
-    const { fits } = this;
-    const { cursor } = this.around;
-    let first = NOBODY;
-    let least = UNFIT;
-    for (let i = 0; i < rows.length && least !== this.least; i++) {
-      const row = rows[i] as number;
-      const block = fits.blockOn(row, cursor);
-      if (block >= least) continue;
-      if (exclude.length > 0 && exclude.includes(cursor.nameOf(row))) continue;
-      first = row;
-      least = block;
+  private followFrom(first: number): void {
+    const { journal, groups } = this.around;
+    const { entries, next } = journal;
+    const { scores, fits, levels } = this;
+    for (let n = first; n < next; n++) {
+      const at = journal.indexOf(n);
+      const where = entries[at] as number;
+      const position = where >> MARK_BITS;
+      if (scores.at(position) === ELSEWHERE) continue;
+      const mark = where & (MARKS - 1);
+      const block = fits.blockOf(entries[at + 1] as number);
+      // What is there now is seen early if it changed again: that change is yet to come.
+      const offered =
+        block === UNKNOWN
+          ? this.offeredAt(groups[position] as LeafGroup, mark)
+          : (levels[block] as number);
+      this.rate(position, this.put(position, mark, offered), entries[at + 2] as number);
     }
-    this.firsts[position] = first;
-    return least;
   }
 
-  private climb(group: LeafGroup, block: number): void {
-    let at = this.width + group.position;
-    const now = scoreOf(group, block);
-    if (this.tree[at] === now) return;
-    this.tree[at] = now;
-    for (at >>= 1; at >= 1; at >>= 1) if (!this.settle(at)) return;
-  }
-
-  /** Whether it became another. */
-  private settle(at: number): boolean {
-    const { tree } = this;
-    const left = tree[at * 2] as number;
-    const right = tree[at * 2 + 1] as number;
-    const before = tree[at];
-    const now = Math.min(left, right);
-    tree[at] = now;
-    return now !== before;
-  }
-
-  /** The first leaf at or after `start` with this score, which is the best of all. */
-  private firstFrom(start: number, best: number): number | undefined {
-    let at = this.width + start;
-    if (start >= this.width) return undefined;
-    if (this.tree[at] === best) return start;
-    for (; at > 1; at >>= 1) {
-      if (at % 2 === 0 && this.tree[at + 1] === best) return this.firstBelow(at + 1, best);
+  /** Looks at every row of the leaf group. */
+  private lookThrough(group: LeafGroup, exclude = NONE_EXCLUDED): void {
+    const { position } = group;
+    let best = 0;
+    for (let mark = 0; mark < MARKS; mark++) {
+      best = this.put(position, mark, this.offeredAt(group, mark, exclude));
     }
-    return undefined;
+    this.rate(position, best, useOf(group));
   }
 
-  private firstBelow(from: number, best: number): number {
-    let at = from;
-    while (at < this.width) at = this.tree[at * 2] === best ? at * 2 : at * 2 + 1;
-    return at - this.width;
+  /** Levels of the blocks that the rows at the mark offer, bit l for level l. */
+  private offeredAt({ rows }: LeafGroup, mark: number, exclude = NONE_EXCLUDED): number {
+    let offered = 0;
+    for (let i = mark; i < rows.length; i += MARKS) {
+      offered |= this.levels[this.blockOn(rows[i] as number, exclude)] as number;
+    }
+    return offered;
   }
-}
 
-function scoreOf(group: LeafGroup, block: number): number {
-  return block >= UNFIT ? NONE : score(block, group);
+  private blockOn(row: number, exclude: readonly NodeId[]): number {
+    const { cursor } = this.around;
+    const block = this.fits.blockOn(row, cursor);
+    return exclude.length > 0 && exclude.includes(cursor.nameOf(row)) ? UNFIT : block;
+  }
+
+  /** At the mark these levels are offered; the best one that is at any mark of the leaf group. */
+  private put(position: number, mark: number, offered: number): number {
+    const { marks } = this;
+    const { length } = this.blocks;
+    const first = position * length;
+    let best = length;
+    for (let level = length - 1; level >= 0; level--) {
+      const others = (marks[first + level] as number) & ~(1 << mark);
+      const all = others | (((offered >> level) & 1) << mark);
+      marks[first + level] = all;
+      if (all !== 0) best = level;
+    }
+    return best;
+  }
+
+  private rate(position: number, level: number, use: number): void {
+    const { blocks } = this;
+    const now = level < blocks.length ? scoreOf(blocks[level] as number, use) : NONE;
+    this.scores.set(position, now);
+  }
 }

@@ -1,33 +1,58 @@
 // The few things last asked for, by a key that is compared and not written out. Knows nothing of
 // what they are.
 
-interface Kept<K, V> {
-  readonly key: K;
-  readonly value: V;
+export interface Keys<K> {
+  isSame(a: K, b: K): boolean;
+  /** Same keys have the same one: 32 bits, signed. */
+  hashOf(key: K): number;
 }
 
 export class Recent<K, V> {
-  /** The one asked for last comes first. */
-  private readonly kept: Kept<K, V>[] = [];
+  private readonly hashes: Int32Array;
+  /** When each was last asked for, as a count of questions. */
+  private readonly asked: Float64Array;
+  private readonly keys: K[] = [];
+  private readonly values: V[] = [];
+  private now = 0;
 
   constructor(
     private readonly most: number,
-    private readonly isSame: (a: K, b: K) => boolean,
-  ) {}
+    private readonly by: Keys<K>,
+  ) {
+    this.hashes = new Int32Array(most);
+    this.asked = new Float64Array(most);
+  }
 
-  /** The value, made now if it is not kept; when too many are, that used longest ago goes. */
-  get(key: K, make: () => V): V {
-    const { kept } = this;
-    let at = 0;
-    while (at < kept.length && !this.isSame((kept[at] as Kept<K, V>).key, key)) at += 1;
-    const found = kept[at] ?? { key, value: make() };
-    const last = Math.min(at, this.most - 1);
-    for (let i = last; i > 0; i--) kept[i] = kept[i - 1] as Kept<K, V>;
-    kept[0] = found;
-    return found.value;
+  /** The value, if it is kept. */
+  find(key: K): V | undefined {
+    const { hashes, keys, by } = this;
+    const hash = by.hashOf(key);
+    for (let at = 0; at < keys.length; at++) {
+      if (hashes[at] !== hash || !by.isSame(keys[at] as K, key)) continue;
+      this.now += 1;
+      this.asked[at] = this.now;
+      return this.values[at];
+    }
+    return undefined;
+  }
+
+  /** Keeps the value, whose key was not found; of too many the one asked for longest ago goes. */
+  keep(key: K, value: V): V {
+    const at = this.keys.length < this.most ? this.keys.length : this.longestAgo();
+    this.now += 1;
+    this.asked[at] = this.now;
+    this.hashes[at] = this.by.hashOf(key);
+    this.keys[at] = key;
+    this.values[at] = value;
+    return value;
   }
 
   clear(): void {
-    this.kept.length = 0;
+    this.keys.length = 0;
+    this.values.length = 0;
+  }
+
+  private longestAgo(): number {
+    return this.asked.indexOf(Math.min(...this.asked));
   }
 }

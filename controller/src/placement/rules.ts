@@ -24,6 +24,7 @@ const HOLDS: Readonly<Record<Rule, Holds>> = {
   vcpuFree: (node, { vcpu }) => node.vcpu >= vcpu,
   memoryFree: (node, { memoryMib }) => node.memoryMib >= memoryMib,
   diskFree: (node, { diskGib }) => node.diskGib >= diskGib,
+  messageFits: (node, { crowded }) => crowded?.get(node.nodeId) !== 0,
   lostRace: (node, { exclude }) => exclude.length === 0 || !exclude.includes(node.nodeId),
 };
 
@@ -61,6 +62,7 @@ export function fitsApart(node: NodeFacts, request: PlacementRequest): boolean {
     HOLDS.zone(node, request) &&
     HOLDS.profileFits(node, request) &&
     HOLDS.vfsFree(node, request) &&
+    HOLDS.messageFits(node, request) &&
     HOLDS.lostRace(node, request)
   );
 }
@@ -76,6 +78,7 @@ function isOnItsRails(node: NodeFacts, bundle: Bundle, request: PlacementRequest
   if (request.pinned && !request.pinned.every(({ pair, rail }) => isAt(bundle, pair, rail))) {
     return false;
   }
+  if (request.usable !== undefined && (bundle.rails & ~request.usable) !== 0) return false;
   return request.rails === undefined || request.rails === bundle.rails;
 }
 

@@ -1,8 +1,8 @@
 // What would happen if one thing were placed after another: on a copy of the fleet, so that each
 // finds what those before it left. Pure; neither the live index nor any store is touched.
 import type { NodeId } from "@railyard/lib/ids";
-import { type Explanation, explain } from "./explain.js";
 import { FleetIndex } from "./fleet-index.js";
+import type { GangMember } from "./gang.js";
 import { type Ask, roomFor, take } from "./trial.js";
 
 /** A fleet that exists for one simulation. */
@@ -15,12 +15,9 @@ export class Simulation {
     for (const id of without) this.fleet.delete(id);
   }
 
-  /** Places it and keeps its place, or says why it does not fit and keeps nothing. */
-  place(ask: Ask): Explanation {
-    const explanation = explain(this.fleet, ask);
-    const { trial } = explanation;
-    for (const one of trial.fits ? trial.members : []) take(this.fleet, roomFor(one, ask));
-    return explanation;
+  /** These places are taken from now on. */
+  keep(members: readonly GangMember[], ask: Ask): void {
+    for (const one of members) take(this.fleet, roomFor(one, ask));
   }
 
   /** As it is now. */

@@ -33,6 +33,12 @@ export function memberOf(ask: Ask): PlacementRequest {
   return ask.kind === "gang" ? ask.gang.member : ask.request;
 }
 
+/** The same question with each instance's request changed. */
+export function withMember(ask: Ask, member: PlacementRequest): Ask {
+  if (ask.kind === "one") return { kind: "one", request: member };
+  return { kind: "gang", gang: { ...ask.gang, member } };
+}
+
 export function countOf(ask: Ask): number {
   return ask.kind === "gang" ? ask.gang.count : 1;
 }

@@ -6,14 +6,15 @@ import { isLeaving } from "../domain/attachment.js";
 import type { Faults } from "../domain/faults.js";
 import type { Instance } from "../domain/instance.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import type { Ask, Room } from "../placement/trial.js";
+import { type Ask, memberOf, type Room } from "../placement/trial.js";
 import type { Claim, ReadTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
+import type { Newcomer } from "./desired.js";
 import { fleetViewOf } from "./fleet-view.js";
 import { whereTo } from "./mapping.js";
 import { requestOf } from "./placing.js";
 import { declaredRails } from "./rail-set.js";
-import { gangOf, type RoomShape, resolveShape } from "./room-shape.js";
+import { eachOf, gangOf, type RoomShape, resolveShape } from "./room-shape.js";
 import { type FleetReads, tenantReads } from "./tenant.js";
 
 /** Members of a question have no ids. */
@@ -26,8 +27,12 @@ export interface AccountShape {
 
 export interface Asked {
   readonly ask: Ask;
+  /** What each member brings. */
+  readonly each: Newcomer;
   /** Rooms that its own instance has now: it may have them again. */
   readonly own: readonly Room[];
+  /** The instance that asks anew; absent for a shape. */
+  readonly without?: InstanceId;
 }
 
 /** The shape as the account's capacity check would ask; throws every bad field at once. */
@@ -44,8 +49,9 @@ export async function askedShape(
   const at = ctx.clock.now();
   const network = await whereTo(mine, ctx, { network: found.network, wanted: found.profile, at });
   const seed = of.seed ?? network.id;
-  const gang = await gangOf(mine, { ...found, network }, { id: NOBODY, seed });
-  return { ask: { kind: "gang", gang }, own: [] };
+  const shape = { ...found, network };
+  const gang = await gangOf(mine, shape, { id: NOBODY, seed });
+  return { ask: { kind: "gang", gang }, each: eachOf(shape), own: [] };
 }
 
 /** The instance's placement as its next start would ask for it; throws `notFound`. */
@@ -58,7 +64,10 @@ export async function askedInstance(
   if (!instance) throw notFound(RESOURCE_TYPE.instance, id);
   const claim = await tx.claims.ofInstance(id);
   const room = claim && (await roomOf(tx, ctx, claim));
-  return { ask: await askOf(tx, instance), own: room ? [room] : [] };
+  const ask = await askOf(tx, instance);
+  const { gpuCount, attachmentCount } = memberOf(ask);
+  const each = { instance, gpuCount, attachmentCount };
+  return { ask, each, own: room ? [room] : [], without: id };
 }
 
 /** The question that placing the instance asks. */

@@ -163,7 +163,7 @@ export function deleteAttachment<A>(
     const rows = views.map(({ attachment }) => attachment);
     const network = edit.instance.clusterNetworkId;
     const layout = await finishEdit(edit, { rows, reasons, network });
-    return held ? viewOf(layout, id) : { ...view, attachment: lastState(row) };
+    return held ? viewOf(layout, id) : lastView(view);
   });
 }
 
@@ -239,6 +239,18 @@ async function isHeld(tx: TenantTx, { id, instanceId }: Attachment): Promise<boo
 
 function named(view: AttachmentView): AttachmentView & { readonly id: AttachmentId } {
   return { ...view, id: view.attachment.id };
+}
+
+/** What a removed attachment showed, and which of it went along. */
+function lastView(view: AttachmentView): AttachmentView {
+  const { interface: bound, primaryIp: ip } = view;
+  const deleted = bound.autoDelete;
+  return {
+    ...view,
+    interface: { ...bound, deleted },
+    primaryIp: { ...ip, deleted: deleted && ip.autoDelete },
+    attachment: lastState(view.attachment),
+  };
 }
 
 function viewOf(layout: readonly AttachmentView[], id: AttachmentId): AttachmentView {

@@ -11,6 +11,7 @@ import {
 import type { GuestLayout } from "../domain/guest-layout.js";
 import type { Instance } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
+import type { MaybeGone } from "../domain/lifecycle.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import type { Subnet } from "../domain/subnet.js";
 import type { Page } from "../store/contract.js";
@@ -23,8 +24,8 @@ const MARK_CHARS = 8;
 
 export interface AttachmentView {
   readonly attachment: Attachment;
-  readonly interface: Interface;
-  readonly primaryIp: ReservedIp;
+  readonly interface: Interface & MaybeGone;
+  readonly primaryIp: ReservedIp & MaybeGone;
   readonly subnet: Subnet;
   /** The attachment that follows; undefined on the last. */
   readonly next: Attachment | undefined;

@@ -7,7 +7,7 @@ import { groupKey } from "../placement/facts.js";
 import type { ServiceContext, TenantCall } from "./context.js";
 import { type Seats, seatGang } from "./gang.js";
 import { whereTo } from "./mapping.js";
-import { gangOf, type RoomShape, resolveShape } from "./room-shape.js";
+import { eachOf, gangOf, type RoomShape, resolveShape } from "./room-shape.js";
 import { type Shortage, shortageOf } from "./shortage.js";
 import { readMine } from "./tenant.js";
 
@@ -33,9 +33,9 @@ export function checkCapacity(
     const network = await whereTo(tx, ctx, { network: found.network, wanted: found.profile, at });
     const shape = { ...found, network };
     const gang = await gangOf(tx, shape, { id: NOBODY, seed: network.id });
-    const seating = await seatGang(tx, ctx, gang);
+    const seating = await seatGang(tx, ctx, { gang, each: eachOf(shape) });
     if (seating.fits) return { fits: true, asked: gang.count, spans: seatSpans(seating.seats) };
-    return { fits: false, ...(await shortageOf(tx, ctx, { ...shape, gang, refusal: seating })) };
+    return { fits: false, ...(await shortageOf(tx, ctx, { ...shape, refusal: seating })) };
   });
 }
 

@@ -200,8 +200,9 @@ async function whyOver(tx: ReadTx, call: Asked, place: Place): Promise<EndReason
   if (!instance || instance.status === "deleting") return "deleted";
   const present = presentPlacement(instance);
   if (!present) return "stopped";
-  const moved = present.nodeId !== place.nodeId || present.sinceGeneration !== place.generation;
-  return moved ? "moved" : undefined;
+  if (present.nodeId !== place.nodeId) return "moved";
+  // Taken off and put there again in between.
+  return present.sinceGeneration === place.generation ? undefined : "stopped";
 }
 
 interface Told {

@@ -1,13 +1,14 @@
 // Proposes which instances an operator could have stopped and started elsewhere so that whole nodes
 // become free. Writes nothing and moves nothing.
 import { notFound } from "@railyard/lib/errors";
-import type { AccountId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
+import type { AccountId, InstanceId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import { sizeOf } from "../domain/bundle.js";
 import type { Instance } from "../domain/instance.js";
 import {
   freeNodesIn,
   type Move,
   mostTogether,
+  type Proposal,
   proposeMoves,
   type Resident,
 } from "../placement/defragmentation.js";
@@ -15,6 +16,8 @@ import type { FleetIndex } from "../placement/fleet-index.js";
 import type { ReadTx } from "../store/contract.js";
 import { askOf, roomOf } from "./asked.js";
 import type { ServiceContext } from "./context.js";
+import { CROWDED_MAX } from "./crowds.js";
+import { bytesOf, messageRoom } from "./desired.js";
 import { namesOf } from "./explain.js";
 import { fleetOf } from "./fleet.js";
 
@@ -56,12 +59,17 @@ export function proposeDefragmentation(
     const all = nodes.flatMap(({ residents }) => residents);
     const owners = new Map(all.map(({ instanceId, account }) => [instanceId, account]));
     const fleet = await fleetOf(tx, ctx);
-    const { moves, after } = proposeMoves(fleet, {
-      cluster: cluster.id,
-      nodes,
-      together: wish.wantedNodes === 0 ? undefined : wish.wantedNodes,
-      movesMax: wish.movesMax || MOVES,
-    });
+    const { moves, after } = await possible(tx, ctx, (full) =>
+      proposeMoves(fleet, {
+        cluster: cluster.id,
+        nodes: nodes.map(({ nodeId, residents }) => ({
+          nodeId,
+          residents: residents.map((one) => knowing(one, full)),
+        })),
+        together: wish.wantedNodes === 0 ? undefined : wish.wantedNodes,
+        movesMax: wish.movesMax || MOVES,
+      }),
+    );
     const owned = moves.map((move) => ({ ...move, account: owners.get(move.instanceId) }));
     const free = { before: freeNodesIn(fleet, cluster.id), after: freeNodesIn(after, cluster.id) };
     const together = {
@@ -74,6 +82,48 @@ export function proposeDefragmentation(
     );
     return { moves: owned, names, free, together };
   });
+}
+
+/** Nodes whose desired state was found to have no room for the instance. */
+type Full = ReadonlyMap<InstanceId, readonly NodeId[]>;
+
+function knowing(one: Owned, full: Full): Owned {
+  const crowded = new Map((full.get(one.instanceId) ?? []).map((id) => [id, 0]));
+  return { ...one, request: { ...one.request, crowded } };
+}
+
+/** Proposes until every move has room in the desired state of its new node; gives up with none. */
+async function possible(
+  tx: ReadTx,
+  ctx: ServiceContext,
+  propose: (full: Full) => Proposal,
+): Promise<Proposal> {
+  const full = new Map<InstanceId, readonly NodeId[]>();
+  for (let found = 0; found < CROWDED_MAX; found++) {
+    const proposal = propose(full);
+    const wrong = await firstWithoutRoom(tx, ctx, proposal.moves);
+    if (!wrong) return proposal;
+    full.set(wrong.instanceId, [...(full.get(wrong.instanceId) ?? []), wrong.to]);
+  }
+  return { moves: [], after: await fleetOf(tx, ctx) };
+}
+
+async function firstWithoutRoom(
+  tx: ReadTx,
+  ctx: ServiceContext,
+  moves: readonly Move[],
+): Promise<Move | undefined> {
+  const taken = new Map<NodeId, number>();
+  for (const move of moves) {
+    const { instanceId, to: nodeId, gpuCount } = move;
+    const instance = await tx.everyone.instances.get(instanceId);
+    const attached = await tx.everyone.attachments.ofInstance(instanceId);
+    const each = { instance, gpuCount, attachmentCount: attached.length };
+    const before = taken.get(nodeId) ?? 0;
+    if ((await messageRoom(tx, ctx, { nodeId, each, wanted: 1, taken: before })) === 0) return move;
+    taken.set(nodeId, before + (await bytesOf(tx, ctx.catalog, each)));
+  }
+  return undefined;
 }
 
 /** Nodes in use of which something is free, those with most of it free first. */

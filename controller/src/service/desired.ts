@@ -3,7 +3,7 @@
 import { formatIpv4 } from "@railyard/lib/address";
 import { factsDigest, nodeDigest, partitionDigest, partitionKey } from "@railyard/lib/attest";
 import { bug } from "@railyard/lib/errors";
-import type { NodeId } from "@railyard/lib/ids";
+import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import type { Catalog } from "../catalog/contract.js";
 import { type Attachment, landings } from "../domain/attachment.js";
 import type { CatalogItem, CatalogKind } from "../domain/catalog-item.js";
@@ -20,7 +20,7 @@ import type { Claim, ReadTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import { epochOf } from "./epoch.js";
 import { fabricPartitions } from "./fabric.js";
-import { boundsOf } from "./message-bounds.js";
+import { boundsOf, mostBytesOf } from "./message-bounds.js";
 
 /** What the node should have now. Throws `bug` when rows that must exist are missing. */
 export async function desiredNode(tx: ReadTx, catalog: Catalog, node: Node): Promise<DesiredNode> {
@@ -69,6 +69,60 @@ export async function fitsMessage(
   return Buffer.byteLength(JSON.stringify(instances)) <= DESIRED_BYTES_MAX;
 }
 
+/** Of a GPU's id, and of an attachment with its NIC's, at most; of all that has a fixed length. */
+const GPU_BYTES = 256;
+const ATTACHMENT_BYTES = 1024;
+const FIXED_BYTES = 256;
+
+/** An instance that may come to a node; without `instance` nothing but its shape is known. */
+export interface Newcomer {
+  readonly instance: Pick<Instance, "account" | "spec"> | undefined;
+  readonly gpuCount: number;
+  readonly attachmentCount: number;
+}
+
+export interface Newcomers {
+  readonly nodeId: NodeId;
+  readonly each: Newcomer;
+  readonly wanted: number;
+  /** An instance that is thought away. */
+  readonly without?: InstanceId | undefined;
+  /** Bytes that others, not written anywhere, would take. */
+  readonly taken?: number;
+}
+
+/** Bytes that one takes at most, without what only its instance says. */
+export function shapeBytes({ gpuCount, attachmentCount }: Newcomer): number {
+  return FIXED_BYTES + gpuCount * GPU_BYTES + attachmentCount * ATTACHMENT_BYTES;
+}
+
+/** How many of them, up to `wanted`, the node's desired state has room for beside what it has. */
+export async function messageRoom(
+  tx: ReadTx,
+  { store, catalog }: Pick<ServiceContext, "store" | "catalog">,
+  { nodeId, each, wanted, without, taken = 0 }: Newcomers,
+): Promise<number> {
+  const most = await boundsOf(store).ofNode(tx, nodeId);
+  if (wanted === 1 && most.instances === 0 && taken === 0) return wanted;
+  const { instance, attachmentCount } = each;
+  const bound = instance ? mostBytesOf(instance.spec, attachmentCount > 0) : shapeBytes(each);
+  if (most.bytes + taken + wanted * bound <= DESIRED_BYTES_MAX) return wanted;
+  const node = most.instances > 0 ? await tx.nodes.get(nodeId) : undefined;
+  const there = node ? (await desiredNode(tx, catalog, node)).instances : [];
+  const others = there.filter(({ instanceId }) => instanceId !== without);
+  const left = DESIRED_BYTES_MAX - taken - Buffer.byteLength(JSON.stringify(others));
+  const alone = others.length === 0 && taken === 0 ? 1 : 0;
+  const room = Math.floor(left / (await bytesOf(tx, catalog, each)));
+  return Math.max(alone, Math.min(wanted, room));
+}
+
+/** Bytes that one takes at most, wherever it is placed. */
+export async function bytesOf(tx: ReadTx, catalog: Catalog, each: Newcomer): Promise<number> {
+  const { instance } = each;
+  const own = instance && (await ownSide(tx, catalog, instance));
+  return shapeBytes(each) + (own ? Buffer.byteLength(JSON.stringify(own)) : 0);
+}
+
 /** Digest that each of the node's instances must be read back with, by instance id. */
 export function intendedDigests(desired: DesiredNode): ReadonlyMap<string, string> {
   return new Map(
@@ -99,15 +153,9 @@ async function desiredInstance(
   catalog: Catalog,
   { instance, placement, hardware }: Placed,
 ): Promise<DesiredInstance> {
-  const { id, name, bootCount, spec, account } = instance;
-  const get = async <K extends CatalogKind>(kind: K, itemId: string) =>
-    present(await catalog.get(tx, account, { kind, id: itemId }), kind, itemId);
+  const { id, name, bootCount } = instance;
   const profile = await tx.profiles.instance(instance.profile);
   const claim = present(await tx.claims.ofInstance(id), "claim", id);
-  const image = await get("image", spec.imageId);
-  const volumes = await all(spec.volumeIds, (volume) => get("volume", volume));
-  const keys = await all(spec.keyIds, (key) => get("key", key));
-  const nics = [spec.primaryNetworkAttachment, ...spec.networkAttachments];
   return {
     instanceId: id,
     name,
@@ -122,6 +170,28 @@ async function desiredInstance(
       speedGbps: hardware.nics.speedGbps,
       layout: profile?.attachmentLayout ?? "blocked",
     }),
+    ...(await ownSide(tx, catalog, instance)),
+  };
+}
+
+/** What does not depend on where the instance is. */
+async function ownSide(
+  tx: ReadTx,
+  catalog: Catalog,
+  { spec, account }: Pick<Instance, "account" | "spec">,
+): Promise<
+  Pick<
+    DesiredInstance,
+    "image" | "volumes" | "vpcNics" | "metadataService" | "userData" | "sshKeys"
+  >
+> {
+  const get = async <K extends CatalogKind>(kind: K, itemId: string) =>
+    present(await catalog.get(tx, account, { kind, id: itemId }), kind, itemId);
+  const image = await get("image", spec.imageId);
+  const volumes = await all(spec.volumeIds, (volume) => get("volume", volume));
+  const keys = await all(spec.keyIds, (key) => get("key", key));
+  const nics = [spec.primaryNetworkAttachment, ...spec.networkAttachments];
+  return {
     image: imageOf(image),
     volumes: [
       ...(spec.bootVolume ? [{ ...volumeOf(spec.bootVolume), boot: true }] : []),

@@ -3,17 +3,33 @@
 import type { AccountId, HoldId, InstanceId, NodeId } from "@railyard/lib/ids";
 import { Faults } from "../domain/faults.js";
 import { type Hold, isOver, memberIds } from "../domain/hold.js";
-import { type Change, changesFor, type HeldRooms } from "../placement/changes.js";
+import {
+  type Change,
+  type Changeable,
+  type HeldRooms,
+  type Tried,
+  tryChanges,
+} from "../placement/changes.js";
 import { type Explanation, explain, likeliest } from "../placement/explain.js";
 import { type FleetNode, planOf } from "../placement/fleet.js";
 import { FleetIndex } from "../placement/fleet-index.js";
-import { type Ask, countOf, giveBack, memberOf, type Room, tryAsk } from "../placement/trial.js";
+import {
+  type Ask,
+  countOf,
+  giveBack,
+  memberOf,
+  type Room,
+  tryAsk,
+  withMember,
+} from "../placement/trial.js";
 import type { ReadTx } from "../store/contract.js";
 import { type AccountShape, type Asked, askedInstance, askedShape, roomOf } from "./asked.js";
 import type { ServiceContext } from "./context.js";
+import { Crowds } from "./crowds.js";
 import { everyHold } from "./everything.js";
 import { fleetOf } from "./fleet.js";
 import { fleetViewOf } from "./fleet-view.js";
+import { roomIn } from "./tenant.js";
 
 /** Most holds whose end is waited for, those that end first, and most members of them all. */
 const HOLDS_MAX = 64;
@@ -49,18 +65,60 @@ export function explainPlacement(
   subject: ExplainSubject,
 ): Promise<ExplainedView> {
   return ctx.store.read(async (tx) => {
-    const { ask, own } = await askedOf(tx, ctx, subject);
-    const fits = tryAsk(freed(await fleetOf(tx, ctx), own), ask).fits;
-    const holds = fits ? [] : await firstToEnd(tx, ctx.clock.now());
-    const held = await heldRooms(tx, ctx, holds);
-    const another = fits ? undefined : await anotherNode(tx, ctx, ask);
-    // From here on nothing is awaited until all is asked: it is one and the same fleet.
-    const fleet = freed(await fleetOf(tx, ctx), own);
-    const explanation = explain(fleet, ask);
-    const changes = explanation.trial.fits ? [] : changesFor(fleet, ask, { holds: held, another });
+    const { ask, own, ...brings } = await askedOf(tx, ctx, subject);
+    let holds: readonly Hold[] = [];
+    const crowds = new Crowds({ messageRoom: roomIn(tx) }, ctx, brings);
+    const answer = await answered(crowds, ask, async (asked) => {
+      const fits = tryAsk(freed(await fleetOf(tx, ctx), own), asked).fits;
+      holds = fits ? [] : await firstToEnd(tx, ctx.clock.now());
+      const held = await heldRooms(tx, ctx, holds);
+      const another = fits ? undefined : await anotherNode(tx, ctx, ask);
+      // From here on nothing is awaited until all is asked: it is one and the same fleet.
+      const fleet = freed(await fleetOf(tx, ctx), own);
+      return lookedAt(fleet, asked, { holds: held, another });
+    });
     const holders = new Map(holds.map(({ id, account }) => [id, account]));
-    return { ...(await explainedView(tx, ctx, { ask, explanation, changes })), holders };
+    return { ...(await explainedView(tx, ctx, { ask, ...answer })), holders };
   });
+}
+
+interface Looked {
+  readonly explanation: Explanation;
+  /** The changes that were tried and help; none when it fits. */
+  readonly tried: readonly Tried[];
+}
+
+/** The explanation of what the fleet has for it now, and the changes that would help. */
+export function lookedAt(fleet: FleetIndex, ask: Ask, on: Changeable): Looked {
+  const explanation = explain(fleet, ask);
+  return { explanation, tried: explanation.trial.fits ? [] : tryChanges(fleet, ask, on) };
+}
+
+/**
+ * Looks until every place, also those that changes would give, has room in its node's desired
+ * state, as placing would; where that is given up, no more is said to fit than does.
+ */
+export async function answered(
+  crowds: Crowds,
+  ask: Ask,
+  look: (asked: Ask) => Looked | Promise<Looked>,
+): Promise<Pick<ExplainedView, "explanation" | "changes">> {
+  for (;;) {
+    const { explanation, tried } = await look(withMember(ask, crowds.in(memberOf(ask))));
+    const seated = explanation.trial.fits ? explanation.trial.members : [];
+    const fit = await crowds.roomFor(seated);
+    const good: Tried[] = [];
+    for (const one of tried) {
+      if ((await crowds.roomFor(one.members)) === one.members.length) good.push(one);
+    }
+    const isTrue = fit === seated.length && good.length === tried.length;
+    if (!isTrue && !crowds.areTooMany) continue;
+    const refused = { fits: false, fitCount: fit, anywhere: fit } as const;
+    return {
+      explanation: fit === seated.length ? explanation : { ...explanation, trial: refused },
+      changes: good.map(({ change }) => change),
+    };
+  }
 }
 
 function askedOf(tx: ReadTx, ctx: ServiceContext, subject: ExplainSubject): Promise<Asked> {

@@ -3,7 +3,7 @@
 // have left. A lost fabric node changes nothing: what it read back last stands.
 import { bug } from "@railyard/lib/errors";
 import { guidOf } from "@railyard/lib/guid";
-import type { NodeId } from "@railyard/lib/ids";
+import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import type { DesiredInstance } from "../domain/desired.js";
 import {
   areIsolated,
@@ -26,7 +26,15 @@ export async function raiseFabric(
   nodeId: NodeId,
 ): Promise<bigint | undefined> {
   const node = await tx.nodes.get(nodeId);
-  const fabric = node && (await tx.nodes.fabricOf(node.physicalClusterId));
+  return node && raiseFabricOf(tx, node.physicalClusterId);
+}
+
+/** The same for whom knows the cluster. */
+export async function raiseFabricOf(
+  tx: Pick<FleetTx, "nodes" | "outbox">,
+  cluster: PhysicalClusterId,
+): Promise<bigint | undefined> {
+  const fabric = await tx.nodes.fabricOf(cluster);
   return fabric && tx.outbox.raise(fabric.id);
 }
 

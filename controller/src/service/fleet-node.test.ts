@@ -1,4 +1,5 @@
-// Tests of the module numbers that placement counts on: the machine's own, else by PCI address.
+// Tests of the module numbers that placement counts on, the machine's own, else by PCI address; and
+// of machines that are not divided as their kind is.
 import { expect, test } from "vitest";
 import type { Node } from "../domain/node.js";
 import type { HardwareKind } from "../domain/physical-cluster.js";
@@ -31,4 +32,17 @@ test.each([
   ["one is out of bounds", [4, 99, 0]],
 ])("they go by address when %s", (_, told) => {
   expect(modules(told)).toEqual([0, 1, 2]);
+});
+
+test.each([
+  ["can be divided", { fabricManager: true }, true],
+  ["did not tell yet", {}, true],
+  ["has no Fabric Manager that can be told", { fabricManager: false }, false],
+])("a machine of a divided kind that %s", (_, told, isDivided) => {
+  const kind = { ...KIND, nvSwitch: true, fabricManager: true };
+  const inventory = { gpus: [], ...told };
+  const node = { inventory, pairs: [], mismatches: [] } as unknown as Node;
+  const { legalSets } = fleetNode(node, { kind, claims: undefined, leaseFresh: true });
+  expect(legalSets.length > 1).toBe(isDivided);
+  expect(legalSets[0]).toBe(255);
 });

@@ -27,7 +27,7 @@ export function fleetNode(node: Node, { kind, claims, leaseFresh }: Around): Fle
     hardware: kind.name,
     gpuModel: kind.gpus.model,
     gpuCount: kind.gpus.count,
-    legalSets: legalSets(kind),
+    legalSets: legalSets(dividedAs(kind, node)),
     eligible: isEligible(node),
     leaseFresh,
     inventoryMatches: node.inventory !== undefined && !node.mismatches.some(spoilsNode),
@@ -44,6 +44,12 @@ export function fleetNode(node: Node, { kind, claims, leaseFresh }: Around): Fle
       diskGib: kind.diskGib - (claims?.diskGib ?? 0),
     },
   };
+}
+
+/** A machine without the Fabric Manager of its kind is given whole or not at all. */
+function dividedAs(kind: HardwareKind, { inventory }: Node): HardwareKind {
+  const isWhole = kind.fabricManager && inventory?.fabricManager === false;
+  return isWhole ? { ...kind, fabricManager: false } : kind;
 }
 
 /** The node once this is claimed of it, too. */

@@ -39,6 +39,11 @@ export class FleetView {
     this.nodes.delete(id);
   }
 
+  /** Another writer has some of what was seen free on the node: it is read again. */
+  lost(id: NodeId): void {
+    this.changed(id);
+  }
+
   /** The fleet as `tx` sees it. Its cost grows with what was touched since the last call. */
   async upToDate(tx: FleetReads): Promise<FleetIndex> {
     this.leases.lookForSilent();

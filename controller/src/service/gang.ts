@@ -13,10 +13,12 @@ import {
 import { type GangRefusal, type GangRequest, placeGang } from "../placement/gang.js";
 import type { Claim } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
+import { Crowds } from "./crowds.js";
+import type { Newcomer } from "./desired.js";
 import { fleetOf } from "./fleet.js";
 import { fleetViewOf } from "./fleet-view.js";
 import { claims, lostEachTime, PLACE_TRIES_MAX } from "./placing.js";
-import type { FleetReads, FleetTx } from "./tenant.js";
+import type { FleetReads, FleetTx, MessageReads } from "./tenant.js";
 
 /** A member's place, with the devices by name. */
 export interface Seat {
@@ -25,14 +27,45 @@ export interface Seat {
 }
 
 export type Seats = readonly Seat[];
-export type Seating = { readonly fits: true; readonly seats: Seats } | GangRefusal;
+export type Seating = { readonly fits: true; readonly seats: Seats } | Unseated;
+
+/** A refusal, and the question as it was asked last: without room on nodes found full. */
+export interface Unseated extends GangRefusal {
+  readonly gang: GangRequest;
+}
+
+/** A gang, and what each of its members brings. */
+export interface Asking {
+  readonly gang: GangRequest;
+  readonly each: Newcomer;
+  /** Seats to take before any others, when there are enough of them for this request. */
+  preferred?(request: PlacementRequest): Promise<Seats | undefined>;
+}
+
+type SeatReads = FleetReads & MessageReads;
 
 /** Seats for all members, in member order, or how many would fit. Writes nothing. */
 export async function seatGang(
+  tx: SeatReads,
+  ctx: ServiceContext,
+  { gang, each, preferred }: Asking,
+): Promise<Seating> {
+  const crowds = new Crowds(tx, ctx, { each });
+  for (;;) {
+    const asked = { ...gang, member: crowds.in(gang.member) };
+    const seats = (await preferred?.(asked.member)) ?? (await seatsFor(tx, ctx, asked));
+    if ("fits" in seats) return { ...seats, gang: asked };
+    const fit = await crowds.roomFor(seats.map(({ plan }) => plan));
+    if (fit === gang.count) return { fits: true, seats };
+    if (crowds.areTooMany) return { fits: false, fitCount: fit, anywhere: fit, gang: asked };
+  }
+}
+
+async function seatsFor(
   tx: FleetReads,
   ctx: ServiceContext,
   gang: GangRequest,
-): Promise<Seating> {
+): Promise<Seats | GangRefusal> {
   const found = placeGang(await fleetOf(tx, ctx), gang);
   if (!found.fits) return found;
   const seats: Seat[] = [];
@@ -40,27 +73,15 @@ export async function seatGang(
     const node = await fleetViewOf(ctx).node(tx, choice.nodeId);
     seats.push({ plan: planOf(choice, node ?? { pairs: [] }), leafGroup });
   }
-  return { fits: true, seats };
-}
-
-/** A node that took some members and cannot take the others after all. */
-export interface Crowded {
-  readonly nodeId: NodeId;
-  /** How many of those seated there it can take. */
-  readonly takes: number;
+  return seats;
 }
 
 /** A gang whose members are to be seated for good. */
-export interface GangWish {
-  readonly gang: GangRequest;
-  /** Seats to take before any others, when there are enough of them for this request. */
-  preferred?(request: PlacementRequest): Promise<Seats | undefined>;
+export interface GangWish extends Asking {
   /** Called once, before anything is claimed: there is room. */
   seated?(): Promise<void>;
   /** What the member with this number claims in its seat. */
   claimFor(member: number, plan: Plan, node: FleetNode): Promise<Claim>;
-  /** Called when all is claimed; when it names a node another try is made. */
-  settle?(seats: Seats): Promise<Crowded | undefined>;
 }
 
 /**
@@ -68,61 +89,37 @@ export interface GangWish {
  * `unavailable` LOST_RACE when PLACE_TRIES_MAX tries were lost.
  */
 export async function claimGang(
-  tx: FleetTx,
+  tx: FleetTx & MessageReads,
   ctx: ServiceContext,
   wish: GangWish,
 ): Promise<Seating> {
-  const exclude: NodeId[] = [];
-  let kept: Seats = [];
-  for (let lost = 0; lost < PLACE_TRIES_MAX; ) {
-    const seating = await seatRest(tx, ctx, { wish, kept, exclude });
+  const lost: NodeId[] = [];
+  while (lost.length < PLACE_TRIES_MAX) {
+    const seating = await seatAgain(tx, ctx, { wish, lost });
     if (!seating.fits) return seating;
-    if (exclude.length === 0) await wish.seated?.();
+    if (lost.length === 0) await wish.seated?.();
     const { seats } = seating;
-    const crowded = await claimSeats(tx, ctx, { wish, seats });
-    if (!crowded) return seating;
-    exclude.push(crowded.nodeId);
-    const before = kept.length;
-    kept = keepable(wish.gang, { kept, seats }, crowded);
-    if (kept.length <= before) lost += 1;
+    const at = await claimSeats(tx, ctx, { wish, seats });
+    if (!at) return seating;
+    fleetViewOf(ctx).lost(at);
+    lost.push(at);
   }
   throw lostEachTime();
 }
 
-interface Rest {
-  readonly wish: GangWish;
-  /** Seats of members that need no others. */
-  readonly kept: Seats;
-  /** Nodes that the others must not get. */
-  readonly exclude: readonly NodeId[];
-}
-
-async function seatRest(
-  tx: FleetReads,
+/**
+ * Seats without the nodes lost to others. Before it is said that there is no room, what these have
+ * left counts as well: they are read anew.
+ */
+async function seatAgain(
+  tx: SeatReads,
   ctx: ServiceContext,
-  { wish: { gang, ...wish }, kept, exclude }: Rest,
+  { wish, lost }: { readonly wish: GangWish; readonly lost: readonly NodeId[] },
 ): Promise<Seating> {
-  const member = { ...gang.member, exclude: [...gang.member.exclude, ...exclude] };
-  const preferred = await wish.preferred?.(member);
-  if (preferred) return { fits: true, seats: preferred };
-  const count = gang.count - kept.length;
-  // Seats are claimed only when all are found: those kept are as free as the others.
-  const rest = await seatGang(tx, ctx, { ...gang, member, count });
-  if (rest.fits) return { fits: true, seats: [...kept, ...rest.seats] };
-  const { fitCount, anywhere } = rest;
-  return { fits: false, fitCount: fitCount + kept.length, anywhere: anywhere + kept.length };
-}
-
-/** Where neither closeness nor rails tie members together, those that the node takes stay on it. */
-function keepable(
-  { member, maxLeafGroups, segmentSize }: GangRequest,
-  { kept, seats }: { readonly kept: Seats; readonly seats: Seats },
-  { nodeId, takes }: Crowded,
-): Seats {
-  const together = maxLeafGroups !== undefined || segmentSize !== undefined;
-  if (together || member.attachmentCount > 0) return [];
-  const there = seats.filter(({ plan }) => plan.nodeId === nodeId).slice(0, takes);
-  return [...kept.filter(({ plan }) => plan.nodeId !== nodeId), ...there];
+  const { gang } = wish;
+  const member = { ...gang.member, exclude: [...gang.member.exclude, ...lost] };
+  const elsewhere = await seatGang(tx, ctx, { ...wish, gang: { ...gang, member } });
+  return elsewhere.fits || lost.length === 0 ? elsewhere : seatGang(tx, ctx, wish);
 }
 
 interface Claiming {
@@ -130,29 +127,26 @@ interface Claiming {
   readonly seats: Seats;
 }
 
-/** Undefined when every seat is claimed; else where one was lost, and nothing is. */
+/** Undefined when every seat is claimed; else the node that was lost, and nothing is. */
 async function claimSeats(
   tx: FleetTx,
   ctx: ServiceContext,
   { wish, seats }: Claiming,
-): Promise<Crowded | undefined> {
+): Promise<NodeId | undefined> {
   const nodes = await judged(tx, ctx, { wish, seats });
   const claimed: InstanceId[] = [];
-  let lost: Crowded | undefined;
   for (const [member, { plan }] of seats.entries()) {
     const node = nodes.get(plan.nodeId);
     if (!node) throw bug("a seat on no node");
     const claim = await wish.claimFor(member, plan, node);
     if (await claims(tx, claim)) {
       claimed.push(claim.instanceId);
-    } else {
-      lost = { nodeId: plan.nodeId, takes: 0 };
-      break;
+      continue;
     }
+    for (const id of claimed) await tx.claims.release(id);
+    return plan.nodeId;
   }
-  lost ??= await wish.settle?.(seats);
-  if (lost) for (const id of claimed) await tx.claims.release(id);
-  return lost;
+  return undefined;
 }
 
 /** The nodes of the seats as they are now; a plan that the judge finds fault with is a bug. */

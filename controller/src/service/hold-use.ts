@@ -85,9 +85,12 @@ export async function heldSeats(
   },
 ): Promise<Seats | undefined> {
   const good: Seat[] = [];
+  const { request } = wanted;
   for (const plan of wanted.rooms) {
     const node = await fleetViewOf(ctx).node(tx, plan.nodeId);
-    if (!node || check(node, wanted.request, plan).length > 0) continue;
+    if (!node || check(node, request, plan).length > 0) continue;
+    const beside = good.filter((seat) => seat.plan.nodeId === plan.nodeId).length;
+    if (beside >= (request.crowded?.get(plan.nodeId) ?? beside + 1)) continue;
     const { physicalClusterId, leafGroup } = node;
     good.push({ plan, leafGroup: { physicalClusterId, leafGroup } });
   }

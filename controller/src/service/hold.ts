@@ -17,7 +17,7 @@ import type { Listing } from "./listing.js";
 import { remapEmptyNetwork } from "./mapping.js";
 import type { MutationGiven } from "./mutate.js";
 import { chooseName, hasAny } from "./naming.js";
-import { gangOf, type ResolvedShape, type RoomShape, resolveShape } from "./room-shape.js";
+import { eachOf, gangOf, type ResolvedShape, type RoomShape, resolveShape } from "./room-shape.js";
 import { refuseCapacity, shortageOf } from "./shortage.js";
 import { mutateMine, readMine, type TenantReads, type TenantTx, tenantTx } from "./tenant.js";
 
@@ -89,10 +89,11 @@ async function reserve(
   const gang = await gangOf(tx, shape, { id: idOf(0), seed: about.id });
   const seating = await claimGang(tx, ctx, {
     gang,
+    each: eachOf(shape),
     claimFor: async (member, plan) => roomClaim(idOf(member), plan, profile),
   });
   if (!seating.fits) {
-    const refused = { profile, network, gang, refusal: seating };
+    const refused = { profile, network, refusal: seating };
     throw refuseCapacity(await shortageOf(tx, ctx, refused), refused);
   }
   const { maxLeafGroups, segmentSize } = shape;

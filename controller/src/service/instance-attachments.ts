@@ -119,6 +119,7 @@ async function bind(
       field,
       description: `${RESOURCE_TYPE.interface} ${id} is already attached`,
       reason: "INTERFACE_ALREADY_BOUND",
+      resource: { type: RESOURCE_TYPE.interface, id },
       holders: [{ type: RESOURCE_TYPE.attachment, id: row.targetId }],
     });
   } else if (seen.size === seen.add(id).size) {

@@ -11,9 +11,9 @@ import { takesWholeNode } from "../domain/profile.js";
 import type { GangRequest } from "../placement/gang.js";
 import { touched } from "./change.js";
 import type { Mutation, ServiceContext } from "./context.js";
-import { raiseFabric } from "./fabric.js";
+import { raiseFabricOf } from "./fabric.js";
 import { accountOf } from "./find.js";
-import { type Crowded, claimGang, type Seats } from "./gang.js";
+import { claimGang, type Seats } from "./gang.js";
 import { endHold, releaseRooms, roomsOf } from "./hold-rooms.js";
 import { heldSeats, holdToUse, refuseMismatch } from "./hold-use.js";
 import {
@@ -155,9 +155,10 @@ async function create(ctx: ServiceContext, batch: Batch): Promise<readonly Insta
   const rooms = hold ? await roomsOf(tx, ctx, hold) : [];
   if (hold) await releaseRooms(tx, hold);
   let members: readonly Launch[] = [];
-  let started: readonly Started[] = [];
+  const gpuCount = plan.profile.gpu?.count ?? 0;
   const seating = await claimGang(tx, ctx, {
     gang,
+    each: { instance: first, gpuCount, attachmentCount: plan.attachments.length },
     ...(hold && { preferred: (request) => heldSeats(tx, ctx, { rooms, gang, request }) }),
     seated: async () => {
       members = await writeAll(batch, first);
@@ -167,15 +168,13 @@ async function create(ctx: ServiceContext, batch: Batch): Promise<readonly Insta
       if (!launch) throw bug("a seat for nobody");
       return claimOf({ ...launch, seed: gang.member.seed }, { plan: seat, node });
     },
-    settle: async (seats) => {
-      started = await startAll(tx, given, { members, seats });
-      return firstFull(ctx, tx, started);
-    },
   });
   if (!seating.fits) {
-    const refused = { profile: plan.profile, network, gang, refusal: seating };
+    const refused = { profile: plan.profile, network, refusal: seating };
     throw refuseCapacity(await shortageOf(tx, ctx, refused), refused);
   }
+  const started = await startAll(tx, given, { members, seats: seating.seats });
+  await refuseFull(ctx, tx, started);
   for (const { launch, placement } of started) {
     await keepRails(tx, launch, placement);
     if (declared) await noteRails(tx, given, { wish: launch, declared, placement });
@@ -246,7 +245,7 @@ async function startAll(
     if (!seat) throw bug("a member without a seat");
     const { nodeId, pairs } = seat.plan;
     const sinceGeneration = await tx.outbox.raise(nodeId);
-    if (launch.network) await raiseFabric(tx, nodeId);
+    if (launch.network) await raiseFabricOf(tx, launch.network.physicalClusterId);
     const placement = { nodeId, pairs, phase: "present", sinceGeneration } as const;
     const instance = touched(toStarting(launch.instance, placement), given.rng);
     await tx.mine.instances.update(instance);
@@ -255,23 +254,13 @@ async function startAll(
   return started;
 }
 
-/** A node whose desired state has grown too large, if any; then no member has a host any more. */
-async function firstFull(
+/** Placement knew how much room there was: a node that has grown too large is a bug. */
+async function refuseFull(
   ctx: ServiceContext,
   tx: TenantTx,
   started: readonly Started[],
-): Promise<Crowded | undefined> {
+): Promise<void> {
   for (const nodeId of new Set(started.map(({ placement }) => placement.nodeId))) {
-    if (await tx.fitsMessage(ctx, nodeId)) continue;
-    const there = started.filter(({ placement }) => placement.nodeId === nodeId);
-    let takes = there.length;
-    while (takes > 0 && !(await tx.fitsMessage(ctx, nodeId))) {
-      takes -= 1;
-      const last = there[takes];
-      if (last) await tx.mine.instances.update(last.launch.instance);
-    }
-    for (const { launch } of started) await tx.mine.instances.update(launch.instance);
-    return { nodeId, takes };
+    if (!(await tx.fitsMessage(ctx, nodeId))) throw bug(`too much is placed on node ${nodeId}`);
   }
-  return undefined;
 }

@@ -28,15 +28,14 @@ import {
   listPaths,
   planAttachments,
 } from "./instance-attachments.js";
-import { failPending, type Unplaced } from "./instance-pending.js";
-import { tryPlace, withoutRoom } from "./instance-start.js";
+import { type Launch, tryPlace, withoutRoom } from "./instance-start.js";
 import { resolveTemplate, type TemplateWish } from "./instance-template.js";
 import { remapEmptyNetwork } from "./mapping.js";
 import type { Given } from "./mutate.js";
 import { chooseName } from "./naming.js";
 import { railShape } from "./rail-set.js";
 import type { TemplateCheck } from "./template-check.js";
-import { mutateMine } from "./tenant.js";
+import { mutateMine, type TenantTx } from "./tenant.js";
 import { claimVolumes } from "./volume.js";
 
 export interface CreateInstance extends TemplateWish {
@@ -61,20 +60,17 @@ export interface InstancePlan {
 const PATHS = listPaths("template.cluster_network_attachments", "template.profile");
 
 /**
- * Creates an instance and starts it. When nothing fits it is written as pending and then, by a
- * second write, as failed for capacity, which is what the answer shows; as pending when that write
- * fails, and a sweep ends it. Errors: every bad field at once; quota; no address left.
+ * Creates an instance and starts it. When nothing fits, its account is told of it as pending and
+ * then as failed for capacity, which is what the answer shows. Errors: every bad field at once;
+ * quota; no address left.
  */
-export async function createInstance<A>(
+export function createInstance<A>(
   ctx: ServiceContext,
   call: Mutation<InstanceView, A>,
   input: CreateInstance,
 ): Promise<A> {
   const account = accountOf(call.principal);
-  let unplaced: Unplaced | undefined;
-  let view: InstanceView | undefined;
-  const answer = await mutateMine(ctx, call, async (tx, given) => {
-    unplaced = undefined;
+  return mutateMine(ctx, call, async (tx, given) => {
     const { mine } = tx;
     const { at, rng } = given;
     const check = { tx, ctx, account, faults: new Faults(), at, rng, wish: input };
@@ -89,26 +85,18 @@ export async function createInstance<A>(
     const launch = { given, instance, profile, network, attachments, isNew: true };
     const started = await tryPlace(tx, ctx, launch);
     await claimVolumes(tx, instance);
-    const outcome = started?.instance ?? (await withoutRoom(tx, ctx, launch));
-    if (!started) unplaced = { pending: instance, failed: outcome };
+    const outcome = started?.instance ?? (await failPending(tx, ctx, launch));
     tellInstance(given, outcome);
-    view = endView(await instanceView(ctx, tx, outcome));
-    return view;
+    return endView(await instanceView(ctx, tx, outcome));
   });
-  if (!unplaced || !view || call.validateOnly || (await endUnplaced(ctx, unplaced))) return answer;
-  return call.answer({ ...view, instance: unplaced.pending });
 }
 
-/** False when its end could not be written: the create stands, the sweep ends it later. */
-async function endUnplaced(ctx: ServiceContext, unplaced: Unplaced): Promise<boolean> {
-  try {
-    await failPending(ctx, unplaced);
-    return true;
-  } catch (err) {
-    const { id } = unplaced.pending;
-    ctx.log.warn({ instanceId: id, err }, "an instance without room stays pending");
-    return false;
-  }
+/** Tells of the instance, written as pending, before it writes it as failed for capacity. */
+async function failPending(tx: TenantTx, ctx: ServiceContext, launch: Launch): Promise<Instance> {
+  await tx.moment();
+  const failed = await withoutRoom(tx, ctx, launch);
+  await tx.mine.instances.update(failed);
+  return failed;
 }
 
 /** The instance without a host, and its attachments, written. */

@@ -1,5 +1,5 @@
-// Ends what a create without room began: its own write shows the instance as pending, this one as
-// failed. An instance that a crash left pending is ended the same way.
+// Ends instances that are pending although no create is under way: versions that wrote a create
+// without room in two transactions have left them where they crashed between the two.
 import { bug } from "@railyard/lib/errors";
 import type { Instance } from "../domain/instance.js";
 import type { ReadTx } from "../store/contract.js";
@@ -8,32 +8,28 @@ import { withoutRoom } from "./instance-start.js";
 import { chanceOf, type Given } from "./mutate.js";
 import { tenantReads } from "./tenant.js";
 
-/** A created instance for which there was no room, as written and as it is to be. */
-export interface Unplaced {
+/** A pending instance, as written and as it is to be. */
+interface Unplaced {
   readonly pending: Instance;
   readonly failed: Instance;
 }
 
 /** Writes it as failed, unless its owner has changed it meanwhile. */
-export async function failPending(
-  ctx: ServiceContext,
-  { pending, failed }: Unplaced,
-): Promise<void> {
+async function failPending(ctx: ServiceContext, { pending, failed }: Unplaced): Promise<void> {
   const { account } = pending;
   const cause = { by: "system:placement", method: "instance.unplaced", at: ctx.clock.now() };
   await ctx.store.write({ ...cause, account }, async (tx) => {
     const { instances } = tx.account(account);
     const now = await instances.get(pending.id);
-    // A copy: what the create saw of the instance's surroundings may be out of date by now.
-    if (now?.etag === pending.etag) await instances.update({ ...failed });
+    if (now?.etag === pending.etag) await instances.update(failed);
   });
 }
 
-/** How long a create may take from its first write to its second, milliseconds. */
+/** How long such a create may have taken, milliseconds. */
 const CREATE_MS_MAX = 60_000;
 const SWEPT_MAX = 100;
 
-/** Fails instances whose create never came to its second write; how many. */
+/** Fails instances that were left pending; how many. */
 export async function sweepPending(ctx: ServiceContext): Promise<number> {
   const at = ctx.clock.now();
   const left = await ctx.store.read(async (tx) => {

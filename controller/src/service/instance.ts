@@ -19,6 +19,7 @@ import {
   statusesFor,
   toStopped,
 } from "../domain/instance.js";
+import type { MaybeGone } from "../domain/lifecycle.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Nearness } from "../placement/fleet.js";
@@ -35,7 +36,18 @@ import { type NamedRef, References } from "./references.js";
 import { mutateMine, readMine, type TenantReads, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.instance;
-const SETTINGS = ["metadata_service", "availability_policy"];
+/** Paths that an update may name; a path below another one changes that part alone. */
+const UPDATABLE = [
+  "name",
+  "profile",
+  "profile.name",
+  "metadata_service",
+  "metadata_service.enabled",
+  "metadata_service.protocol",
+  "metadata_service.hop_limit",
+  "availability_policy",
+  "availability_policy.host_failure",
+];
 
 export interface InstanceView {
   readonly instance: Instance;
@@ -43,7 +55,7 @@ export interface InstanceView {
   readonly profile: InstanceProfile | undefined;
   readonly network: ClusterNetwork | undefined;
   /** In order of position. */
-  readonly attachments: readonly Attachment[];
+  readonly attachments: readonly (Attachment & MaybeGone)[];
   readonly vpc: NamedRef;
   readonly image: NamedRef;
   /** Undefined when it boots from local disk. */
@@ -120,7 +132,7 @@ export function updateInstance<A>(
     const { mine } = tx;
     const before = await findInstance(mine, input.id);
     const faults = new Faults();
-    checkMask(faults, input.mask, ["name", "profile", ...SETTINGS]);
+    checkMask(faults, input.mask, UPDATABLE);
     const after = masked(before, input);
     const wish = { field: "instance.name", name: after.name, taken: instanceNameTaken(mine) };
     if (after.name !== before.name) await checkNewName(faults, wish);
@@ -182,7 +194,9 @@ export function deleteInstance<A>(
     const { quarantineMs } = ctx.settings;
     const deleting = await beginDelete(tx, { ...given, quarantineMs }, instance);
     tellInstance(given, deleting);
-    return { ...view, instance: deleting };
+    const isGone = deleting.placement === undefined;
+    const attachments = view.attachments.map((row) => ({ ...row, deleted: isGone }));
+    return { ...view, attachments, instance: deleting };
   });
 }
 
@@ -212,9 +226,10 @@ export function tellInstance({ tell }: MutationGiven, instance: Instance, near?:
 
 /** The refusal of an action that the present status does not allow. */
 export function refuseStatus(instance: Instance, action: InstanceAction): RailyardError {
-  const { id, status } = instance;
+  const { id, status, placement } = instance;
   const allowed = statusesFor(action).join(", ");
-  const held = status === "failed" ? " and is still being taken off its host" : "";
+  const isLeaving = status === "failed" && placement !== undefined;
+  const held = isLeaving ? " and is still being taken off its host" : "";
   const text = `${TYPE} ${id} is ${status}${held}; ${action} is allowed from: ${allowed}`;
   return refuse("precondition", text, {
     reason: "INSTANCE_STATUS_CONFLICT",
@@ -283,17 +298,26 @@ export function seenAtEnd(row: Instance): InstanceView | undefined {
 }
 
 function masked(before: Instance, { mask, ...values }: UpdateInstance): Instance {
-  const { metadataService, hostFailure } = values;
+  const names = (path: string, part?: string) =>
+    mask.includes(path) || (part !== undefined && mask.includes(`${path}.${part}`));
+  const ofService = (part: string) => names("metadata_service", part);
+  const { metadataService, hostFailure, name, profile } = values;
+  const { enabled, protocol, hopLimit } = metadataService;
   const spec = {
     ...before.spec,
-    ...(mask.includes("metadata_service") && { metadataService }),
-    ...(mask.includes("availability_policy") && { hostFailure }),
+    metadataService: {
+      ...before.spec.metadataService,
+      ...(ofService("enabled") && { enabled }),
+      ...(ofService("protocol") && { protocol }),
+      ...(ofService("hop_limit") && { hopLimit }),
+    },
+    ...(names("availability_policy", "host_failure") && { hostFailure }),
   };
   return {
     ...before,
     spec,
-    ...(mask.includes("name") && { name: values.name }),
-    ...(mask.includes("profile") && { profile: values.profile }),
+    ...(names("name") && { name }),
+    ...(names("profile", "name") && { profile }),
   };
 }
 

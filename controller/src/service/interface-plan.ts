@@ -101,6 +101,7 @@ export class InterfacePlanner {
         field,
         description: `${RESOURCE_TYPE.reservedIp} ${id} is already bound to an interface`,
         reason: "RESERVED_IP_ALREADY_BOUND",
+        resource: { type: RESOURCE_TYPE.reservedIp, id },
         ...(row.targetId && { holders: [{ type: RESOURCE_TYPE.interface, id: row.targetId }] }),
       });
     } else {

@@ -6,6 +6,7 @@ import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
 import { toUpdating } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
+import type { MaybeGone } from "../domain/lifecycle.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
@@ -25,7 +26,7 @@ const PATH = "cluster_network_interface";
 
 export interface InterfaceView {
   readonly row: Interface;
-  readonly primaryIp: ReservedIp;
+  readonly primaryIp: ReservedIp & MaybeGone;
   readonly subnet: Subnet;
   readonly network: ClusterNetwork;
   readonly vpc: NamedRef;
@@ -143,7 +144,8 @@ export function deleteInterface<A>(
     }
     const view = await interfaceView(ctx, tx, row);
     await dropInterface(mine, row, { given, until: given.at + ctx.settings.quarantineMs });
-    return { ...view, row: lastState(row) };
+    const primaryIp = { ...view.primaryIp, deleted: view.primaryIp.autoDelete };
+    return { ...view, primaryIp, row: lastState(row) };
   });
 }
 

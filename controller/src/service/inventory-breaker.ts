@@ -3,28 +3,37 @@
 // touched here.
 import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import type { Seen } from "../domain/declaration.js";
-import { isFit, isMassUnfit, type Turnout, turnouts } from "../domain/inventory-breaker.js";
+import {
+  isFit,
+  isMassUnfit,
+  type Standing,
+  type Turnout,
+  turnouts,
+} from "../domain/inventory-breaker.js";
 import type { Node } from "../domain/node.js";
 import { withFlag, withoutFlag } from "../domain/node-flag.js";
 import type { ReadTx, Store } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import { seenSerial, withInventory } from "./declared.js";
+import { type NodeBook, nodeBookOf } from "./node-book.js";
 
 const FLAG = "inventory-withheld";
 
 /**
- * What the store says of all clusters, kept while some node has turned, so that a fleet that turns
- * at once does not read all its nodes for each. Each look at them all corrects it.
+ * What is booked of all clusters, kept while some node has turned, so that a fleet that turns at
+ * once is not counted for each node. Each look at them all corrects it.
  */
 class Breaker {
   private known: ReadonlyMap<PhysicalClusterId, Turnout> | undefined;
   /** Whether some node may have turned: until the first look, nobody knows. */
   turning = true;
 
+  constructor(private readonly book: NodeBook) {}
+
   /** Counts the node as turned; answers whether that is one too many. */
   async isTooMany(tx: ReadTx, node: Node, now: number): Promise<boolean> {
     this.turning = true;
-    this.known ??= turnouts(await tx.nodes.all(), now);
+    this.known ??= turnouts(await this.book.all(tx), now);
     const { physicalClusterId: id } = node;
     const { fit, turned } = this.known.get(id) ?? { fit: 0, turned: new Set() };
     const turnout = { fit, turned: new Set(turned).add(node.id) };
@@ -33,7 +42,7 @@ class Breaker {
   }
 
   /** Takes a look at all nodes; answers which clusters' nodes are believed. */
-  look(nodes: readonly Node[], now: number): (node: Node) => boolean {
+  look(nodes: Iterable<Standing>, now: number): (node: Standing) => boolean {
     const known = turnouts(nodes, now);
     this.turning = [...known.values()].some(({ turned }) => turned.size > 0);
     this.known = this.turning ? known : undefined;
@@ -47,7 +56,7 @@ class Breaker {
 const breakers = new WeakMap<Store, Breaker>();
 
 function breakerOf({ store }: ServiceContext): Breaker {
-  const breaker = breakers.get(store) ?? new Breaker();
+  const breaker = breakers.get(store) ?? new Breaker(nodeBookOf(store));
   breakers.set(store, breaker);
   return breaker;
 }
@@ -117,9 +126,9 @@ export interface Reviewed {
 export async function reviewInventories(ctx: ServiceContext): Promise<Reviewed> {
   const breaker = breakerOf(ctx);
   if (!breaker.turning) return { released: [], withheld: 0 };
-  const nodes = (await ctx.store.read((tx) => tx.nodes.all())).filter(({ retired }) => !retired);
+  const nodes = [...(await ctx.store.read((tx) => nodeBookOf(ctx.store).all(tx)))];
   const isBelieved = breaker.look(nodes, ctx.clock.now());
-  const waiting = nodes.filter(({ withheld }) => withheld);
+  const waiting = nodes.filter(({ retired, isWithheld }) => !retired && isWithheld);
   const ids: NodeId[] = [];
   for (const node of waiting) {
     if (isBelieved(node) && (await release(ctx, node.id))) ids.push(node.id);

@@ -2,36 +2,77 @@
 // write. A restart forgets them; every node is then stale until its next heartbeat.
 import type { Clock } from "@railyard/lib/clock";
 import type { NodeId } from "@railyard/lib/ids";
+import { DueTimes } from "./due-times.js";
 
-/** The last sign of life of one node's present session. */
-export interface Pulse {
+/** What a heartbeat says. */
+export interface Said {
   readonly session: string;
   readonly epoch: bigint;
   readonly acceptedGeneration: bigint;
   readonly appliedGeneration: bigint;
   readonly digest: string;
-  /** Wall time for display, milliseconds. */
-  readonly at: number;
-  /** Monotonic time for the lease, milliseconds. */
-  readonly monotonicAt: number;
 }
 
+/** The last sign of life of one node's present session. */
+export interface Pulse extends Said {
+  /** Wall time for display, milliseconds. */
+  readonly at: number;
+}
+
+/** A node's lease; whoever keeps it can renew it without looking the node up. */
+export interface Lease {
+  readonly node: NodeId;
+  /** What was said last; undefined once the node is forgotten. */
+  readonly said: Said | undefined;
+  /** Monotonic time of the last sign of life, milliseconds. */
+  readonly heardAt: number;
+}
+
+interface Kept extends Lease {
+  said: Said | undefined;
+  heardAt: number;
+  /** Whether it is not known to have run out: it then waits for its end. */
+  isRunning: boolean;
+  /** Whether somebody waits for the next sign of life. */
+  isAwaited: boolean;
+}
+
+type Listener = (node: NodeId) => void;
+
 export class Leases {
-  private readonly pulses = new Map<NodeId, Pulse>();
-  /** Nodes not known to be silent, the one heard longest ago first. */
-  private readonly alive = new Set<NodeId>();
-  private readonly listeners: ((node: NodeId) => void)[] = [];
+  private readonly kept = new Map<NodeId, Kept>();
+  private readonly ends: DueTimes<Kept>;
+  private readonly onChanges: Listener[] = [];
+  private readonly onHeards: Listener[] = [];
   private attentiveSince: number | undefined;
 
   constructor(
     private readonly clock: Clock,
     /** How long one heartbeat keeps a node alive, milliseconds. */
     readonly leaseMs: number,
-  ) {}
+  ) {
+    this.ends = new DueTimes({ spanMs: leaseMs, dueAt: ({ heardAt }) => heardAt + leaseMs });
+  }
 
   /** From now on heartbeats are heard; what came before this moment may have been missed. */
   attend(): void {
     this.attentiveSince = this.clock.monotonic();
+  }
+
+  /** Since when heartbeats are heard, monotonic milliseconds; undefined while nobody listens. */
+  get attendedSince(): number | undefined {
+    return this.attentiveSince;
+  }
+
+  /**
+   * Since when nothing was heard of the node although heartbeats were listened for, monotonic
+   * milliseconds; now, while nobody listens.
+   */
+  silentSince(node: NodeId): number {
+    const { attentiveSince } = this;
+    if (attentiveSince === undefined) return this.clock.monotonic();
+    const heardAt = this.kept.get(node)?.heardAt ?? attentiveSince;
+    return Math.max(heardAt, attentiveSince);
   }
 
   /**
@@ -39,75 +80,110 @@ export class Leases {
    * nobody listens.
    */
   silentMs(node: NodeId): number {
-    const { attentiveSince } = this;
-    if (attentiveSince === undefined) return 0;
-    const heardAt = this.pulses.get(node)?.monotonicAt ?? attentiveSince;
-    return this.clock.monotonic() - Math.max(heardAt, attentiveSince);
+    if (this.attentiveSince === undefined) return 0;
+    return this.clock.monotonic() - this.silentSince(node);
   }
 
-  beat(node: NodeId, pulse: Omit<Pulse, "at" | "monotonicAt">): void {
-    const { clock } = this;
-    const { session, epoch, acceptedGeneration, appliedGeneration, digest } = pulse;
-    // Member by member: ten thousand a second, and a spread costs more than all the rest.
-    this.pulses.set(node, {
-      session,
-      epoch,
-      acceptedGeneration,
-      appliedGeneration,
-      digest,
-      at: clock.now(),
-      monotonicAt: clock.monotonic(),
-    });
-    const wasAlive = this.alive.delete(node);
-    this.alive.add(node);
-    if (!wasAlive) this.tell(node);
-  }
-
-  /** Called with a node whose lease began or was found to have ended; see `lookForSilent`. */
-  onChange(fn: (node: NodeId) => void): void {
-    this.listeners.push(fn);
+  /** A sign of life. */
+  beat(node: NodeId, said: Said): Lease {
+    const known = this.kept.get(node);
+    const lease = known ?? { node, said, heardAt: 0, isRunning: false, isAwaited: true };
+    if (!known) this.kept.set(node, lease);
+    lease.said = said;
+    this.begin(lease);
+    return lease;
   }
 
   /**
-   * Tells listeners of every lease that ran out since the last call. Its cost grows with these
-   * alone.
+   * A sign of life that says the same as when it was `said`. False, and nothing is done, when that
+   * is not what the lease holds any more.
+   */
+  renew(lease: Lease, said: Said): boolean {
+    if (lease.said !== said) return false;
+    this.begin(lease as Kept);
+    return true;
+  }
+
+  /** Ten thousand times a second: writes a time, as long as nobody waits for more. */
+  private begin(lease: Kept): void {
+    lease.heardAt = this.clock.monotonic();
+    if (lease.isRunning && !lease.isAwaited) return;
+    const { node, isRunning, isAwaited } = lease;
+    lease.isRunning = true;
+    lease.isAwaited = false;
+    if (!isRunning) this.ends.put(lease);
+    if (!isRunning) for (const listener of this.onChanges) listener(node);
+    if (isAwaited) for (const listener of this.onHeards) listener(node);
+  }
+
+  /** Called with a node whose lease began or was found to have ended; see `lookForSilent`. */
+  onChange(fn: Listener): void {
+    this.onChanges.push(fn);
+  }
+
+  /** Called with a node that is heard for the first time, or that was awaited. */
+  onHeard(fn: Listener): void {
+    this.onHeards.push(fn);
+  }
+
+  /** The next sign of life of this node is told. */
+  awaitNode(node: NodeId): void {
+    const lease = this.kept.get(node);
+    if (lease) lease.isAwaited = true;
+  }
+
+  /**
+   * Tells listeners of every lease that ran out since the last call. Its cost grows with these, and
+   * with the leases of which one more lease time is over.
    */
   lookForSilent(): void {
-    for (const node of this.alive) {
-      if (this.fresh(node)) return;
-      this.alive.delete(node);
-      this.tell(node);
+    for (const lease of this.ends.take(this.clock.monotonic())) {
+      lease.isRunning = false;
+      for (const listener of this.onChanges) listener(lease.node);
     }
   }
 
   /** The session answered that it durably holds this generation: what its next pulse will say. */
-  accepted(node: NodeId, held: Pick<Pulse, "session" | "epoch" | "acceptedGeneration">): void {
-    const pulse = this.pulses.get(node);
-    if (pulse?.session === held.session) this.beat(node, { ...pulse, ...held });
+  accepted(node: NodeId, held: Pick<Said, "session" | "epoch" | "acceptedGeneration">): void {
+    const said = this.kept.get(node)?.said;
+    if (said?.session !== held.session) return;
+    const { session, epoch, acceptedGeneration } = held;
+    const { appliedGeneration, digest } = said;
+    this.beat(node, { session, epoch, acceptedGeneration, appliedGeneration, digest });
+  }
+
+  /** What the node said last, however long ago. */
+  said(node: NodeId): Said | undefined {
+    return this.kept.get(node)?.said;
   }
 
   /** The node's last pulse, however old. */
   last(node: NodeId): Pulse | undefined {
-    return this.pulses.get(node);
+    const lease = this.kept.get(node);
+    if (!lease?.said) return undefined;
+    const { session, epoch, acceptedGeneration, appliedGeneration, digest } = lease.said;
+    const at = Math.round(this.clock.now() - (this.clock.monotonic() - lease.heardAt));
+    return { session, epoch, acceptedGeneration, appliedGeneration, digest, at };
   }
 
   /** Every node that was ever heard; goes on with those that are heard meanwhile. */
   heard(): IterableIterator<NodeId> {
-    return this.pulses.keys();
+    return this.kept.keys();
   }
 
   /** Whether the node's lease has not run out. */
   fresh(node: NodeId): boolean {
-    const pulse = this.pulses.get(node);
-    return pulse !== undefined && this.clock.monotonic() - pulse.monotonicAt <= this.leaseMs;
+    const lease = this.kept.get(node);
+    return lease !== undefined && this.clock.monotonic() - lease.heardAt <= this.leaseMs;
   }
 
   forget(node: NodeId): void {
-    this.pulses.delete(node);
-    if (this.alive.delete(node)) this.tell(node);
-  }
-
-  private tell(node: NodeId): void {
-    for (const listener of this.listeners) listener(node);
+    const lease = this.kept.get(node);
+    if (!lease) return;
+    this.kept.delete(node);
+    lease.said = undefined;
+    // Whatever waits for its end lets it go.
+    lease.heardAt = Number.POSITIVE_INFINITY;
+    if (lease.isRunning) for (const listener of this.onChanges) listener(node);
   }
 }

@@ -78,7 +78,7 @@ export class MessageBounds {
     const { id, placement } = instance;
     const sum = placement && this.nodes.get(placement.nodeId);
     if (!sum) return;
-    const bound = mostBytesOf(instance);
+    const bound = mostBytesOf(instance.spec, instance.clusterNetworkId !== undefined);
     sum.instances.set(id, bound);
     sum.bytes += bound;
     this.places.set(id, placement.nodeId);
@@ -100,11 +100,12 @@ export class MessageBounds {
   }
 }
 
-function mostBytesOf({ spec, clusterNetworkId }: Instance): number {
+/** What an instance takes of its node's message at the very most. */
+export function mostBytesOf(spec: Instance["spec"], isAttached: boolean): number {
   const { keyIds, volumeIds, networkAttachments, userData } = spec;
   const items = volumeIds.length + networkAttachments.length;
   const listed = keyIds.length * KEY_BYTES + items * ITEM_BYTES;
-  return userData.length + listed + (clusterNetworkId ? ATTACHMENTS_BYTES : 0) + REST_BYTES;
+  return userData.length + listed + (isAttached ? ATTACHMENTS_BYTES : 0) + REST_BYTES;
 }
 
 const known = new WeakMap<Store, MessageBounds>();

@@ -112,18 +112,22 @@ async function addHold(tx: ReadTx, uses: Uses, hold: Hold): Promise<void> {
  */
 export function refuseInUse(steps: readonly Step[], uses: Uses): void {
   const fields: FieldViolation[] = [];
+  const used: ResourceRef[] = [];
   const holders: ResourceRef[] = [];
   for (const step of steps) {
     const found = step.action === "create" ? [] : faultsOf(step, uses);
     if (found.length === 0) continue;
     fields.push(...found);
+    used.push({ type: snake(step.object.kind), id: step.object.name });
     holders.push(...uses.of(step.object));
   }
-  if (fields.length === 0) return;
+  const [first] = used;
+  if (!first) return;
   const message = fields.map(({ field, description }) => `${field}: ${description}`).join("; ");
   throw refuse("precondition", message, {
     reason: "MZONE_OBJECT_IN_USE",
     fields,
+    resource: first,
     holders: holders.slice(0, HOLDERS_MAX),
   });
 }
@@ -175,6 +179,10 @@ function isolationFaults(
   if (outside.length === 0) return [];
   const ids = outside.slice(0, 8).join(", ");
   return [{ field: `${field}.range`, description: `excludes ids in use: ${ids}` }];
+}
+
+function snake(kind: ObjectKind): string {
+  return kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function textOf(value: Plain | undefined): string {

@@ -4,12 +4,13 @@ import type { NodeId } from "@railyard/lib/ids";
 import { onHeardHost, onSilentHost } from "../domain/host-failure.js";
 import type { Instance } from "../domain/instance.js";
 import type { Node, NodeSilence } from "../domain/node.js";
-import { type Heard, isMassSilence, LOST_LEASES, silenceAfter } from "../domain/node-silence.js";
-import type { WriteTx } from "../store/contract.js";
+import { LOST_LEASES, verdictOn } from "../domain/node-silence.js";
+import type { Store, WriteTx } from "../store/contract.js";
 import { touched } from "./change.js";
 import type { ServiceContext } from "./context.js";
 import { chanceOf } from "./mutate.js";
-import { type BookedNode, nodeBookOf } from "./node-book.js";
+import { nodeBookOf } from "./node-book.js";
+import { SilenceWatch } from "./silence-watch.js";
 
 export interface Listened {
   /** Nodes whose silence began, deepened or ended, and was written down. */
@@ -18,42 +19,25 @@ export interface Listened {
   readonly spared: number;
 }
 
-/** Compares every registered node's silence with what is written down; one write for each. */
+/**
+ * Compares the nodes' silence with what is written down; one write for each that differs. Its cost
+ * grows with what happened since the last call, not with the fleet.
+ */
 export async function listenToNodes(ctx: ServiceContext): Promise<Listened> {
-  const nodes = await ctx.store.read(async (tx) =>
-    [...(await nodeBookOf(ctx.store).upToDate(tx))].filter(isRegistered),
-  );
-  const unfenced = nodes.filter(({ fence }) => !fence).map((node) => heardOf(ctx, node));
-  const { leaseMs } = ctx.leases;
-  const mass = isMassSilence(unfenced, leaseMs);
+  const watch = silenceWatchOf(ctx);
+  await ctx.store.read((tx) => nodeBookOf(ctx.store).catchUp(tx));
+  watch.catchUp(ctx.clock.monotonic());
+  const { spared } = watch;
   const changed: NodeId[] = [];
-  for (const node of nodes) {
-    const verdict = verdictOn(ctx, node);
-    if (!verdict || (mass && verdict !== "heard")) continue;
-    if (await write(ctx, node.id)) changed.push(node.id);
-  }
-  const spared = mass ? unfenced.filter(({ silentMs }) => silentMs > leaseMs).length : 0;
+  for (const id of watch.toJudge()) if (await write(ctx, id)) changed.push(id);
   return { changed, spared };
 }
 
-function isRegistered({ retired, registeredAt }: BookedNode): boolean {
-  return !retired && registeredAt !== undefined;
-}
-
-function heardOf({ leases }: ServiceContext, { id, silence }: BookedNode): Heard {
-  return { known: silence?.state, silentMs: leases.silentMs(id) };
-}
-
-/** What is to be written down about the node; undefined when nothing is new. */
-function verdictOn(
-  ctx: ServiceContext,
-  node: BookedNode,
-): NodeSilence["state"] | "heard" | undefined {
-  const { known, silentMs } = heardOf(ctx, node);
-  const now = silenceAfter(silentMs, ctx.leases.leaseMs);
-  // Not to have listened for long is no sign of life.
-  if (ctx.leases.fresh(node.id)) return known && "heard";
-  return node.fence || known === "lost" || known === now ? undefined : now;
+function verdictNow({ leases }: ServiceContext, { id, silence, fence }: Node) {
+  const known = silence?.state;
+  const isFenced = fence !== undefined;
+  const heard = { known, isFenced, silentMs: leases.silentMs(id), isFresh: leases.fresh(id) };
+  return verdictOn(heard, leases.leaseMs);
 }
 
 /** False when it was no longer true. */
@@ -62,7 +46,7 @@ async function write(ctx: ServiceContext, id: NodeId): Promise<boolean> {
   const cause = { by: "system:leases", method: "node.silence", at };
   const written = await ctx.store.write(cause, async (tx) => {
     const node = await tx.nodes.get(id);
-    const verdict = node && verdictOn(ctx, node);
+    const verdict = node && verdictNow(ctx, node);
     if (!node || !verdict) return undefined;
     if (verdict === "heard") {
       await tx.nodes.update({ ...node, silence: undefined });
@@ -98,4 +82,16 @@ function reasonOf({ leases }: ServiceContext, state: NodeSilence["state"]): stri
 function tell(ctx: ServiceContext, nodeId: NodeId, silence: NodeSilence | undefined): void {
   if (!silence) ctx.log.info({ nodeId }, "node heard again");
   else ctx.log.warn({ nodeId, state: silence.state, why: silence.reason }, "node is silent");
+}
+
+const watches = new WeakMap<Store, SilenceWatch>();
+
+/** The one watch over the store's nodes. */
+function silenceWatchOf({ store, leases }: ServiceContext): SilenceWatch {
+  const known = watches.get(store);
+  if (known) return known;
+  const watch = new SilenceWatch(leases);
+  nodeBookOf(store).follow((id, node) => watch.put(id, node));
+  watches.set(store, watch);
+  return watch;
 }

@@ -8,6 +8,7 @@ import type { Instance, InstancePlacement } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { check } from "../placement/check.js";
 import {
+  type Choice,
   type FleetNode,
   type Nearness,
   type PlacementRequest,
@@ -17,10 +18,11 @@ import {
 import { choose } from "../placement/place.js";
 import type { Claim } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
-import { raiseFabric } from "./fabric.js";
+import { Crowds } from "./crowds.js";
+import { raiseFabricOf } from "./fabric.js";
 import { fleetViewOf } from "./fleet-view.js";
 import { pinsOf, railsFor } from "./rail-set.js";
-import type { FleetReads, FleetTx } from "./tenant.js";
+import type { FleetReads, FleetTx, MessageReads } from "./tenant.js";
 
 /** How often another writer may win before the caller is told. */
 export const PLACE_TRIES_MAX = 5;
@@ -56,16 +58,14 @@ export type Placing =
  * try; throws `unavailable` LOST_RACE when PLACE_TRIES_MAX were lost.
  */
 export async function placeInstance(
-  tx: FleetTx,
+  tx: FleetTx & MessageReads,
   ctx: ServiceContext,
   wish: PlaceWish,
 ): Promise<Placing> {
   const view = fleetViewOf(ctx);
   const lost: NodeId[] = [];
   while (lost.length < PLACE_TRIES_MAX) {
-    const fleet = await view.upToDate(tx);
-    const request = await requestOf(tx, wish, [...(wish.exclude ?? []), ...lost]);
-    const choice = choose(fleet, request);
+    const { choice, request } = await chooseAgain(tx, ctx, { wish, lost });
     if (!choice) return { refused: request };
     const node = await view.node(tx, choice.nodeId);
     const plan = planOf(choice, node ?? { pairs: [] });
@@ -75,16 +75,61 @@ export async function placeInstance(
     }
     const claim = claimOf(wish, { plan, node });
     if (!(await claims(tx, claim))) {
+      view.lost(plan.nodeId);
       lost.push(plan.nodeId);
       continue;
     }
     const sinceGeneration = await tx.outbox.raise(plan.nodeId);
     view.claimed(node, claim);
-    if (wish.network) await raiseFabric(tx, plan.nodeId);
+    if (wish.network) await raiseFabricOf(tx, wish.network.physicalClusterId);
     const { nodeId, pairs, near } = plan;
     return { placed: { nodeId, pairs, phase: "present", sinceGeneration }, near };
   }
   throw lostEachTime();
+}
+
+interface Choosing {
+  readonly wish: PlaceWish;
+  /** Nodes lost to others. */
+  readonly lost: readonly NodeId[];
+}
+
+interface Chosen {
+  readonly choice: Choice | undefined;
+  readonly request: PlacementRequest;
+}
+
+/**
+ * The best place without the nodes lost to others. Before it is said that there is no room, what
+ * these have left counts as well: they are read anew.
+ */
+async function chooseAgain(
+  tx: FleetTx & MessageReads,
+  ctx: ServiceContext,
+  { wish, lost }: Choosing,
+): Promise<Chosen> {
+  const elsewhere = await chooseFor(tx, ctx, { wish, lost });
+  if (elsewhere.choice || lost.length === 0) return elsewhere;
+  return chooseFor(tx, ctx, { wish, lost: [] });
+}
+
+async function chooseFor(
+  tx: FleetTx & MessageReads,
+  ctx: ServiceContext,
+  { wish, lost }: Choosing,
+): Promise<Chosen> {
+  const { instance, attachments, profile } = wish;
+  const gpuCount = profile.gpu?.count ?? 0;
+  const each = { instance, gpuCount, attachmentCount: attachments.length };
+  const crowds = new Crowds(tx, ctx, { each });
+  const asked = await requestOf(tx, wish, [...(wish.exclude ?? []), ...lost]);
+  for (;;) {
+    const fleet = await fleetViewOf(ctx).upToDate(tx);
+    const request = crowds.in(asked);
+    const choice = choose(fleet, request);
+    if (!choice || (await crowds.roomFor([choice])) === 1) return { choice, request };
+    if (crowds.areTooMany) return { choice: undefined, request };
+  }
 }
 
 /** The refusal after the last try. */

@@ -1,8 +1,9 @@
 // What accounts may have at most: read and set by operators. Taking from a quota is the stores'
 // counters' work, in the transaction of the create.
 import { canonicalJson, sha256Hex } from "@railyard/lib/canonical";
-import { invalidField, refuse } from "@railyard/lib/errors";
+import { refuse } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
+import { Faults } from "../domain/faults.js";
 import type { QuotaSubject } from "../domain/quota.js";
 import type { QuotaCount, ReadTx } from "../store/contract.js";
 import type { Mutation, ServiceContext } from "./context.js";
@@ -44,10 +45,13 @@ export function setQuota<A>(
         resource: { type: "quota", id: account },
       });
     }
-    for (const [i, { subject, limit }] of limits.entries()) {
-      if (limits.findIndex((other) => other.subject === subject) !== i) {
-        throw invalidField(`limits[${i}].subject`, "is named twice");
-      }
+    const faults = new Faults();
+    for (const [i, { subject }] of limits.entries()) {
+      const first = limits.findIndex((other) => other.subject === subject);
+      if (first !== i) faults.invalid(`limits[${i}].subject`, "is named twice");
+    }
+    faults.throwIfAny();
+    for (const { subject, limit } of limits) {
       await tx.account(account).quotas.setLimit(subject, limit);
     }
     tell({ account, limits }, "quotas set");

@@ -59,6 +59,25 @@ export async function railsFor(
   return fixed && maskOf(fixed);
 }
 
+/**
+ * The rails that attachments of an instance to come can be on where rails are required and every
+ * subnet declares one: those that are declared, bit r for rail r. Undefined: any, as for instances
+ * that take a whole node, whose rails nobody chooses.
+ */
+export async function usableRails(
+  tx: TenantReads,
+  wish: Pick<RoomWish, "profile" | "network" | "attachments">,
+): Promise<number | undefined> {
+  const { profile, network, attachments } = wish;
+  const offered = network && (await tx.profiles.clusterNetwork(network.profile));
+  if (offered?.railAlignment !== "required" || attachments.length === 0) return undefined;
+  if (!network || takesWholeNode(profile, offered)) return undefined;
+  const subnets = await tx.mine.subnets.ofNetwork(network.id);
+  const declared = new Set(subnets.map(({ rail }) => rail));
+  const rails = [...declared].filter((rail) => rail !== undefined);
+  return rails.length === 0 || declared.has(undefined) ? undefined : maskOf(rails);
+}
+
 /** The pairs that must be on a certain rail, each once, in pair order. */
 export function pinsOf(
   wish: Pick<PlaceWish, "profile" | "pinned">,

@@ -8,6 +8,8 @@ import type { ServiceContext } from "./context.js";
 const KEY = "read-only";
 /** Stands in the reason's place while an operator's acceptance holds. */
 const ACCEPTED = "accepted";
+/** How long callers wait before they ask whether an operator has looked, milliseconds. */
+const LOOKED_MS = 60_000;
 
 /** Throws `unavailable` STORE_READ_ONLY while callers may change nothing. */
 export async function refuseReadOnly(tx: Pick<ReadTx, "meta">): Promise<void> {
@@ -15,6 +17,7 @@ export async function refuseReadOnly(tx: Pick<ReadTx, "meta">): Promise<void> {
   if (reason === undefined) return;
   throw refuse("unavailable", "nothing can be changed until an operator has looked", {
     reason: "STORE_READ_ONLY",
+    retryAfterMs: LOOKED_MS,
     detail: { why: reason },
   });
 }

@@ -7,9 +7,11 @@ import { MEMBERS_MAX, membersOf } from "../domain/hold.js";
 import { type InstanceProfile, usualCount } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { GangRequest } from "../placement/gang.js";
+import type { Newcomer } from "./desired.js";
 import { checkCount, homeOf } from "./instance-attachments.js";
 import { requestOf } from "./placing.js";
-import type { FleetReads, TenantReads } from "./tenant.js";
+import { usableRails } from "./rail-set.js";
+import type { TenantReads } from "./tenant.js";
 
 /** How close together members must be. */
 export interface Closeness {
@@ -71,16 +73,25 @@ export async function resolveShape(
   return { ...shape, network, profile, attachmentCount };
 }
 
-/** The question whether there is room for the whole shape; `id` and `seed` choose among equals. */
+/**
+ * The question whether there is room for the whole shape, on rails that its instances could use;
+ * `id` and `seed` choose among equals.
+ */
 export async function gangOf(
-  tx: FleetReads,
+  tx: TenantReads,
   shape: ResolvedShape,
   { id, seed }: { readonly id: InstanceId; readonly seed: string },
 ): Promise<GangRequest> {
   const { network, profile, attachmentCount: length } = shape;
   const instance = { id, zone: network.zone, previousNodeId: undefined };
   const wish = { instance, profile, network, attachments: { length }, seed };
-  return { member: await requestOf(tx, wish, []), count: membersOf(shape), ...limitsOf(shape) };
+  const member = { ...(await requestOf(tx, wish, [])), usable: await usableRails(tx, wish) };
+  return { member, count: membersOf(shape), ...limitsOf(shape) };
+}
+
+/** What each member brings, as far as it is known before there are instances. */
+export function eachOf({ profile, attachmentCount }: ResolvedShape): Newcomer {
+  return { instance: undefined, gpuCount: profile.gpu?.count ?? 0, attachmentCount };
 }
 
 /** Closeness as placement takes it. */

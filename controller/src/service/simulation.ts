@@ -3,14 +3,20 @@
 import { invalidField } from "@railyard/lib/errors";
 import type { NodeId } from "@railyard/lib/ids";
 import { Faults } from "../domain/faults.js";
-import { changesFor } from "../placement/changes.js";
 import { Simulation } from "../placement/simulate.js";
-import type { Ask } from "../placement/trial.js";
 import type { ReadTx } from "../store/contract.js";
-import { type AccountShape, askedShape } from "./asked.js";
+import { type AccountShape, type Asked, askedShape } from "./asked.js";
 import type { ServiceContext } from "./context.js";
-import { type Explained, type ExplainedView, explainedView } from "./explain.js";
+import { Crowds, withTaken } from "./crowds.js";
+import {
+  answered,
+  type Explained,
+  type ExplainedView,
+  explainedView,
+  lookedAt,
+} from "./explain.js";
 import { fleetOf } from "./fleet.js";
+import { roomIn } from "./tenant.js";
 
 /** Most nodes looked at for all shapes together: each shape looks at every node. */
 const LOOKS_MAX = 1_000_000;
@@ -30,11 +36,17 @@ export async function simulatePlacement(
 ): Promise<readonly ExplainedView[]> {
   const { simulation, asks } = await ctx.store.read((tx) => prepare(tx, ctx, wish));
   const found: Explained[] = [];
-  for (const ask of asks) {
-    const explanation = simulation.place(ask);
-    const none = { holds: [], another: undefined };
-    const { fits } = explanation.trial;
-    const changes = fits ? [] : changesFor(simulation.present, ask, none);
+  let taken: ReadonlyMap<NodeId, number> = new Map();
+  for (const { ask, each } of asks) {
+    const { explanation, changes } = await ctx.store.read((tx) => {
+      const crowds = new Crowds({ messageRoom: roomIn(tx) }, ctx, { each, taken });
+      return answered(crowds, ask, (asked) => lookedAt(simulation.present, asked, UNCHANGED));
+    });
+    const { trial } = explanation;
+    if (trial.fits) {
+      simulation.keep(trial.members, ask);
+      taken = withTaken(taken, trial.members, each);
+    }
     found.push({ ask, explanation, changes });
     // Each looks at every node; others have their turn between two.
     await new Promise(setImmediate);
@@ -46,21 +58,24 @@ export async function simulatePlacement(
   });
 }
 
+/** Neither holds nor nodes are thought away or added. */
+const UNCHANGED = { holds: [], another: undefined };
+
 async function prepare(
   tx: ReadTx,
   ctx: ServiceContext,
   { shapes, withoutNodes, seed }: SimulationWish,
-): Promise<{ readonly simulation: Simulation; readonly asks: readonly Ask[] }> {
+): Promise<{ readonly simulation: Simulation; readonly asks: readonly Asked[] }> {
   const { size } = await fleetOf(tx, ctx);
   if (shapes.length * size > LOOKS_MAX) {
     const most = Math.floor(LOOKS_MAX / size);
     throw invalidField("shapes", `at most ${most} at once in a fleet of ${size} nodes`);
   }
   const without = await idsOf(tx, withoutNodes);
-  const asks: Ask[] = [];
+  const asks: Asked[] = [];
   for (const [i, shape] of shapes.entries()) {
     const faults = new Faults(`shapes[${i}].`);
-    asks.push((await askedShape(tx, ctx, { ...shape, faults, seed: `${seed}/${i}` })).ask);
+    asks.push(await askedShape(tx, ctx, { ...shape, faults, seed: `${seed}/${i}` }));
   }
   // The copy is made here: what changes from now on is not in it.
   return { simulation: new Simulation(await fleetOf(tx, ctx), without), asks };

@@ -60,7 +60,7 @@ export function createSubnet<A>(
     const faults = new Faults();
     const block = checkRange(faults, input.range, { prefix: network.prefix, subnets });
     await checkRail(tx, faults, { network, rail: input.rail });
-    const taken = async (wanted: string) => subnets.some((other) => other.name === wanted);
+    const taken = nameTaken(mine, network.id);
     const name = await chooseName(faults, {
       field: "name",
       name: input.name,

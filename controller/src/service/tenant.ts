@@ -4,7 +4,7 @@
 import type { AccountId, NodeId } from "@railyard/lib/ids";
 import type { AccountReads, AccountRows, ReadTx, WriteTx } from "../store/contract.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
-import { fitsMessage } from "./desired.js";
+import { fitsMessage, messageRoom, type Newcomers } from "./desired.js";
 import { accountOf } from "./find.js";
 import { type MutationGiven, mutate } from "./mutate.js";
 
@@ -17,15 +17,21 @@ type Unscoped = AnyAccounts | OperatorsOwn;
 export type FleetReads = Omit<ReadTx, Unscoped>;
 export type FleetTx = Omit<WriteTx, Unscoped>;
 
+/** What is asked of nodes' desired states, whoever is in them. */
+export interface MessageReads {
+  /** How many of so many alike the node's desired state still has room for. */
+  messageRoom(ctx: Seen, wanted: Newcomers): Promise<number>;
+}
+
 /** One account's objects, to be read. */
-export interface TenantReads extends FleetReads {
+export interface TenantReads extends FleetReads, MessageReads {
   readonly mine: AccountReads;
 }
 
 type Seen = Pick<ServiceContext, "store" | "catalog">;
 
 /** One account's objects, to be changed. */
-export interface TenantTx extends FleetTx {
+export interface TenantTx extends FleetTx, MessageReads {
   readonly mine: AccountRows;
   /** Whether all that the node should have, whoever owns it, still fits into one message. */
   fitsMessage(ctx: Seen, node: NodeId): Promise<boolean>;
@@ -33,18 +39,25 @@ export interface TenantTx extends FleetTx {
 
 /** The handle of `account` in the transaction; for loops and reports, which name the owner. */
 export function tenantReads(tx: ReadTx, account: AccountId): TenantReads {
-  return { mine: tx.account(account), ...fleetOf(tx) };
+  return { mine: tx.account(account), messageRoom: roomIn(tx), ...fleetOf(tx) };
 }
 
 /** The same, to be changed. */
 export function tenantTx(tx: WriteTx, account: AccountId): TenantTx {
   return {
     mine: tx.account(account),
+    messageRoom: roomIn(tx),
     fitsMessage: (ctx, node) => fitsMessage(tx, ctx, node),
     audit: tx.audit,
     acknowledge: tx.acknowledge,
+    moment: tx.moment,
     ...fleetOf(tx),
   };
+}
+
+/** The question, asked in the transaction. */
+export function roomIn(tx: ReadTx): MessageReads["messageRoom"] {
+  return (ctx, wanted) => messageRoom(tx, ctx, wanted);
 }
 
 /** Named one by one: whatever else a transaction has is out of a tenant's reach. */

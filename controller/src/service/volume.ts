@@ -50,6 +50,7 @@ async function refuseUsed(
     field: `template.${field}`,
     description: `volume ${id} belongs to another instance`,
     reason: "VOLUME_IN_USE",
+    resource: { type: RESOURCE_TYPE.volume, id },
     ...(isOwn && { holders: [{ type: RESOURCE_TYPE.instance, id: user.instanceId }] }),
   });
 }

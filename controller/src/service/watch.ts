@@ -57,11 +57,12 @@ export async function watchObjects(
   try {
     if (wish.from === undefined) await deliver(bookmark(reader), reader.closed);
     const signal = AbortSignal.any([call.signal, reader.closed]);
-    await follow({ hub, account: call.account, reader, signal }, wish, deliver);
+    await follow({ hub, account: call.account, reader, signal, wish, deliver });
   } catch (thrown) {
     // Whoever takes nothing for so long does not keep up either.
     const idle = asRailyardError(thrown).code === "deadline" && !call.signal.aborted;
-    throw idle ? tooSlow(reader.revision) : thrown;
+    // Said at the very end: what it had been given when it was closed is not all that it was given.
+    throw idle || reader.closed.aborted ? tooSlow(reader) : thrown;
   } finally {
     hub.leave(call.account, reader);
   }
@@ -72,33 +73,52 @@ interface Following {
   readonly account: AccountId;
   readonly reader: Reader;
   readonly signal: AbortSignal;
+  readonly wish: WatchObjects;
+  readonly deliver: Deliver;
 }
 
-async function follow(
-  { hub, account, reader, signal }: Following,
-  { kinds }: WatchObjects,
-  deliver: Deliver,
-): Promise<void> {
+async function follow(following: Following): Promise<void> {
+  const { hub, account, reader, signal, deliver } = following;
   const { clock } = hub;
   let markedAt = clock.monotonic();
   while (!signal.aborted) {
+    // No row is held while the reader is waited for: there may be many, and rows may be large.
+    const taking = deliverAtHand(following);
     const ms = markedAt + BOOKMARK_MS - clock.monotonic();
-    const rows = ms > 0 ? await hub.next(account, reader, { ms, signal }) : [];
-    for (const row of rows) {
-      const all = changesOf(row);
-      const changes = kinds ? all.filter(({ kind }) => kinds.has(kind)) : all;
-      for (const [i, change] of changes.entries()) {
-        const lastOfRevision = i === changes.length - 1;
-        const taking = deliver({ t: "change", change, lastOfRevision }, reader.closed);
-        if (taking) await taking;
-      }
-      reader.revision = row.accountRevision;
-    }
-    if (clock.monotonic() - markedAt < BOOKMARK_MS) continue;
+    if (taking) await taking;
+    else if (ms > 0 || reader.changes > 0) await hub.arrive(account, reader, { ms, signal });
+    if (reader.changes > 0 || clock.monotonic() - markedAt < BOOKMARK_MS) continue;
     await deliver(bookmark(reader), reader.closed);
     markedAt = clock.monotonic();
   }
   reader.closed.throwIfAborted();
+}
+
+/** Delivers what is at hand, until there is no more or the reader must be waited for. */
+function deliverAtHand(following: Following): Promise<void> | undefined {
+  const { hub, account, reader } = following;
+  for (const row of hub.atHand(account, reader)) {
+    const taking = deliverRow(following, row);
+    if (taking) return taking;
+  }
+  return undefined;
+}
+
+/** What the reader lacks of a row. It has got what was handed over, waited for or not. */
+function deliverRow(
+  { reader, wish, deliver }: Following,
+  row: AccountChangeRow,
+): Promise<void> | undefined {
+  const changes = changesOf(row, wish.kinds);
+  for (const change of changes.slice(reader.changes)) {
+    const lastOfRevision = reader.changes === changes.length - 1;
+    const taking = deliver({ t: "change", change, lastOfRevision }, reader.closed);
+    if (lastOfRevision) reader.reach(row.accountRevision);
+    else reader.changes += 1;
+    if (taking) return taking;
+  }
+  reader.reach(row.accountRevision);
+  return undefined;
 }
 
 function bookmark({ revision }: Reader): WatchMessage {
@@ -107,14 +127,17 @@ function bookmark({ revision }: Reader): WatchMessage {
 
 const changes = new WeakMap<AccountChangeRow, readonly ObjectChange[]>();
 
+/** What a reader of `kinds` is told of a row. */
+function changesOf(row: AccountChangeRow, kinds: WatchObjects["kinds"]): readonly ObjectChange[] {
+  const all = changes.get(row) ?? allChangesOf(row);
+  changes.set(row, all);
+  return kinds ? all.filter(({ kind }) => kinds.has(kind)) : all;
+}
+
 /** What can be watched in a row; the same objects each time, so that they are encoded once. */
-function changesOf(row: AccountChangeRow): readonly ObjectChange[] {
-  const known = changes.get(row);
-  if (known) return known;
-  const made = row.entries.flatMap(({ kind: name, op, object }) => {
+function allChangesOf(row: AccountChangeRow): readonly ObjectChange[] {
+  return row.entries.flatMap(({ kind: name, op, object }) => {
     const kind = WATCHED_KINDS.find((watched) => watched === name);
     return kind && object ? [{ revision: row.accountRevision, kind, op, object }] : [];
   });
-  changes.set(row, made);
-  return made;
 }

@@ -2,7 +2,7 @@
 // changed. Entries are JSON, their objects' bytes stand behind each other in one column. Old rows
 // are dropped by count, so that what is kept is always the newest part without a hole.
 import type { AccountId } from "@railyard/lib/ids";
-import type { AccountChangeRow, AccountEntry, AccountLog } from "./contract.js";
+import type { AccountChangeRow, AccountEntry, AccountLog, LogPage } from "./contract.js";
 import { type Sql, type SqlRow, toBigint, toNumber, toText } from "./sql.js";
 
 /** Newest rows kept of each account's log, at least; the rest goes with the next `expire`. */
@@ -46,18 +46,39 @@ function objectsOf(entries: readonly AccountEntry[]): Uint8Array {
   return Buffer.concat(entries.flatMap(({ object }) => object ?? []));
 }
 
-/** At most `limit` rows after `revision`, in order. */
+/** The rows after a revision, in order, as far as the page goes. */
 export async function readAccountChanges(
   sql: Sql,
   account: AccountId,
-  page: { readonly after: bigint; readonly limit: number },
+  page: LogPage & { readonly after: bigint },
 ): Promise<readonly AccountChangeRow[]> {
+  const limit = page.bytes === undefined ? page.rows : await fitting(sql, account, page);
   const rows = await sql.all(
     `SELECT * FROM account_changes WHERE account = ? AND account_revision > ?
      ORDER BY account_revision LIMIT ?`,
-    [account, page.after, page.limit],
+    [account, page.after, limit],
   );
   return rows.map(asAccountChange);
+}
+
+/** How many of the rows the page holds: their sizes are known without reading them. */
+async function fitting(
+  sql: Sql,
+  account: AccountId,
+  { after, rows: most, bytes = 0 }: LogPage & { readonly after: bigint },
+): Promise<number> {
+  const sizes = await sql.all(
+    `SELECT octet_length(entries) + ifnull(octet_length(objects), 0) AS bytes
+     FROM account_changes WHERE account = ? AND account_revision > ?
+     ORDER BY account_revision LIMIT ?`,
+    [account, after, most],
+  );
+  let left = bytes;
+  const over = sizes.findIndex((row) => {
+    left -= toNumber(row.bytes);
+    return left < 0;
+  });
+  return over === -1 ? sizes.length : Math.max(1, over);
 }
 
 /** How far the account's log reaches. */

@@ -15,7 +15,8 @@ export interface Change {
   readonly entries: readonly ChangeEntry[];
   /** What its audit row names. */
   readonly targets: readonly string[];
-  readonly shown: Shown;
+  /** What accounts are told of it: each a revision of their own. */
+  readonly shown: readonly Shown[];
 }
 
 export class BatchLog {
@@ -33,7 +34,8 @@ export class BatchLog {
 
   add(change: Change): void {
     this.changes.push(change);
-    this.show(change.shown, { revision: change.revision, at: change.cause.at });
+    const when = { revision: change.revision, at: change.cause.at };
+    for (const moment of change.shown) this.show(moment, when);
   }
 
   /** For the logs of accounts alone. */

@@ -13,7 +13,7 @@ export function text<T extends string>(): Codec<T> {
 
 /** Whole numbers up to 2^53. */
 export function int(): Codec<number> {
-  return { to: (value) => value, from: toNumber };
+  return { to: BigInt, from: toNumber };
 }
 
 /** Generations and the like: 64 bits. */
@@ -47,7 +47,7 @@ export function columnOf(member: string): string {
   return member.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** The row as columns by name. */
+/** The row as columns by name, as the engine reads them back. */
 export function encodeRow<Row extends object>(
   table: Table<Row>,
   row: Row,
@@ -58,11 +58,16 @@ export function encodeRow<Row extends object>(
     out[column] = codec.to((row as Record<string, unknown>)[member]);
   }
   const derived = table.derived?.(row) ?? NOTHING;
-  for (const name in derived) out[name] = derived[name] ?? null;
+  for (const name in derived) out[name] = wide(derived[name] ?? null);
   const body: Record<string, unknown> = {};
   for (const name in row) if (!members.has(name)) body[name] = row[name];
   out.body = JSON.stringify(body);
   return out;
+}
+
+/** Whole numbers are read as 64 bits wide. */
+function wide(value: SqlValue): SqlValue {
+  return typeof value === "number" ? BigInt(value) : value;
 }
 
 const NOTHING: Readonly<Record<string, SqlValue>> = {};

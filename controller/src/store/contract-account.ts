@@ -55,7 +55,7 @@ export interface NetworkReads
 export interface SubnetReads extends Lookup<Subnet, SubnetId>, Listed<Subnet, SubnetFilter> {
   /** All subnets of a network, by first address. */
   ofNetwork(network: ClusterNetworkId): Promise<readonly Subnet[]>;
-  /** The same, of each what a new one must not take from it. */
+  /** The same, of each the block that a new one must not overlap. */
   siblings(network: ClusterNetworkId): Promise<readonly SubnetBlock[]>;
 }
 export interface ReservedIpReads

@@ -47,6 +47,13 @@ export interface AccountChangeRow {
   readonly entries: readonly AccountEntry[];
 }
 
+/** What one page of an account's log may hold: one row at least, however large that is. */
+export interface LogPage {
+  readonly rows: number;
+  /** Of the objects and entries as stored; default: without bound. */
+  readonly bytes?: number;
+}
+
 /** How far an account's log reaches: it holds the revisions after `droppedTo` up to `newest`. */
 export interface AccountLog {
   readonly newest: bigint;
@@ -72,7 +79,7 @@ export interface Logs {
   accountChangesAfter(
     account: AccountId,
     revision: bigint,
-    limit: number,
+    page: LogPage,
   ): Promise<readonly AccountChangeRow[]>;
   accountLog(account: AccountId): Promise<AccountLog>;
   audit(after: bigint, limit: number): Promise<readonly AuditRow[]>;

@@ -253,6 +253,12 @@ export interface WriteTx extends ReadTx {
   readonly tokens: Rows<Token, TokenId> & TokenReads;
   readonly meta: MetaReads & { set(key: string, value: string): Promise<void> };
   /**
+   * Ends one change and begins the next: accounts are told of this write so far by a revision of
+   * its own, as it stands now, and of the rest by the next one. It stays one transaction, with one
+   * revision of the store and one audit row.
+   */
+  moment(): Promise<void>;
+  /**
    * Says that this write answers a caller who was told that it is done: it leaves an audit row, and
    * so has a revision, also when it changes nothing.
    */

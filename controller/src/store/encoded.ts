@@ -8,6 +8,9 @@ export type EncodeNow = (entries: readonly ChangeEntry[]) => ReturnType<Encode>;
 
 type Which = Pick<ChangeEntry, "kind" | "id">;
 
+/** An object's bytes from before. */
+export type Kept = (of: Which) => Promise<Uint8Array | undefined>;
+
 export interface KeptObject extends Which {
   /** Undefined when it is gone. */
   readonly object: Uint8Array | undefined;
@@ -22,11 +25,10 @@ export interface Shown {
 }
 
 /**
- * Looks at the entries as their accounts do; updates that no tenant can see are left out. `kept`
- * answers with an object's bytes from before.
+ * Looks at the entries as their accounts do; updates that no tenant can see are left out.
  */
 export async function withObjects(
-  kept: (of: Which) => Promise<Uint8Array | undefined>,
+  kept: Kept,
   encode: EncodeNow,
   entries: readonly ChangeEntry[],
 ): Promise<Shown> {

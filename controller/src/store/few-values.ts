@@ -10,6 +10,15 @@ export interface Condition {
 /** `column IN (…)`; of no values it holds for nothing. */
 export function anyOf(column: string, values: readonly SqlValue[]): Condition {
   const places = values.length < 2 ? 1 : 2 ** Math.ceil(Math.log2(values.length));
-  const params = Array.from({ length: places }, (_, i) => values[i] ?? values[0] ?? null);
-  return { text: `${column} IN (${params.map(() => "?").join(", ")})`, params };
+  const params = [...values];
+  while (params.length < places) params.push(values[0] ?? null);
+  return { text: `${column} IN (${marks(places)})`, params };
+}
+
+const known = new Map<number, string>();
+
+function marks(places: number): string {
+  const made = known.get(places) ?? Array(places).fill("?").join(", ");
+  known.set(places, made);
+  return made;
 }

@@ -9,7 +9,7 @@ export interface KnownRow {
 }
 
 /** Rows kept; after so many all are forgotten and read again. */
-const ROWS_MAX = 4_096;
+const ROWS_MAX = 8_192;
 
 export class KnownRows {
   private readonly known = new Map<string, Map<string, KnownRow>>();

@@ -10,6 +10,7 @@ import { SCHEMA_NODE_FAULTS } from "./schema-node-faults.js";
 import { SCHEMA_PENDING } from "./schema-pending.js";
 import { SCHEMA_RAIL_SETS } from "./schema-rail-sets.js";
 import { SCHEMA_ROWIDS } from "./schema-rowids.js";
+import { SCHEMA_SUBNET_BLOCKS } from "./schema-subnet-blocks.js";
 import { SCHEMA_VOLUMES } from "./schema-volumes.js";
 import { type Engine, toNumber } from "./sql.js";
 
@@ -25,6 +26,7 @@ export const STEPS: readonly (readonly string[])[] = [
   SCHEMA_HOLDS,
   SCHEMA_PENDING,
   SCHEMA_ROWIDS,
+  SCHEMA_SUBNET_BLOCKS,
 ];
 
 /** The version this program reads and writes. */

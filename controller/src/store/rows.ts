@@ -22,7 +22,9 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
   ) {}
 
   get(id: Id): Promise<Row | undefined> {
-    return this.find(id).then((found) => found?.row as Row | undefined);
+    const known = this.work.recall(this.table.kind, id);
+    if (known) return Promise.resolve(this.mine(known)?.row as Row | undefined);
+    return this.read(id).then((found) => found?.row as Row | undefined);
   }
 
   async list(query: ListQuery<Filter>): Promise<Page<Row>> {
@@ -162,8 +164,11 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
   /** The row with its columns, from the database unless this transaction knows it. */
   private find(id: Id): Promise<KnownRow | undefined> {
     const known = this.work.recall(this.table.kind, id);
-    if (!known) return this.read(id);
-    return Promise.resolve(this.isMine(known.columns) ? known : undefined);
+    return known ? Promise.resolve(this.mine(known)) : this.read(id);
+  }
+
+  private mine(known: KnownRow): KnownRow | undefined {
+    return this.isMine(known.columns) ? known : undefined;
   }
 
   private async read(id: Id): Promise<KnownRow | undefined> {
@@ -189,13 +194,8 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
 
   private differs(name: string, columns: SqlRow, stored: SqlRow): boolean {
     if (this.table.keptElsewhere?.includes(name)) return false;
-    return wide(columns[name]) !== wide(stored[name]);
+    return columns[name] !== stored[name];
   }
-}
-
-/** Whole numbers are read as 64 bits wide, however they were written. */
-function wide(value: SqlValue | undefined): SqlValue | undefined {
-  return typeof value === "number" ? BigInt(value) : value;
 }
 
 const insertTexts = new Map<string, string>();

@@ -6,14 +6,15 @@ import type { AccountId, InstanceId } from "@railyard/lib/ids";
 import type { Log } from "@railyard/lib/log";
 import type { Soon } from "@railyard/lib/soon";
 import { BatchLog, type Change } from "./batch-log.js";
-import type { Cause, ChangeEntry, Encode, ReadTx, Store, WriteTx } from "./contract.js";
+import type { Cause, Encode, ReadTx, Store, WriteTx } from "./contract.js";
 import { DeclaredCache } from "./declared-cache.js";
-import { type EncodeNow, withObjects } from "./encoded.js";
+import { type EncodeNow, type Kept, withObjects } from "./encoded.js";
+import { KnownRows } from "./known-rows.js";
 import { ShownCache } from "./shown-cache.js";
 import { type Engine, inSavepoint, toBigint } from "./sql.js";
 import { type Touch, Touches } from "./touches.js";
 import { openTransaction } from "./transaction.js";
-import { Work } from "./work.js";
+import { type Show, Work } from "./work.js";
 
 /** Writes that share one commit, at most. */
 export const BATCH_MAX = 256;
@@ -291,21 +292,19 @@ export class SharedCommit implements Store {
     fn: (tx: WriteTx) => Promise<T>,
   ): Promise<{ readonly value: T; readonly revision: bigint | undefined }> {
     const { sql } = this.engine;
+    const known = new KnownRows();
     const work = new Work(sql, true, {
+      known,
       declared: this.declared,
+      show: this.showing(known),
       revision: this.reached + 1n,
       touched: (entry) => this.touches.touched(entry),
     });
-    const encode = this.encodeAfter(work);
-    const show =
-      encode &&
-      ((entries: readonly ChangeEntry[]) =>
-        withObjects((of) => this.log.object(of), encode, entries));
     try {
       const { value, change } = await inSavepoint(sql, "part", () =>
         runWithin(work, async (tx) => {
           const value = await fn(tx);
-          return { value, change: await work.finish(cause, show) };
+          return { value, change: await work.finish(cause) };
         }),
       );
       this.partDone(change);
@@ -323,15 +322,22 @@ export class SharedCommit implements Store {
     this.log.add(change);
   }
 
-  /** Encodes what `work` leaves, in one of its own that may not write: `work` has ended by then. */
-  private encodeAfter({ known }: Work): EncodeNow | undefined {
+  /** How to look at what a work leaves, in one of its own that may not write. */
+  private showing(known: KnownRows): Show | undefined {
     const { encode } = this.options;
     const { declared } = this;
     if (!encode) return undefined;
-    return (entries) => {
+    const now: EncodeNow = (entries) => {
       for (const entry of entries) this.shown.forget(entry);
       const reading = new Work(this.engine.sql, false, { declared, known });
       return encode(openTransaction(reading), entries);
+    };
+    return (entries, earlier) => {
+      const kept: Kept = async (of) => {
+        const shown = earlier(of);
+        return shown ? shown.object : this.log.object(of);
+      };
+      return withObjects(kept, now, entries);
     };
   }
 

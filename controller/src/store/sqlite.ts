@@ -108,11 +108,7 @@ class SqliteEngine implements Engine {
     get: async (text, params) => this.attempt(() => this.query(text).get(bound(params))),
     all: async (text, params) => this.attempt(() => this.query(text).all(bound(params))),
     run: async (text, params) => this.attempt(() => this.prepare(text).run(bound(params)).changes),
-    runEach: async (text, each) =>
-      this.attempt(() => {
-        const statement = this.prepare(text);
-        return each.reduce((sum, params) => sum + statement.run(bound(params)).changes, 0);
-      }),
+    runEach: async (text, each) => this.attempt(() => this.each(text, each)),
   };
 
   constructor(private readonly db: Database.Database) {}
@@ -132,6 +128,14 @@ class SqliteEngine implements Engine {
 
   async close(): Promise<void> {
     this.db.close();
+  }
+
+  private each(text: string, each: readonly (readonly SqlValue[])[]): number {
+    if (each.length === 0) return 0;
+    const statement = this.prepare(text);
+    let changes = 0;
+    for (const params of each) changes += statement.run(bound(params)).changes;
+    return changes;
   }
 
   private query(text: string): Database.Statement<[readonly SqlValue[]], SqlRow> {

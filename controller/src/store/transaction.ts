@@ -64,6 +64,7 @@ export function openTransaction(work: Work): WriteTx {
     tokens: new Tokens(work),
     logs: new ReadLogs(work),
     meta: metaValues(work),
+    moment: () => work.moment(),
     acknowledge: () => work.acknowledge(),
     audit: (about, note) => {
       for (const target of [about, `note/${note}`]) work.audit(target);

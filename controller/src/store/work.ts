@@ -5,7 +5,7 @@ import type { Soon } from "@railyard/lib/soon";
 import type { Change } from "./batch-log.js";
 import { ACCOUNT_LOG, type Cause, type ChangeEntry } from "./contract.js";
 import type { DeclaredCache } from "./declared-cache.js";
-import type { Shown } from "./encoded.js";
+import { type KeptObject, keptKey, type Shown } from "./encoded.js";
 import { type KnownRow, KnownRows } from "./known-rows.js";
 import { type ChangedRow, type Search, searchesFor, shownIn } from "./shown-in.js";
 import type { Sql, SqlRow } from "./sql.js";
@@ -19,7 +19,14 @@ export interface Around {
   readonly known?: KnownRows;
   /** The store's revision that this work makes, if it changes anything. */
   readonly revision?: bigint;
+  /** Looks at what accounts see of changed objects; `earlier`: as this work has shown them. */
+  readonly show?: Show | undefined;
 }
+
+export type Show = (entries: readonly ChangeEntry[], earlier: Earlier) => Promise<Shown>;
+
+/** The bytes of an object that this work has shown already. */
+export type Earlier = (of: Pick<ChangeEntry, "kind" | "id">) => KeptObject | undefined;
 
 export class Work {
   readonly sql: Sql;
@@ -27,7 +34,11 @@ export class Work {
   readonly revision: bigint;
   private over = false;
   private dirty = false;
+  /** Since the last moment. */
   private readonly entries = new Map<string, ChangeEntry>();
+  /** Of the whole work, as far as moments have ended it. */
+  private readonly past = new Map<string, ChangeEntry>();
+  private readonly moments: Shown[] = [];
   private readonly targets = new Set<string>();
   private readonly searches = new Map<string, Search>();
   private readonly beforeEnd = new Map<string, () => Promise<void>>();
@@ -72,10 +83,19 @@ export class Work {
       this.searches.set(`${search.kind}/${search.text}/${search.value}`, search);
     }
     this.targets.add(key);
-    const op = collapse(before, entry.op);
-    if (op === entry.op) this.entries.set(key, entry);
-    else if (op) this.entries.set(key, { ...entry, op });
-    else this.entries.delete(key);
+    add(this.entries, entry);
+  }
+
+  /**
+   * Ends one change and begins the next: accounts are told of the work so far by a revision of its
+   * own, and of what follows by another. All of it stands or falls together.
+   */
+  async moment(): Promise<void> {
+    if (!this.mayWrite) throw bug("a read transaction was asked to write");
+    this.moments.push(await this.look());
+    this.addToPast();
+    this.entries.clear();
+    this.searches.clear();
   }
 
   /** Leaves an audit row, also when nothing changes. */
@@ -98,7 +118,8 @@ export class Work {
 
   /** Whether the object came with this work. */
   hasMade(object: Pick<ChangeEntry, "kind" | "id">): boolean {
-    return this.entries.get(keyOf(object))?.op === "created";
+    const key = keyOf(object);
+    return [this.entries, this.past].some((noted) => noted.get(key)?.op === "created");
   }
 
   /** Whether this is asked for the first time in this work. */
@@ -120,26 +141,42 @@ export class Work {
     return this.around.declared?.get(key, read) ?? read();
   }
 
-  /**
-   * Ends this work: what is to be logged of it, undefined when nothing changed. `show` looks at
-   * what accounts see of it.
-   */
-  async finish(
-    cause: Cause,
-    show?: (entries: readonly ChangeEntry[]) => Promise<Shown>,
-  ): Promise<Change | undefined> {
+  /** Ends this work: what is to be logged of it, undefined when nothing changed. */
+  async finish(cause: Cause): Promise<Change | undefined> {
     for (const check of this.beforeEnd.values()) await check();
     // A statement that the function forgot to await must not slip in behind the logs.
     this.end();
     if (!this.dirty) return undefined;
-    const entries = [...this.entries.values()];
-    const owned = entries.filter((entry) => entry.account);
-    const shown = show ? await show(await this.withShowing(owned)) : { seen: owned, objects: [] };
-    for (const account of new Set(shown.seen.map((entry) => entry.account))) {
+    const shown = [...this.moments, await this.look()];
+    const seen = shown.flatMap((moment) => moment.seen);
+    for (const account of new Set(seen.map((entry) => entry.account))) {
       if (!account) continue;
       this.around.touched?.({ kind: ACCOUNT_LOG, id: account, account, op: "updated" });
     }
+    const entries = this.entriesOfAll();
     return { revision: this.revision, cause, entries, targets: [...this.targets], shown };
+  }
+
+  private addToPast(): void {
+    for (const entry of this.entries.values()) add(this.past, entry);
+  }
+
+  private entriesOfAll(): readonly ChangeEntry[] {
+    if (this.moments.length === 0) return [...this.entries.values()];
+    this.addToPast();
+    return [...this.past.values()];
+  }
+
+  /** What accounts see of the changes since the last moment. */
+  private async look(): Promise<Shown> {
+    const owned = [...this.entries.values()].filter((entry) => entry.account);
+    const { show } = this.around;
+    if (!show) return { seen: owned, objects: [] };
+    const earlier = new Map<string, KeptObject>();
+    for (const { objects } of this.moments) {
+      for (const object of objects) earlier.set(keptKey(object), object);
+    }
+    return show(await this.withShowing(owned), (of) => earlier.get(keptKey(of)));
   }
 
   /** The entries, and after them the objects that show something of what changed. */
@@ -166,6 +203,15 @@ export class Work {
 
 function keyOf({ kind, id }: Pick<ChangeEntry, "kind" | "id">): string {
   return `${kind}/${id}`;
+}
+
+/** Notes one more change of an object. */
+function add(entries: Map<string, ChangeEntry>, entry: ChangeEntry): void {
+  const key = keyOf(entry);
+  const op = collapse(entries.get(key)?.op, entry.op);
+  if (op === entry.op) entries.set(key, entry);
+  else if (op) entries.set(key, { ...entry, op });
+  else entries.delete(key);
 }
 
 type Op = ChangeEntry["op"];

@@ -60,6 +60,8 @@ function dial({ server, seed, name, inboxPrefix }: NatsOptions): Promise<NatsCon
     reconnectJitter: RECONNECT_JITTER_MS,
     pingInterval: PING_INTERVAL_MS,
     ignoreAuthErrorAbort: true,
+    // Otherwise every request makes two errors in advance, to know where it began.
+    noAsyncTraces: true,
     ...(seed && { authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)) }),
   });
 }
@@ -112,7 +114,7 @@ class NatsBus implements Bus {
           log.warn({ subject, err }, "subscription refused");
           return;
         }
-        handler({ subject: msg.subject, data: msg.data, respond: (d) => void msg.respond(d) });
+        handler(msg);
       },
     });
     return { cancel: () => subscription.unsubscribe() };

@@ -56,7 +56,15 @@ export class PrivateApt {
     return found;
   }
 
-  /** Fetches packages and unpacks them below `root`. */
+  /** The newest version of a package. */
+  async version(name: string): Promise<string> {
+    const said = await output(CACHE, [...this.options, "show", "--no-all-versions", name]);
+    const found = /^Version: (\S+)/m.exec(said)?.[1];
+    if (found === undefined) throw new Error(`${name} tells no version`);
+    return found;
+  }
+
+  /** Fetches packages, each a name or `name=version`, and unpacks them below `root`. */
   async unpack(root: string, packages: readonly string[], suite = "bookworm"): Promise<void> {
     mkdirSync(root, { recursive: true });
     const debs = join(this.folder, "debs");

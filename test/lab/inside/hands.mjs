@@ -5,18 +5,18 @@ import { systemOutside } from "@railyard/agent/hardware/linux/outside";
 import { systemClock } from "@railyard/lib/clock";
 
 const [iommu, calls] = process.argv.slice(2);
+const TOOL_MS = 10_000;
 const clock = systemClock();
-const hardware = createLinuxHardware({
-  ...{ outside: systemOutside(clock), clock, iommu, fake: false },
-  // Nothing here speaks of guests.
-  guests: {},
-});
+const outside = systemOutside(clock);
+// Nothing here speaks of guests.
+const hardware = createLinuxHardware({ outside, clock, iommu, fake: false, guests: {} });
+const hands = { ...hardware, exec: (tool, args) => outside.exec(tool, args, TOOL_MS) };
 const outcomes = [];
 for (const [method, ...args] of JSON.parse(calls)) {
   try {
-    outcomes.push({ ok: (await hardware[method](...args)) ?? null });
+    outcomes.push({ ok: (await hands[method](...args)) ?? null });
   } catch (thrown) {
-    outcomes.push({ error: thrown.message });
+    outcomes.push({ error: thrown.message, code: thrown.code });
   }
 }
 console.log(JSON.stringify(outcomes));

@@ -5,6 +5,8 @@ import { WAY_OUT } from "./machine.js";
 
 /** What tunnels add to a packet. */
 const TUNNEL_BYTES = 70;
+/** Of a rail's cables and switches. */
+export const RAIL_MTU = MTU + TUNNEL_BYTES;
 const MANAGEMENT = "management";
 const rails = Array.from({ length: RAILS }, (_, rail) => rail);
 
@@ -24,19 +26,18 @@ export function managementAddressOf(index: number): string {
 
 /** Rail switches, a management network, and the hypervisors cabled to all of them. */
 export function fabricScript(hypervisors: readonly string[]): string {
-  const railMtu = MTU + TUNNEL_BYTES;
   return [
     "set -e",
     ...makeSwitch(MANAGEMENT, 1_500),
     `ip link set ${WAY_OUT} master ${MANAGEMENT} up`,
-    ...rails.flatMap((rail) => makeSwitch(switchOf(rail), railMtu)),
+    ...rails.flatMap((rail) => makeSwitch(switchOf(rail), RAIL_MTU)),
     ...hypervisors.flatMap((name, index) => [
       `ip netns add ${name}`,
       `ip -n ${name} link set lo up`,
       ...plug({ name, index, port: MANAGEMENT, into: MANAGEMENT, mtu: 1_500 }),
       `ip -n ${name} addr add ${managementAddressOf(index)}/24 dev ${MANAGEMENT}`,
       ...rails.flatMap((rail) =>
-        plug({ name, index, port: uplinkOf(rail), into: switchOf(rail), mtu: railMtu }),
+        plug({ name, index, port: uplinkOf(rail), into: switchOf(rail), mtu: RAIL_MTU }),
       ),
     ]),
   ].join("\n");

@@ -22,8 +22,8 @@ export interface MachineImage {
 const LINUX = "user-mode-linux";
 const GUEST_KERNEL = "linux-image-cloud-amd64";
 const LOADER = ["isolinux", "syslinux-common", "syslinux-utils"];
-/** What agents, rail switches and guests need of the kernel. */
-const MODULES = ["ipv6", "veth", "bridge", "vxlan", "tun", "sch_tbf"];
+/** What agents, rail switches, guests and a root in memory need of the kernel. */
+const MODULES = ["ipv6", "veth", "bridge", "vxlan", "tun", "sch_tbf", "overlay"];
 
 /** Programs that building and running need, with the packages that bring them. */
 const PROGRAMS = {

@@ -12,7 +12,8 @@ import { output } from "../program.js";
 import { ScriptFolder } from "../script-folder.js";
 import type { MachineImage } from "./machine-image.js";
 
-const INIT = join(import.meta.dirname, "scripts", "machine-init.sh");
+/** The first process: a shell script, which is told the path of the share. */
+const INIT = [join(import.meta.dirname, "scripts", "machine-init.sh")];
 const QEMU = "/usr/bin/qemu-system-x86_64";
 const MEMORY_FILES = "/dev/shm";
 const BOOT_MS = 60_000;
@@ -28,6 +29,8 @@ export interface MachineOptions {
   readonly folder: string;
   /** Port of this machine that 10.0.2.100:4222 leads to. */
   readonly broker: number;
+  /** Another script for its first process, and what it is told after the share. */
+  readonly init?: readonly string[];
 }
 
 /** Why a machine of so much memory cannot be run; undefined when it can. */
@@ -95,11 +98,12 @@ function linuxArguments(options: MachineOptions, share: string, cable: Cable): r
   const state = join(options.folder, "state");
   mkdirSync(state, { recursive: true });
   const { nicPort, farPort } = cable;
+  const [script = "", ...told] = options.init ?? INIT;
   return [
     ...linuxBasics(options.memoryMib, state),
     ...["con=null", "con0=fd:0,fd:1", "ssl=null"],
     `${WAY_OUT}=ucast,${MAC},127.0.0.1,${nicPort},${farPort}`,
-    ...["init=/bin/sh", "--", INIT, share],
+    ...["init=/bin/sh", "--", script, share, ...told],
   ];
 }
 

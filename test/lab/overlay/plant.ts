@@ -29,12 +29,12 @@ export const MEMORY_MIB = 3_072;
 const HOME = "/run/o";
 
 /** All agents and guests share one processor: nobody may be given up for being slow. */
-const CONTROLLER = {
+export const CONTROLLER = {
   RAILYARD_CONTROLLER_HEARTBEAT_MS: "5000",
   RAILYARD_CONTROLLER_LEASE_MS: "60000",
 };
 
-const AGENT_SETTINGS = {
+export const AGENT_SETTINGS = {
   RAILYARD_AGENT_HARDWARE: "linux",
   RAILYARD_AGENT_GPUS: GPU,
   RAILYARD_AGENT_ACCELERATOR: "tcg",
@@ -146,7 +146,7 @@ export class OverlayPlant {
 }
 
 /** What an agent is told of the rails of its hypervisor. */
-function overlayOf(name: string) {
+export function overlayOf(name: string) {
   const rails = Array.from({ length: RAILS }, (_, rail) => {
     return { uplink: uplinkOf(rail), leaf: leafOf(rail), speedGbps: SPEED_GBPS };
   });

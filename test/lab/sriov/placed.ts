@@ -100,7 +100,7 @@ async function strictRefuses({ inside }: LabPlant, { pfs }: Seen): Promise<void>
   const [vf, other] = pfs[0]?.vfs ?? [];
   const [outcome] = await callHardware(inside, "strict", [["bindVfio", vf?.address]]);
   const text = `pci function ${vf?.address} shares its iommu group with ${other?.address}`;
-  assert.deepEqual(outcome, { error: text });
+  assert.deepEqual(outcome, { error: text, code: "unavailable" });
 }
 
 function vfsStand({ pfs }: Seen): void {

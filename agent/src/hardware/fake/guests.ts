@@ -28,6 +28,7 @@ export interface GuestFile {
   readonly crashed?: true;
 }
 
+const CRASHED = "the pretended guest crashed";
 const ID = /^[-0-9A-Za-z_]{1,64}$/;
 
 /** Guests of a made-up machine; each boot takes `bootMs`. */
@@ -48,7 +49,7 @@ export function pretendGuests(machine: Machine, clock: Clock, bootMs: number): G
       for (const [at, guest] of guests.entries()) {
         if (!guest.running || !crashes(machine, guest.instanceId)) continue;
         serial.hangUp(guest.instanceId);
-        guests[at] = { ...guest, running: false };
+        guests[at] = { ...guest, running: false, ended: CRASHED };
       }
       return guests;
     },
@@ -133,7 +134,8 @@ function observe(
     a.guestAddress < b.guestAddress ? -1 : Number(a.guestAddress > b.guestAddress),
   );
   const booted = now >= runsFromMs || now < runsFromMs - bootMs;
-  return { ...guest, functions, running: booted && crashed !== true };
+  const seen = { ...guest, functions, running: booted && crashed !== true };
+  return crashed ? { ...seen, ended: CRASHED } : seen;
 }
 
 // False when the call is to do nothing and say that it did.

@@ -138,7 +138,9 @@ test("a guest that crashes stands there and does not run, until it is started ag
   await inject("guest-crashes", { times: 1 });
   expect(await running()).toEqual([false]);
   await clock.advance(BOOT_MS);
-  expect(await running()).toEqual([false]);
+  expect(await hardware.listGuests()).toMatchObject([
+    { running: false, ended: expect.stringMatching(/crashed/) },
+  ]);
   await clock.advance(BOOT_MS);
   expect(await running()).toEqual([false]);
   await hardware.startGuest(GUEST);

@@ -17,7 +17,7 @@ import {
 } from "./neighbours.js";
 import { groupByFunction, type Netdev, readNetdevs } from "./net.js";
 import { readFabricManager } from "./nv-fabric.js";
-import type { Outside } from "./outside.js";
+import { isMissingTool, type Outside } from "./outside.js";
 import { readBoardSerial } from "./pcie.js";
 import { PCI_DEVICES, readBus } from "./sysfs.js";
 
@@ -48,7 +48,6 @@ export function factsReader(
   const partitions = pausingPartitions(outside, clock, toolMs);
   return async () => {
     const { functions, oddities } = readBus(root);
-    const fabricManager = readFabricManager(root);
     const physical = functions.filter((fn) => fn.pf === undefined);
     const wanted = new Set(physical.map((fn) => fn.address));
     const rdma = readRdmaDevices(root, wanted);
@@ -62,7 +61,7 @@ export function factsReader(
       infiniband(rdma),
       boardSerials(physical.filter(isNic)),
       macs,
-      fabricManager ? partitions() : NO_PARTITIONS,
+      readFabricManager(root) ? partitions() : NO_FABRIC_MANAGER,
     ]);
     return {
       ...readHost(root),
@@ -70,7 +69,7 @@ export function factsReader(
       interfaces: groupByFunction(found.netdevs, cables, new Map(permanent)),
       rdma: rdma.map((device) => withNeighbours(device, infinibandCables)),
       boardSerials: serials,
-      fabricManager,
+      fabricManager: parted.fabricManager,
       ...(parted.partitions && { partitions: parted.partitions }),
       oddities: [...oddities, ...found.oddities, ...parted.oddities],
     };
@@ -113,8 +112,21 @@ function rememberBoards(
   };
 }
 
-type Parted = Pick<MachineFacts, "partitions" | "oddities">;
-const NO_PARTITIONS: Parted = { oddities: [] };
+type Parted = Pick<MachineFacts, "fabricManager" | "partitions" | "oddities">;
+const NO_FABRIC_MANAGER: Parted = { fabricManager: false, oddities: [] };
+/** Nothing is known of partitions then and none can be set, as if nobody divided the NVSwitches. */
+const NO_TOOL: Parted = {
+  fabricManager: false,
+  oddities: [
+    {
+      kind: "no-fmpm",
+      pciAddress: "",
+      message:
+        "a Fabric Manager divides the NVSwitches, but fmpm, which speaks to it, is not " +
+        "installed: only instances with all GPUs can run",
+    },
+  ],
+};
 
 // What was told last is nothing to go by: a partition may have been parted since. A tool that hangs
 // must not do so with every reading.
@@ -124,16 +136,22 @@ function pausingPartitions(
   deadlineMs: number,
 ): () => Promise<Parted> {
   let failed: Oddity | undefined;
+  let told = false;
   let pausedUntil = Number.NEGATIVE_INFINITY;
   return async () => {
-    if (failed && clock.monotonic() < pausedUntil) return { oddities: [failed] };
+    const unread = (why: Oddity) => ({ fabricManager: true, oddities: [why] });
+    if (failed && clock.monotonic() < pausedUntil) return unread(failed);
     try {
-      return { partitions: await readPartitions(outside, deadlineMs), oddities: [] };
+      const read = await readPartitions(outside, deadlineMs);
+      told = true;
+      return { fabricManager: true, partitions: read, oddities: [] };
     } catch (thrown) {
+      // Of one that was there and is gone, a partition may still be active.
+      if (!told && isMissingTool(thrown, "fmpm")) return NO_TOOL;
       const { message } = asRailyardError(thrown);
       failed = { kind: "partitions-unread", pciAddress: "", message };
       pausedUntil = clock.monotonic() + PARTITIONS_PAUSE_MS;
-      return { oddities: [failed] };
+      return unread(failed);
     }
   };
 }

@@ -22,6 +22,14 @@ test("what is astray is read, and set back without a word about the rest", () =>
   expect(line).toContain("trust off state auto min_tx_rate 0");
 });
 
+test("a VLAN that is tagged with a priority or by another protocol is astray", () => {
+  const read = (tag: object) =>
+    parseVfs(JSON.stringify([{ vfinfo_list: [{ vf: 0, vlan_list: [tag] }] }]))[0];
+  const seen = read({ vlan: 7, qos: 3, protocol: "802.1ad" });
+  expect(seen).toMatchObject({ vlan: 7, astray: ["vlan-priority", "vlan-protocol"] });
+  expect(read({ vlan: 7, protocol: "802.1q" })).not.toHaveProperty("astray");
+});
+
 test.each([
   [{ pfName: "eth0;reboot", vf: 0 }, SETTINGS],
   [{ pfName: "-force", vf: 0 }, SETTINGS],

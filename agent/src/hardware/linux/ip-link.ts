@@ -1,7 +1,8 @@
 // Sets and reads VFs through iproute2. Checks every argument's shape before the tool may see it;
 // knows the tool's words and its JSON, not why a setting is wanted.
 import { invalidField, refuse } from "@railyard/lib/errors";
-import type { VfReading, VfSettings, VfStray } from "../hardware.js";
+import type { VfStray } from "../../model/observed-vf.js";
+import type { VfReading, VfSettings } from "../hardware.js";
 import type { Outside } from "./outside.js";
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
@@ -10,12 +11,21 @@ const VF_MAX = 1023;
 const VLAN_MAX = 4094;
 const RATE_MAX = 2 ** 32 - 1;
 
-/** Set only where it is read otherwise, since not every driver knows each; trust is set anyway. */
+/**
+ * Set only where it is read otherwise, since not every driver knows each. Trust is set anyway, and
+ * a VLAN set without a word about its tag has no priority and is of 802.1Q.
+ */
 const SET_BACK: Readonly<Record<VfStray, readonly string[]>> = {
   state: ["state", "auto"],
   "min-rate": ["min_tx_rate", "0"],
   trust: [],
+  "vlan-priority": [],
+  "vlan-protocol": [],
 };
+const CUSTOMER_TAG = "802.1Q";
+
+/** One object of the tool's JSON. */
+type Told = Readonly<Record<string, unknown>>;
 
 /** Which VF of which physical function. */
 export interface VfPlace {
@@ -84,31 +94,33 @@ export function parseVfs(text: string): readonly VfReading[] {
 
 function readVf(entry: unknown): VfReading {
   const vf = record(entry);
-  const vlans = vf.vlan_list;
-  const vlan = Array.isArray(vlans) ? record(vlans[0]).vlan : vf.vlan;
-  const astray = straysOf(vf);
+  const tag = Array.isArray(vf.vlan_list) ? record(vf.vlan_list[0]) : vf;
+  const astray = straysOf(vf, tag);
   // Older versions say `mac` and `tx_rate`, newer ones `address` and `rate.max_tx`.
   return {
     vf: number(vf.vf),
     mac: String(vf.address ?? vf.mac ?? "").toLowerCase(),
-    vlan: number(vlan),
+    vlan: number(tag.vlan),
     rateMbps: number(record(vf.rate).max_tx ?? vf.tx_rate),
     spoofCheck: vf.spoofchk === true || vf.spoofchk === "on",
     ...(astray.length > 0 && { astray }),
   };
 }
 
-/** Drivers that know no state, rate or trust tell none. */
-function straysOf(vf: Readonly<Record<string, unknown>>): readonly VfStray[] {
+/** Drivers that know no state, rate or trust tell none, nor does the tool of a plain tag. */
+function straysOf(vf: Told, tag: Told): readonly VfStray[] {
+  const protocol = tag.protocol ?? CUSTOMER_TAG;
   const strays: (readonly [VfStray, boolean])[] = [
     ["state", vf.link_state !== undefined && vf.link_state !== "auto"],
     ["min-rate", number(record(vf.rate).min_tx) > 0],
     ["trust", vf.trust === true || vf.trust === "on"],
+    ["vlan-priority", number(tag.qos) > 0],
+    ["vlan-protocol", String(protocol).toUpperCase() !== CUSTOMER_TAG],
   ];
   return strays.flatMap(([stray, is]) => (is ? [stray] : []));
 }
 
-function parseLink(text: string): Readonly<Record<string, unknown>> {
+function parseLink(text: string): Told {
   try {
     const links: unknown = JSON.parse(text);
     return record(Array.isArray(links) ? links[0] : undefined);
@@ -117,7 +129,7 @@ function parseLink(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function record(value: unknown): Readonly<Record<string, unknown>> {
+function record(value: unknown): Told {
   return typeof value === "object" && value !== null ? { ...value } : {};
 }
 

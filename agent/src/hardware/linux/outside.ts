@@ -6,7 +6,7 @@ import { accessSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, withDeadline } from "@railyard/lib/clock";
-import { type RailyardError, refuse } from "@railyard/lib/errors";
+import { asRailyardError, type RailyardError, refuse } from "@railyard/lib/errors";
 
 /** The outside tools that the agent may run. */
 export type Tool =
@@ -18,6 +18,7 @@ export type Tool =
   | "lldpcli"
   | "smpquery"
   | "qemu-img"
+  | "systemctl"
   | "systemd-run"
   | "tc";
 
@@ -31,7 +32,7 @@ export interface Outside {
   write(path: string, value: string, deadlineMs: number): Promise<void>;
   /**
    * Runs a tool without a shell and returns its standard output. Errors: `unavailable` when it is
-   * missing or fails, `deadline` when it does not end; it is killed then.
+   * missing (see `isMissingTool`) or fails, `deadline` when it does not end; it is killed then.
    */
   exec(tool: Tool, args: readonly string[], deadlineMs: number): Promise<string>;
 }
@@ -42,6 +43,7 @@ const TOOL_PATHS: Readonly<Record<Tool, readonly string[]>> = {
   fmpm: ["/usr/bin/fmpm", "/usr/local/bin/fmpm", "/usr/sbin/fmpm"],
   genisoimage: ["/usr/bin/genisoimage"],
   "qemu-img": ["/usr/bin/qemu-img"],
+  systemctl: ["/usr/bin/systemctl", "/bin/systemctl"],
   "systemd-run": ["/usr/bin/systemd-run", "/bin/systemd-run"],
   tc: ["/usr/sbin/tc", "/sbin/tc", "/usr/bin/tc"],
   lldpcli: ["/usr/sbin/lldpcli", "/usr/bin/lldpcli", "/sbin/lldpcli"],
@@ -90,6 +92,17 @@ export function toolFailed(tool: Tool, args: readonly string[], complaint: strin
   return refuse("unavailable", `${commandLine(tool, args)}: ${said}`);
 }
 
+/** What the use of a tool that this machine does not have is reported as. */
+export function missingTool(tool: Tool): RailyardError {
+  const detail = { missing: tool };
+  return refuse("unavailable", `tool ${tool} is not installed`, { detail });
+}
+
+/** Whether something failed because that tool is not installed: trying again will not help. */
+export function isMissingTool(thrown: unknown, tool: Tool): boolean {
+  return asRailyardError(thrown).parts.detail?.missing === tool;
+}
+
 /** What a refused attribute write is reported as; `errno` is the error's name, e.g. `EBUSY`. */
 export function writeRefused(path: string, errno: string, cause?: unknown): RailyardError {
   return refuse("unavailable", `write to ${path} was refused: ${errno}`, {
@@ -116,7 +129,7 @@ function run(
 ): Promise<string> {
   const path = TOOL_PATHS[tool].find(isExecutable);
   if (path === undefined) {
-    return Promise.reject(refuse("unavailable", `tool ${tool} is not installed`));
+    return Promise.reject(missingTool(tool));
   }
   const options = {
     signal,

@@ -1,7 +1,8 @@
 // Whether an instance may have its functions as far as IOMMU groups go: the kernel gives the
 // functions of one group to one guest only. Pure; which rule a machine is under it need not know,
 // since a group of one function is never split.
-import type { DesiredInstance, ObservedDevice, ObservedVf } from "../../model.js";
+import type { ObservedVf } from "../../model/observed-vf.js";
+import type { DesiredInstance, ObservedDevice } from "../../model.js";
 import type { View } from "./view.js";
 
 /**

@@ -1,6 +1,7 @@
 // Which kind of membership a VF can carry, and how it is told that it does.
 import { expect, test } from "vitest";
-import type { DesiredAttachment, ObservedVf } from "../../model.js";
+import type { ObservedVf } from "../../model/observed-vf.js";
+import type { DesiredAttachment } from "../../model.js";
 import { isAsDesired, isConfigured, MAC_NONE } from "./view.js";
 
 const FREE: ObservedVf = {

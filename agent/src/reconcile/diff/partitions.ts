@@ -17,7 +17,7 @@ export function partitionOf(view: View, instance: DesiredInstance): ObservedPart
 /** Why the instance has no partition that it needs; undefined when it has, or needs none. */
 export function partitionObstacle(view: View, instance: DesiredInstance): string | undefined {
   if (!view.needsPartition(instance) || partitionOf(view, instance)) return undefined;
-  if (!view.dividesNvSwitches) return "no Fabric Manager on the host divides the NVSwitches";
+  if (!view.dividesNvSwitches) return "no Fabric Manager that can be told divides the NVSwitches";
   if (view.unread(NVSWITCHES)) return "the NVSwitch partitions could not be read";
   return "no partition of the NVSwitches has exactly its GPUs";
 }

@@ -1,5 +1,6 @@
 // One look at a machine beside what it should be: lookups by device, traces of use, who holds and
 // who wants what. Pure; it decides nothing, so that diff and reports judge by the same words.
+import type { ObservedVf } from "../../model/observed-vf.js";
 import type {
   Desired,
   DesiredAttachment,
@@ -15,7 +16,6 @@ import type {
   Observed,
   ObservedDevice,
   ObservedGuest,
-  ObservedVf,
 } from "../../model.js";
 import { splitGroup } from "./groups.js";
 import { partitionObstacle } from "./partitions.js";
@@ -35,6 +35,8 @@ export interface Situation {
   readonly inventory: Inventory;
   /** By instance id; one for every desired instance. */
   readonly layouts: ReadonlyMap<string, LayoutResult>;
+  /** How guests ended by themselves, in words, until they run again; by instance id. */
+  readonly ends?: ReadonlyMap<string, string>;
 }
 
 /** Names a whole device, or one VF of it, in maps, step keys and logs. */
@@ -238,14 +240,19 @@ export class View {
 
 /** Whether a VF reads as its attachment wants it. */
 export function isAsDesired(vf: ObservedVf, wanted: DesiredAttachment): boolean {
-  return (
-    canIsolate(vf, wanted) &&
-    isolationOf(vf).id === wanted.isolation.id &&
-    vf.mac === wanted.mac &&
-    vf.rateMbps === wanted.rateMbps &&
-    vf.spoofCheck === wanted.spoofCheck &&
-    vf.astray === undefined
-  );
+  return differences(vf, wanted).length === 0;
+}
+
+/** Names of the settings that do not read as the attachment wants them. */
+export function differences(vf: ObservedVf, wanted: DesiredAttachment): readonly string[] {
+  const { kind, id } = wanted.isolation;
+  const same: readonly (readonly [string, boolean])[] = [
+    ["mac", vf.mac === wanted.mac],
+    [kind, canIsolate(vf, wanted) && isolationOf(vf).id === id],
+    ["rate", vf.rateMbps === wanted.rateMbps],
+    ["spoof-check", vf.spoofCheck === wanted.spoofCheck],
+  ];
+  return [...same.flatMap(([name, is]) => (is ? [] : [name])), ...(vf.astray ?? [])];
 }
 
 /** Whether a VF carries settings of some instance. */

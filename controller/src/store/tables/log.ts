@@ -8,6 +8,7 @@ import type {
   AuditRow,
   ChangeEntry,
   ChangeRow,
+  LogPage,
   Logs,
 } from "../contract.js";
 import { type SqlRow, toBigint, toNumber, toText } from "../sql.js";
@@ -27,9 +28,9 @@ export class ReadLogs implements Logs {
   async accountChangesAfter(
     account: AccountId,
     revision: bigint,
-    limit: number,
+    page: LogPage,
   ): Promise<readonly AccountChangeRow[]> {
-    return readAccountChanges(this.work.sql, account, { after: revision, limit });
+    return readAccountChanges(this.work.sql, account, { after: revision, ...page });
   }
 
   async accountLog(account: AccountId): Promise<AccountLog> {

@@ -42,16 +42,15 @@ export class NodeOutbox implements OutboxRows {
 
   private async raiseNow(node: NodeId): Promise<bigint> {
     const { sql } = this.work;
-    await sql.run("UPDATE nodes SET generation = generation + 1 WHERE id = ?", [node]);
-    const row = await sql.get(
-      `INSERT INTO outbox (node_id, generation, since)
-       SELECT id, generation, ? FROM nodes WHERE id = ?
-       ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation RETURNING generation`,
-      [this.work.revision, node],
+    const generation = (await this.generationOf(node)) + 1n;
+    await sql.run("UPDATE nodes SET generation = ? WHERE id = ?", [generation, node]);
+    await sql.run(
+      `INSERT INTO outbox (node_id, generation, since) VALUES (?, ?, ?)
+       ON CONFLICT (node_id) DO UPDATE SET generation = excluded.generation`,
+      [node, generation, this.work.revision],
     );
-    if (!row) throw bug(`node ${node} is not there`);
     noteNode(this.work, node);
-    return toBigint(row.generation);
+    return generation;
   }
 
   private async generationOf(node: NodeId): Promise<bigint> {

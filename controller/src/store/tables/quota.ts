@@ -18,14 +18,19 @@ export class QuotaCounters implements Quotas {
   async take(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void> {
     const key = this.keyOf(subject, within);
     const limit = await this.limitOf(subject);
-    if (n > limit) throw exceeded(subject, limit, await this.usedOf(key));
-    const taken = await this.work.sql.run(
-      `INSERT INTO quota_counts (account, subject, within, used) VALUES (?, ?, ?, ?)
-       ON CONFLICT (account, subject, within) DO UPDATE SET used = quota_counts.used + excluded.used
-       WHERE quota_counts.used + excluded.used <= ?`,
-      [...key, n, limit],
+    const { sql } = this.work;
+    const taken = await sql.run(
+      `UPDATE quota_counts SET used = used + ? WHERE ${COUNTER} AND used + ? <= ?`,
+      [n, ...key, n, limit],
     );
-    if (taken === 0) throw exceeded(subject, limit, await this.usedOf(key));
+    if (taken > 0) return;
+    // The first that is taken has no row yet.
+    const used = await this.usedOf(key);
+    if (used + n > limit) throw exceeded(subject, limit, used);
+    await sql.run("INSERT INTO quota_counts (account, subject, within, used) VALUES (?, ?, ?, ?)", [
+      ...key,
+      n,
+    ]);
   }
 
   async giveBack(subject: QuotaSubject, n: number, within?: ClusterNetworkId): Promise<void> {

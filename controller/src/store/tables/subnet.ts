@@ -19,7 +19,7 @@ const TABLE: Table<Subnet> = {
     clusterNetworkId: text(),
     availableCount: int(),
   },
-  derived: (row) => ({ first_address: row.cidr.first }),
+  derived: ({ cidr }) => ({ first_address: cidr.first, prefix: cidr.prefix }),
   keptElsewhere: ["available_count"],
 };
 
@@ -34,11 +34,12 @@ export class Subnets extends NounRows<Subnet, SubnetId, SubnetFilter> implements
 
   async siblings(network: ClusterNetworkId): Promise<readonly SubnetBlock[]> {
     const condition = "cluster_network_id = ? ORDER BY first_address";
-    const found = await this.select(condition, [network], "id, name, body");
-    return found.map((row) => {
-      const { cidr } = JSON.parse(toText(row.body)) as Subnet;
-      return { id: toText(row.id), name: toText(row.name), cidr };
-    });
+    // The index has these columns: no row is read.
+    const found = await this.select(condition, [network], "id, first_address, prefix");
+    return found.map((row) => ({
+      id: toText(row.id),
+      cidr: { first: toNumber(row.first_address), prefix: toNumber(row.prefix) },
+    }));
   }
 
   /** Moves the free count by `n`; the subnet shows as updated. */

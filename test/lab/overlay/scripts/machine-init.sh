@@ -12,10 +12,5 @@ mount -t devpts pts /dev/pts
 mount -t hostfs -o "$1" share /run/lab || echo "LAB-FAIL share"
 while read -r module; do insmod "$module" || echo "LAB-FAIL module $module"; done </run/lab/modules
 ip link set lo up
-echo "LAB-READY $(cut -d' ' -f1 /proc/uptime)"
-while read -r at; do
-  sh "/run/lab/ask-$at.sh" >"/run/lab/answer-$at.part" 2>&1 </dev/null
-  echo "LAB-STATUS $?" >>"/run/lab/answer-$at.part"
-  mv "/run/lab/answer-$at.part" "/run/lab/answer-$at"
-done
+. "${0%/*}/serve.sh"
 busybox poweroff -f

@@ -42,7 +42,7 @@ function machine(change: Partial<GuestSpec> = {}): GuestMachine {
     backings: new Map([
       ["fa00:00:04.0", { kind: "stand-in" }],
       ["fa01:00:00.0", { kind: "tap", tap: "ry0v0", mac: "02:00:00:00:00:01", mtu: 9000 }],
-      ["0000:3b:00.2", { kind: "vfio" }],
+      ["0000:3b:00.2", { kind: "vfio", group: "/dev/vfio/12" }],
     ]),
     layoutArguments: ({ functions }) =>
       functions.flatMap((fn) => [

@@ -19,7 +19,8 @@ export type LayoutArguments = (input: {
 
 /** What a host function becomes in a guest's arguments. */
 export type Backing =
-  | { readonly kind: "vfio" }
+  /** Passed through; `group` is the device node of its IOMMU group. */
+  | { readonly kind: "vfio"; readonly group: string }
   /** A virtio device on a TAP that is already there. */
   | { readonly kind: "tap"; readonly tap: string; readonly mac: string; readonly mtu: number }
   /** An emulated device without any use, where a GPU would sit. */

@@ -20,6 +20,7 @@ export function passthroughBackings(
 ): (spec: GuestSpec) => Promise<ReadonlyMap<string, Backing>> {
   return async ({ functions }) => {
     const wanted = new Set(functions.map((fn) => fn.hostAddress));
+    const backings = new Map<string, Backing>();
     for (const address of wanted) {
       const found = readFunction(outside.root, address);
       if (found?.driver !== "vfio-pci") {
@@ -31,10 +32,11 @@ export function passthroughBackings(
       if (left !== undefined) {
         throw refuse("unavailable", `pci function ${address} shares its iommu group with ${left}`);
       }
-      const group = join(outside.root, "/dev/vfio", found.iommuGroup);
-      if (rule.user) chownSync(group, rule.user.uid, rule.user.gid);
+      const group = join("/dev/vfio", found.iommuGroup);
+      if (rule.user) chownSync(join(outside.root, group), rule.user.uid, rule.user.gid);
+      backings.set(address, { kind: "vfio", group });
     }
-    return new Map([...wanted].map((address) => [address, { kind: "vfio" }]));
+    return backings;
   };
 }
 

@@ -4,7 +4,7 @@
 import { once } from "node:events";
 import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Clock, sleep } from "@railyard/lib/clock";
 import { asRailyardError, refuse } from "@railyard/lib/errors";
 import type { GuestSpec, ObservedGuest } from "../../../model.js";
@@ -16,6 +16,7 @@ import { makeVpcPort, removeInterface, vpcTapName } from "../tap.js";
 import {
   type Accelerator,
   type Backing,
+  type Disk,
   type LayoutArguments,
   qemuArguments,
   VPC_NICS_MAX,
@@ -25,7 +26,9 @@ import { imageChecker } from "./image.js";
 import { asDefined, askGuest } from "./observe.js";
 import { checkGuestsDir, type GuestPlace, guestPlace, isGuestId } from "./place.js";
 import {
+  failureOf,
   findGuests,
+  forget,
   type GuestProcess,
   type GuestUser,
   hasEnded,
@@ -34,6 +37,7 @@ import {
   launch,
 } from "./processes.js";
 import { type Qmp, withQmp } from "./qmp.js";
+import { devicesOf } from "./sandbox.js";
 import { addressesIn } from "./seed.js";
 
 export interface QemuOptions {
@@ -140,13 +144,17 @@ class QemuGuests implements Guests {
       bootCount: record?.bootCount ?? 0,
       addresses: addressesIn(readText(join(place.seedFiles, NETWORK_CONFIG)) ?? ""),
     };
-    if (!found) return { ...asDefined(args), ...unasked };
+    const gone = async () => {
+      const ended = await failureOf(this.options.outside, place);
+      return { ...asDefined(args), ...unasked, ...(ended !== undefined && { ended }) };
+    };
+    if (!found) return gone();
     try {
       return { ...(await this.ask(place, (qmp) => askGuest(qmp, args))), ...unasked };
     } catch (thrown) {
       // One guest that does not answer must not keep the others from being told.
       if (asRailyardError(thrown).code === "bug") throw thrown;
-      return { ...asDefined(args), ...unasked };
+      return isAlive(found) ? { ...asDefined(args), ...unasked } : gone();
     }
   }
 
@@ -167,11 +175,12 @@ class QemuGuests implements Guests {
     const maker = { ...this.options, checkImage: this.checkImage };
     const disks = await prepareDisks(maker, spec, place);
     const vpcTaps = await this.makeVpcPorts(spec);
-    const parts = { spec, place, disks, vpcTaps, backings: backed };
-    const args = qemuArguments({ ...this.options, ...parts });
+    const machine = { ...this.options, spec, place, disks, vpcTaps, backings: backed };
+    const args = qemuArguments(machine);
     if (user) await giveTo(user, [place.dir, ...disks.map((d) => d.path)]);
     await writeRecord(place, { bootCount: spec.bootCount, args });
-    await launch({ outside, place, args, user });
+    const needs = { place, user, devices: devicesOf(machine), volumes: volumesAmong(disks, place) };
+    await launch({ outside, needs, args });
     await this.untilReady(place);
   }
 
@@ -224,6 +233,7 @@ class QemuGuests implements Guests {
     for (let index = 0; index < VPC_NICS_MAX; index++) {
       await removeInterface(outside, vpcTapName(place.instanceId, index));
     }
+    await forget(outside, place);
     await rm(place.dir, { recursive: true, force: true });
   }
 
@@ -280,6 +290,10 @@ async function writeRecord(place: GuestPlace, record: GuestRecord): Promise<void
   const draft = `${place.definition}.draft`;
   await writeFile(draft, JSON.stringify(record), { mode: 0o600, flush: true });
   await rename(draft, place.definition);
+}
+
+function volumesAmong(disks: readonly Disk[], { dir }: GuestPlace): readonly string[] {
+  return disks.map(({ path }) => path).filter((path) => dirname(path) !== dir);
 }
 
 async function giveTo({ uid, gid }: GuestUser, paths: readonly string[]): Promise<void> {

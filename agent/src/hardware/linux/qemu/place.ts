@@ -7,7 +7,7 @@ import { invalidField } from "@railyard/lib/errors";
 export const SOCKET_PATH_BYTES_MAX = 107;
 const ID = /^[0-9A-Za-z_][-0-9A-Za-z_]{0,63}$/;
 /** QEMU reads commas as separators; anything else that is odd is not worth the trouble. */
-const DIRECTORY = /^\/[-0-9A-Za-z_.+@/]*$/;
+const PLAIN_PATH = /^\/[-0-9A-Za-z_.+@/]*$/;
 
 export interface GuestPlace {
   readonly instanceId: string;
@@ -18,6 +18,8 @@ export interface GuestPlace {
   readonly pid: string;
   /** What QEMU complained about; empty in good times. */
   readonly complaints: string;
+  /** How its process failed, in words; only of one that is no unit. */
+  readonly failure: string;
   readonly definition: string;
   /** The disk over the image, where no boot volume is asked for. */
   readonly disk: string;
@@ -48,6 +50,7 @@ export function guestPlace(guestsDir: string, instanceId: string): GuestPlace {
     serial,
     pid: join(dir, "pid"),
     complaints: join(dir, "complaints"),
+    failure: join(dir, "failure"),
     definition: join(dir, "definition.json"),
     disk: join(dir, "disk.qcow2"),
     seed: join(dir, "seed.iso"),
@@ -55,9 +58,14 @@ export function guestPlace(guestsDir: string, instanceId: string): GuestPlace {
   };
 }
 
+/** Whether a path is absolute and of characters that no command line reads in another way. */
+export function isPlainPath(path: string): boolean {
+  return PLAIN_PATH.test(path);
+}
+
 /** Throws `invalid` unless the path is absolute and of plain characters. */
 export function checkGuestsDir(dir: string): void {
-  if (DIRECTORY.test(dir)) return;
+  if (isPlainPath(dir)) return;
   throw invalidField("guests directory", "must be absolute, of letters, digits and -_.+@/ only");
 }
 

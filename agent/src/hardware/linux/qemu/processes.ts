@@ -1,18 +1,19 @@
 // Starts, finds and ends QEMU processes, each its own systemd unit where systemd runs and a process
 // of its own session elsewhere, so that guests outlive the agent. A process is told by its own
 // command line, never by a number that was written down.
-import { spawn } from "node:child_process";
-import { closeSync, openSync, readlinkSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { closeSync, openSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Clock, sleep } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
 import { readNames, readText } from "../attributes.js";
 import type { Outside } from "../outside.js";
 import type { GuestPlace } from "./place.js";
+import type { GuestNeeds } from "./sandbox.js";
+import { forgetUnit, hasSystemd, killedBy, startUnit, unitFailure, unitName } from "./units.js";
 
 export const QEMU = "/usr/bin/qemu-system-x86_64";
 const PROC = "/proc";
-const TOOL_DEADLINE_MS = 20_000;
 const POLL_MS = 50;
 const COMPLAINT_LENGTH_MAX = 300;
 
@@ -31,24 +32,32 @@ export interface GuestProcess {
 
 export interface Launch {
   readonly outside: Outside;
-  readonly place: GuestPlace;
+  readonly needs: GuestNeeds;
   readonly args: readonly string[];
-  /** Undefined: the agent's own. */
-  readonly user: GuestUser | undefined;
-}
-
-/** The unit that one guest is, where systemd runs. */
-function unitName(instanceId: string): string {
-  return `railyard-guest-${instanceId}`;
 }
 
 /** Begins a QEMU and does not wait for it to be ready. Throws `unavailable`. */
-export async function launch({ outside, place, args, user }: Launch): Promise<void> {
-  if (hasSystemd(outside.root)) {
-    await outside.exec("systemd-run", unitArguments(place, args, user), TOOL_DEADLINE_MS);
-  } else {
-    await detach(place, args, user);
-  }
+export async function launch(one: Launch): Promise<void> {
+  const { outside, needs, args } = one;
+  await forget(outside, needs.place);
+  if (!hasSystemd(outside.root)) return detach(one);
+  await startUnit(outside, needs, [QEMU, ...args]);
+}
+
+/**
+ * How a guest's process that is gone failed; undefined when it ended well, or when nobody knows: of
+ * a process without a unit only the agent that started it does.
+ */
+export async function failureOf(outside: Outside, place: GuestPlace): Promise<string | undefined> {
+  if (!hasSystemd(outside.root)) return readText(place.failure);
+  // A machine that does not tell has the guest started again all the same.
+  return unitFailure(outside, place.instanceId).catch(() => undefined);
+}
+
+/** Leaves nothing of how a guest's process failed. Throws `unavailable`. */
+export async function forget(outside: Outside, place: GuestPlace): Promise<void> {
+  if (hasSystemd(outside.root)) await forgetUnit(outside, place.instanceId);
+  else rmSync(place.failure, { force: true });
 }
 
 /** The QEMUs whose files lie below `guestsDir`, by instance id. */
@@ -83,67 +92,19 @@ export function lastComplaint(place: GuestPlace): string {
   return line.slice(0, COMPLAINT_LENGTH_MAX) || "it ended without a word";
 }
 
-/** `systemd-run`'s arguments for one guest; the unit goes when the guest ends. */
-export function unitArguments(
-  place: GuestPlace,
-  args: readonly string[],
-  user: GuestUser | undefined,
-): readonly string[] {
-  const properties = [
-    "Type=exec",
-    `StandardError=file:${place.complaints}`,
-    ...(user ? [`User=${user.name}`, `Group=${user.gid}`] : []),
-    ...HARDENING,
-    `ReadWritePaths=${dirname(place.dir)}`,
-  ];
-  return [
-    ...["--quiet", "--collect", "--unit", unitName(place.instanceId)],
-    ...properties.flatMap((property) => ["--property", property]),
-    ...["--", QEMU, ...args],
-  ];
-}
-
-/** Sources: systemd.exec(5), systemd.resource-control(5). vfio pins all of a guest's memory. */
-const HARDENING = [
-  "LimitMEMLOCK=infinity",
-  "NoNewPrivileges=yes",
-  "ProtectHome=yes",
-  "ProtectKernelModules=yes",
-  "ProtectKernelTunables=yes",
-  "ProtectKernelLogs=yes",
-  "ProtectControlGroups=yes",
-  "ProtectClock=yes",
-  "ProtectHostname=yes",
-  "ProtectProc=invisible",
-  "PrivateTmp=yes",
-  "RestrictNamespaces=yes",
-  "RestrictRealtime=yes",
-  "RestrictSUIDSGID=yes",
-  "LockPersonality=yes",
-  "RestrictAddressFamilies=AF_UNIX",
-  "SystemCallArchitectures=native",
-  "UMask=0077",
-];
-
-async function detach(
-  place: GuestPlace,
-  args: readonly string[],
-  user: GuestUser | undefined,
-): Promise<void> {
+async function detach({ needs: { place, user }, args }: Launch): Promise<void> {
   const complaints = openSync(place.complaints, "w", 0o600);
   try {
-    const child = spawn(QEMU, args, {
+    const child = await spawned(args, {
       detached: true,
       cwd: "/",
       env: { LC_ALL: "C" },
       stdio: ["ignore", "ignore", complaints],
       ...(user && { uid: user.uid, gid: user.gid }),
     });
-    await new Promise<void>((resolve, reject) => {
-      child.once("spawn", resolve);
-      child.once("error", (cause: NodeJS.ErrnoException) =>
-        reject(refuse("unavailable", `${QEMU} cannot be started: ${cause.code}`, { cause })),
-      );
+    child.once("exit", (code, signal) => {
+      if (signal !== null) noteFailure(place, killedBy(signal));
+      else if (code !== 0) noteFailure(place, `qemu exited with ${code}`);
     });
     child.unref();
   } finally {
@@ -151,9 +112,27 @@ async function detach(
   }
 }
 
-function hasSystemd(root: string): boolean {
-  // What sd_booted(3) looks at.
-  return readNames(join(root, "/run/systemd/system")).length > 0;
+function spawned(args: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: NodeJS.ErrnoException) =>
+      reject(refuse("unavailable", `${QEMU} cannot be started: ${cause.code}`, { cause }));
+    try {
+      const child = spawn(QEMU, args, options);
+      child.once("spawn", () => resolve(child));
+      child.once("error", fail);
+    } catch (thrown) {
+      // Some refusals of the kernel are thrown at once.
+      fail(thrown as NodeJS.ErrnoException);
+    }
+  });
+}
+
+function noteFailure(place: GuestPlace, words: string): void {
+  try {
+    writeFileSync(place.failure, words, { mode: 0o600 });
+  } catch {
+    // Its directory is gone: it was stopped, and nobody will ask.
+  }
 }
 
 function readGuest(
@@ -166,13 +145,19 @@ function readGuest(
   const instanceId = args[args.indexOf("-name") + 1] ?? "";
   if (pidFile !== join(guestsDir, instanceId, "pid")) return undefined;
   // Anybody may write such a command line; only QEMU is QEMU.
-  return isQemu(pid) ? { instanceId, pid, args } : undefined;
+  return isUnit(pid, instanceId) || isQemu(pid) ? { instanceId, pid, args } : undefined;
 }
 
 /** Empty for a process that is gone, or dead and not yet waited for. */
 function commandLineOf(pid: number): readonly string[] {
   const text = readText(join(PROC, String(pid), "cmdline")) ?? "";
   return text === "" ? [] : text.replace(/\0$/, "").split("\0");
+}
+
+/** The program of another account's process is not for an agent with few capabilities to see. */
+function isUnit(pid: number, instanceId: string): boolean {
+  const groups = readText(join(PROC, String(pid), "cgroup")) ?? "";
+  return groups.split("\n").some((line) => line.endsWith(`/${unitName(instanceId)}`));
 }
 
 function isQemu(pid: number): boolean {

@@ -1,0 +1,111 @@
+// What a guest's QEMU may do where systemd runs: one list of unit properties, given to systemd-run
+// and rendered as a unit file for whoever wants to judge it. Pure; it starts nothing.
+import { dirname } from "node:path";
+import { invalidField } from "@railyard/lib/errors";
+import type { GuestMachine } from "./arguments.js";
+import { type GuestPlace, isPlainPath } from "./place.js";
+import type { GuestUser } from "./processes.js";
+
+/** What one guest needs of the machine beside its own folder. */
+export interface GuestNeeds {
+  readonly place: GuestPlace;
+  /** Undefined: the agent's own. */
+  readonly user: GuestUser | undefined;
+  /** Paths of device nodes. */
+  readonly devices: readonly string[];
+  /** Disks that outlive it; nothing else in their directories can be seen, no image either. */
+  readonly volumes: readonly string[];
+}
+
+const FORBIDDEN_CALLS = [
+  ...["@privileged", "@mount", "@swap", "@reboot", "@module", "@raw-io"],
+  ...["@obsolete", "@debug", "@cpu-emulation", "@clock"],
+];
+
+/** The same for every guest. Sources: systemd.exec(5), systemd.resource-control(5). */
+const CLOSED = [
+  "UMask=0077",
+  // VFIO pins all of a guest's memory; none of it may land in a dump.
+  "LimitMEMLOCK=infinity",
+  "LimitCORE=0",
+  // Devices and TAPs are its user's by the time it starts: no capability is left to need.
+  "CapabilityBoundingSet=",
+  "AmbientCapabilities=",
+  "NoNewPrivileges=yes",
+  "ProtectSystem=strict",
+  "ProtectHome=yes",
+  "PrivateTmp=yes",
+  "PrivateMounts=yes",
+  "PrivateIPC=yes",
+  "RemoveIPC=yes",
+  "KeyringMode=private",
+  "ProtectProc=invisible",
+  "ProtectClock=yes",
+  "ProtectControlGroups=yes",
+  "ProtectHostname=yes",
+  "ProtectKernelLogs=yes",
+  "ProtectKernelModules=yes",
+  // VFIO reads below /sys: that is read-only, yet there.
+  "ProtectKernelTunables=yes",
+  "RestrictNamespaces=yes",
+  "RestrictRealtime=yes",
+  "RestrictSUIDSGID=yes",
+  "LockPersonality=yes",
+  // Its monitor and its console; packets come and go through TAPs and functions. These TAPs are
+  // the machine's, so its network cannot be a private one, but addresses are denied.
+  "RestrictAddressFamilies=AF_UNIX",
+  "IPAddressDeny=any",
+  // No PrivateDevices and no PrivateUsers: they would take /dev/kvm, /dev/vfio and what is the
+  // user's there. No MemoryDenyWriteExecute: emulation writes the code that it runs.
+  "DevicePolicy=closed",
+  "SystemCallArchitectures=native",
+  // @resources stays: memory is bound to NUMA nodes. QEMU's own -sandbox narrows all of it further,
+  // by a call of its own.
+  "SystemCallFilter=@system-service seccomp",
+  `SystemCallFilter=~${FORBIDDEN_CALLS.join(" ")}`,
+  "SystemCallErrorNumber=EPERM",
+];
+
+/**
+ * The properties of one guest's unit, each `Name=value`. Throws `invalid` for a path that a
+ * property would read in another way than as one path.
+ */
+export function unitProperties({ place, user, devices, volumes }: GuestNeeds): readonly string[] {
+  for (const path of [...devices, ...volumes]) checkPath(path);
+  const hidden = new Set([dirname(place.dir), ...volumes.map((path) => dirname(path))]);
+  return [
+    "Type=exec",
+    `StandardError=file:${place.complaints}`,
+    ...(user ? [`User=${user.name}`, `Group=${user.gid}`] : []),
+    ...CLOSED,
+    ...devices.map((path) => `DeviceAllow=${path} rw`),
+    // Other guests may have the same user: neither their folders nor their volumes are there.
+    ...[...hidden].map((path) => `TemporaryFileSystem=${path}:ro`),
+    ...[place.dir, ...volumes].map((path) => `BindPaths=${path}`),
+  ];
+}
+
+/** The same as a unit file. */
+export function renderUnit(needs: GuestNeeds, program: string): string {
+  const lines = [`ExecStart=${program}`, ...unitProperties(needs)];
+  return `[Unit]\nDescription=Railyard guest\n\n[Service]\n${lines.join("\n")}\n`;
+}
+
+/** Device nodes that a guest's QEMU opens. */
+export function devicesOf(
+  machine: Pick<GuestMachine, "accelerator" | "vpcTaps" | "backings">,
+): string[] {
+  const backings = [...machine.backings.values()];
+  const groups = backings.flatMap((b) => (b.kind === "vfio" ? [b.group] : []));
+  const hasTaps = machine.vpcTaps.length > 0 || backings.some((b) => b.kind === "tap");
+  return [
+    ...(machine.accelerator === "kvm" ? ["/dev/kvm"] : []),
+    ...(hasTaps ? ["/dev/net/tun"] : []),
+    ...(groups.length > 0 ? ["/dev/vfio/vfio", ...new Set(groups)] : []),
+  ];
+}
+
+function checkPath(path: string): void {
+  if (isPlainPath(path)) return;
+  throw invalidField("path", `${path} must be absolute, of letters, digits and -_.+@/ only`);
+}
