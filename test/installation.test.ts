@@ -70,6 +70,14 @@ describe.skipIf(!canAnalyze())("what units expose", () => {
   });
 });
 
+test("the agent's unit is let at every kind of device node that the agent opens", () => {
+  const unit = readFileSync(join(DEPLOY, "systemd/railyard-agent.service"), "utf8");
+  const allowed = [...unit.matchAll(/^DeviceAllow=(\S+)/gm)].map(([, node]) => node);
+  // TAPs, consoles, groups that are looked at before a function is taken back, the subnet manager.
+  const opened = ["/dev/net/tun", "char-pts", "/dev/ptmx", "char-vfio", "char-infiniband_mad"];
+  expect(allowed.sort()).toEqual(opened.sort());
+});
+
 test("the sample of the broker's users is what the controller writes", () => {
   const rendered = renderBrokerUsers(SAMPLE_USERS);
   if (process.env.RAILYARD_UPDATE_GOLDEN === "1") writeFileSync(SAMPLE, rendered);

@@ -31,7 +31,6 @@ import { holdsLoop } from "./loops/holds.js";
 import { inventoriesLoop } from "./loops/inventories.js";
 import { leasesLoop } from "./loops/leases.js";
 import { nodeFaultsLoop } from "./loops/node-faults.js";
-import { pendingLoop } from "./loops/pending.js";
 import { reclaimLoop } from "./loops/reclaim.js";
 import { Resync } from "./loops/resync.js";
 import { enrolledNodes, renderBrokerUsers } from "./service/broker-users.js";
@@ -182,7 +181,6 @@ class Assembly implements Controller {
     this.run(nodeFaultsLoop(this.context, FAULTS_PERIOD_MS));
     this.run(holdsLoop(this.context, HOLDS_PERIOD_MS));
     this.run(inventoriesLoop(this.context, INVENTORIES_PERIOD_MS));
-    this.run(pendingLoop(this.context, RECLAIM_PERIOD_MS));
     this.connecting = this.connect();
     log.info({ tenant, admin }, "controller listening");
   }

@@ -2,8 +2,19 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { KeptFile, readIfThere, writeDurably } from "./durable-file.js";
+
+/** What somebody else does as soon as a file was renamed into its place. */
+const others = vi.hoisted(() => ({ act: () => {} }));
+vi.mock("node:fs", async (original) => {
+  const real = await original<typeof import("node:fs")>();
+  const renameSync: typeof real.renameSync = (from, to) => {
+    real.renameSync(from, to);
+    others.act();
+  };
+  return { ...real, renameSync };
+});
 
 const folder = mkdtempSync(join(tmpdir(), "railyard-durable-"));
 const path = join(folder, "secret");
@@ -41,4 +52,14 @@ test("a kept file is known by what it holds, whoever wrote it, and whether it is
   rmSync(path);
   expect(file.holds("not ours")).toBe(false);
   expect(() => new KeptFile(folder).holds("")).toThrow("EISDIR");
+});
+
+test("who spoils a kept file the moment it was written is found out", () => {
+  const file = new KeptFile(path);
+  others.act = () => writeFileSync(path, "not ours");
+  file.write("ours");
+  others.act = () => {};
+  expect(file.holds("ours")).toBe(false);
+  file.write("ours");
+  expect(file.holds("ours")).toBe(true);
 });

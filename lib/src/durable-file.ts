@@ -47,7 +47,7 @@ export function readIfThere(path: string): string | undefined {
 /**
  * A file that others may spoil: what it holds is read again only when its inode, size or time of
  * change is another. A foreign write of the same size in the same tick of the file system's clock
- * as the last reading is missed.
+ * as the last reading, or while ours is brought to disk, is missed.
  */
 export class KeptFile {
   private known: { readonly text: string; readonly mark: string } | undefined;
@@ -56,7 +56,7 @@ export class KeptFile {
 
   /** Whether the file is there with exactly this text. Other failures are thrown. */
   holds(text: string): boolean {
-    const mark = markOf(this.path);
+    const mark = markOf(this.path)?.mark;
     if (mark === undefined) return false;
     if (this.known?.mark === mark) return this.known.text === text;
     const isSame = readIfThere(this.path) === text;
@@ -68,15 +68,18 @@ export class KeptFile {
   write(text: string): void {
     this.known = undefined;
     writeDurably(this.path, text);
-    const mark = markOf(this.path);
-    if (mark !== undefined) this.known = { text, mark };
+    // Others may have been at it since it was renamed.
+    const found = markOf(this.path);
+    if (found?.size === Buffer.byteLength(text)) this.known = { text, mark: found.mark };
   }
 }
 
-/** Undefined when there is no such file. */
-function markOf(path: string): string | undefined {
+/** Another one for every file and every change of it; undefined when there is no such file. */
+function markOf(path: string): { readonly mark: string; readonly size: number } | undefined {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && `${found.ino} ${found.size} ${found.ctimeNs}`;
+  if (!found) return undefined;
+  const { ino, size, ctimeNs } = found;
+  return { mark: `${ino} ${size} ${ctimeNs}`, size: Number(size) };
 }
 
 function syncFolder(path: string): void {

@@ -124,25 +124,4 @@ function filterTests(open: OpenStore): void {
       expect(totals).toEqual([1, 1, 2, 1, 0]);
     });
   });
-
-  test("pending instances are found by age, oldest first, within the account", async () => {
-    const { store } = await open();
-    await store.write(cause(), async (tx) => {
-      await rows.plant(tx);
-      const { instances } = tx.account(ACCOUNT);
-      const status = "pending";
-      for (const [i, createdAt] of [NOW + 2, NOW, NOW + 1].entries()) {
-        const id = `ins-p${i}`;
-        await instances.insert(rows.instance(id, { name: id, status, createdAt, ...UNPLACED }));
-      }
-    });
-    await store.read(async (tx) => {
-      const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id);
-      expect(ids(await tx.everyone.instances.pending(NOW + 2, 2))).toEqual(["ins-p1", "ins-p2"]);
-      expect(ids(await tx.account(ACCOUNT).instances.pending(NOW, 9))).toEqual(["ins-p1"]);
-      expect(await tx.account(OTHER).instances.pending(NOW + 2, 9)).toEqual([]);
-    });
-  });
 }
-
-const UNPLACED = { placement: undefined, clusterNetworkId: undefined };

@@ -6,7 +6,7 @@ import { FleetView, fleetViewOf } from "@railyard/controller/service/fleet-view"
 import type { WriteTx } from "@railyard/controller/store/contract";
 import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { addNode, type Rig, rig } from "../tenant/rig.js";
 
 const NODES = 4;
@@ -17,6 +17,7 @@ const anyStep = fc.oneof(
   fc.record({ do: fc.constant("release"), n: fc.constant(0), i: fc.nat(5) }),
   fc.record({ do: fc.constant("cordon"), n: fc.nat(NODES - 1), i: fc.nat(1) }),
   fc.record({ do: fc.constant("sicken"), n: fc.nat(NODES - 1), i: fc.nat(7) }),
+  fc.record({ do: fc.constantFrom("beat", "forget"), n: fc.nat(NODES - 1), i: fc.constant(0) }),
   fc.record({ do: fc.constant("hardware"), n: fc.constant(0), i: fc.nat(2) }),
 );
 type Step = { readonly do: string; readonly n: number; readonly i: number };
@@ -50,11 +51,18 @@ async function asFresh(made: Rig): Promise<void> {
 
 class Undone extends Error {}
 
+function beat({ ctx }: Rig, node: NodeId): void {
+  const pulse = { epoch: 1n, acceptedGeneration: 0n, appliedGeneration: 0n, digest: "" };
+  ctx.leases.beat(node, { session: `ses-${node}`, ...pulse });
+}
+
 async function act(made: Rig, tx: WriteTx, { do: what, n, i }: Step): Promise<void> {
   const nodeId = `node-${n}` as NodeId;
   const instanceId = `ins-${i}` as InstanceId;
   const node = await tx.nodes.get(nodeId);
   if (what === "release") return tx.claims.release(instanceId);
+  if (what === "beat") return beat(made, nodeId);
+  if (what === "forget") return made.ctx.leases.forget(nodeId);
   if (what === "hardware") {
     const kind = (await tx.hardware.get("hgx-h100"))!;
     return tx.hardware.put({ ...kind, fabricManager: i === 1, vcpu: 190 + i });
@@ -112,8 +120,7 @@ test("a lease that runs out, and one that begins, show without any write", async
       Array.from((await fleetViewOf(made.ctx).upToDate(tx)).nodes(), (node) => node.leaseFresh),
     );
   expect(await alive()).toEqual([false, false]);
-  const pulse = { epoch: 1n, acceptedGeneration: 0n, appliedGeneration: 0n, digest: "" };
-  made.ctx.leases.beat("node-1" as NodeId, { session: "ses-node-1", ...pulse });
+  beat(made, "node-1" as NodeId);
   expect((await alive()).filter(Boolean)).toEqual([true]);
   await asFresh(made);
   await made.ctx.store.close();
@@ -127,4 +134,45 @@ test("nodes that come and go come into the view and leave it", async () => {
   await made.write((tx) => tx.nodes.delete("node-9" as NodeId));
   await asFresh(made);
   await made.ctx.store.close();
+});
+
+test("who is heard again is alive, although nobody looked when its lease ran out", async () => {
+  const made = await rig({ nodes: 2 });
+  const { ctx, clock } = made;
+  const view = fleetViewOf(ctx);
+  const node = "node-1" as NodeId;
+  const isAlive = () => ctx.store.read(async (tx) => (await view.node(tx, node))?.leaseFresh);
+  await asFresh(made);
+  await clock.advance(LEASE_MS + 1);
+  expect(await isAlive()).toBe(false);
+  beat(made, node);
+  expect(await isAlive()).toBe(true);
+  await asFresh(made);
+  await ctx.store.close();
+});
+
+test("a lease that begins or ends costs no reading of its node", async () => {
+  const made = await rig({ nodes: 3 });
+  const { ctx, clock } = made;
+  await asFresh(made);
+  const reads = vi.fn();
+  const looked = () =>
+    ctx.store.read(async (tx) => {
+      const nodes = new Proxy(tx.nodes, {
+        get(of, name) {
+          if (name === "get") reads();
+          const member = Reflect.get(of, name);
+          return typeof member === "function" ? member.bind(of) : member;
+        },
+      });
+      const fleet = await fleetViewOf(ctx).upToDate({ ...tx, nodes, claims: tx.claims });
+      return Array.from(fleet.nodes(), ({ leaseFresh }) => leaseFresh);
+    });
+  await clock.advance(LEASE_MS + 1);
+  expect(await looked()).toEqual([false, false, false]);
+  beat(made, "node-1" as NodeId);
+  expect((await looked()).filter(Boolean)).toEqual([true]);
+  expect(reads).not.toHaveBeenCalled();
+  await asFresh(made);
+  await ctx.store.close();
 });

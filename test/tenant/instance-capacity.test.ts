@@ -1,12 +1,7 @@
 // A create without room is two changes, pending and then failed, in one transaction and with one
 // answer.
-import {
-  getInstance,
-  type InstanceView,
-  listInstances,
-} from "@railyard/controller/service/instance";
+import { getInstance, type InstanceView } from "@railyard/controller/service/instance";
 import { createInstance } from "@railyard/controller/service/instance-create";
-import { sweepPending } from "@railyard/controller/service/instance-pending";
 import { expect, test } from "vitest";
 import { ALICE, instance, instanceWish, type Rig, rig } from "./rig.js";
 
@@ -61,23 +56,4 @@ test("with room it is one change, and a dry run none", async () => {
   const tried = await createInstance(made.ctx, dry, instanceWish(subnetId));
   expect(tried.instance.status).toBe("failed");
   expect(await made.ctx.store.revision()).toBe(before + 1n);
-});
-
-test("an instance that was left pending is ended later", async () => {
-  const made = await rig({ nodes: 0 });
-  const { subnetId } = await made.network();
-  const row = await instance(made, instanceWish(subnetId));
-  const cause = { by: "system:test", method: "Test", at: made.clock.now() };
-  await made.ctx.store.write(cause, (tx) =>
-    tx.account(ALICE).instances.update({ ...row, status: "pending", startable: false }),
-  );
-  const now = async () => {
-    const { rows } = await listInstances(made.ctx, made.read(), { filter: {}, limit: 9 });
-    return rows.map(({ instance: { status } }) => status);
-  };
-  expect(await sweepPending(made.ctx)).toBe(0);
-  expect(await now()).toEqual(["pending"]);
-  await made.clock.advance(60_000);
-  expect(await sweepPending(made.ctx)).toBe(1);
-  expect(await now()).toEqual(["failed"]);
 });

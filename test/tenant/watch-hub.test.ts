@@ -1,6 +1,12 @@
 // How the logs of watched accounts are followed: only what grew is looked at, and all is found.
 import { createNetwork } from "@railyard/controller/service/cluster-network";
-import { GATHER_MS, WATCH_PERIOD_MS, WatchHub } from "@railyard/controller/service/watch/hub";
+import {
+  GATHER_MS,
+  SHARED,
+  SHARED_BYTES_OF_ALL,
+  WATCH_PERIOD_MS,
+  WatchHub,
+} from "@railyard/controller/service/watch/hub";
 import type { Store } from "@railyard/controller/store/contract";
 import type { AccountId } from "@railyard/lib/ids";
 import { silentLog } from "@railyard/lib/log";
@@ -44,5 +50,51 @@ test("only the logs of accounts that changed are looked at, and all now and then
   expect(asked.splice(0)).toEqual([]);
   await settle(made, WATCH_PERIOD_MS);
   expect(new Set(asked)).toEqual(new Set([ALICE, BOB]));
+  await hub.stop();
+});
+
+/** A store of logs alone: rows of the same size, as many of each account as `newest` says. */
+function logsOf(newest: ReadonlyMap<AccountId, bigint>, object: Uint8Array): Store {
+  const rowOf = (account: AccountId, accountRevision: bigint) => {
+    const entry = { kind: "subnet", id: "cns-1", account, op: "updated" as const, object };
+    return { accountRevision, revision: accountRevision, at: 0, entries: [entry] };
+  };
+  const logs = {
+    accountLog: async (account: AccountId) => ({
+      newest: newest.get(account) ?? 0n,
+      droppedTo: 0n,
+    }),
+    accountChangesAfter: async (account: AccountId, after: bigint) => {
+      const rows = Number((newest.get(account) ?? 0n) - after);
+      return Array.from({ length: rows }, (_, i) => rowOf(account, after + BigInt(i + 1)));
+    },
+  };
+  const read = (fn: (tx: { logs: typeof logs }) => Promise<unknown>) => fn({ logs });
+  return { read, onTouch: () => undefined, onCommit: () => undefined } as unknown as Store;
+}
+
+test("the more accounts are watched the less is kept of each, also of one that rests", async () => {
+  const made = await rig();
+  const newest = new Map<AccountId, bigint>();
+  const row = new Uint8Array(SHARED.bytes / 8);
+  const hub = new WatchHub({
+    ...{ store: logsOf(newest, row), clock: made.clock, log: silentLog() },
+  });
+  hub.start();
+  const [first, ...others] = Array.from(
+    { length: SHARED_BYTES_OF_ALL / SHARED.bytes + 16 },
+    (_, i) => `acc-${i}` as AccountId,
+  ) as [AccountId, ...AccountId[]];
+  const reader = await hub.join(first, undefined);
+  await settle(made, GATHER_MS);
+  newest.set(first, 3n);
+  await settle(made, WATCH_PERIOD_MS);
+  expect(hub.atHand(first, reader)).toHaveLength(3);
+  for (const account of others) await hub.join(account, undefined);
+  await settle(made, GATHER_MS);
+  for (const account of others) newest.set(account, 3n);
+  for (let periods = 0; periods < 4; periods++) await settle(made, WATCH_PERIOD_MS);
+  // Its half holds one of the rows, and so not the next one of a reader that took none.
+  expect(hub.atHand(first, reader)).toHaveLength(0);
   await hub.stop();
 });

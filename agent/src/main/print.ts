@@ -49,7 +49,7 @@ function hostLines({ host, inventory }: Survey): readonly string[] {
     ["kernel", host?.kernel || NONE],
     ["system", host?.system || NONE],
     ["board", host?.board || NONE],
-    ["fabric manager", fabricManager ? "divides the NVSwitches" : "none"],
+    ["fabric manager", fabricManager ? "divides the NVSwitches" : "none in reach"],
   ]);
 }
 

@@ -318,3 +318,21 @@ test("floods of one connection cost it that connection, and nobody else theirs",
   const at = session(port);
   expect((await answered(at, REQUEST, { "grpc-timeout": "20m" })).status).toBe(4);
 });
+
+test.each([GET, WATCH])(
+  "refused before its end, %s is not served when that comes",
+  async (path) => {
+    const served: string[] = [];
+    const getInstance = () => {
+      served.push(GET);
+      return ANSWER;
+    };
+    const watchObjects = async () => void served.push(WATCH);
+    const at = session(await listen({ getInstance, watchObjects }));
+    const late = begin(at, { "grpc-timeout": "50m", ":path": path });
+    late.write(path === GET ? REQUEST : framed(Buffer.alloc(0)));
+    expect(await ended(late)).toMatchObject({ status: 4 });
+    expect(await answered(at, REQUEST)).toMatchObject({ status: 0 });
+    expect(served).toEqual([GET]);
+  },
+);

@@ -47,10 +47,14 @@ function sendExplained(this: Below, ending: Ending): void {
   if (!isBegun && !stream?.readableEnded) stream?.close(constants.NGHTTP2_NO_ERROR);
 }
 
-/** Bounds the time until the one request has come whole, or the first one of a stream. */
+/**
+ * Bounds the time until the one request has come whole, or the first one of a stream. A call that
+ * was refused before is not begun any more when its stream ends.
+ */
 function waitForRequest(below: Below, isStream: boolean, waits: ClientWaits): void {
   const wait: ClientWait = { givenUp: (why) => giveUp(below, why) };
   const start = below.start;
+  let isOver = false;
   below.start = (inside) => {
     waits.begin(wait, RECEIVE_BYTES_MAX);
     start.call(below, {
@@ -61,9 +65,10 @@ function waitForRequest(below: Below, isStream: boolean, waits: ClientWaits): vo
       },
       onReceiveHalfClose() {
         waits.end(wait);
-        inside.onReceiveHalfClose();
+        if (!isOver) inside.onReceiveHalfClose();
       },
       onCancel() {
+        isOver = true;
         waits.end(wait);
         inside.onCancel();
       },

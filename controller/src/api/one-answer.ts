@@ -64,6 +64,8 @@ class OneAnswer extends grpc.ServerInterceptingCall implements Listener, ClientW
 
   onReceiveHalfClose(): void {
     this.service.waits.end(this);
+    // The stream of a call that was refused amid its request ends as well.
+    if (this.isOver) return;
     const { metadata, request } = this;
     if (!metadata || !request) {
       this.refuse(refuse("unimplemented", "a call without its request"));

@@ -85,7 +85,11 @@ export class Columns {
 
   /** Another state of the row's node; whether states kept their numbers, else all got others. */
   adjust(row: number, state: Partial<NodeState>): boolean {
-    const { healthy, free, vcpu, memoryMib, diskGib } = state;
+    const { leaseFresh, healthy, free, vcpu, memoryMib, diskGib } = state;
+    if (leaseFresh !== undefined) {
+      const others = (this.flags[row] as number) & ~FRESH;
+      this.flags[row] = leaseFresh ? others | FRESH : others;
+    }
     if (healthy !== undefined) this.healthy[row] = healthy;
     if (free !== undefined) this.free[row] = free;
     if (vcpu !== undefined) this.vcpu[row] = vcpu;

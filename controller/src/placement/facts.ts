@@ -21,8 +21,11 @@ export interface NodeFacts {
   readonly diskGib: number;
 }
 
-/** What changes of a node as instances come and go and rails fail. */
-export type NodeState = Pick<NodeFacts, "healthy" | "free" | "vcpu" | "memoryMib" | "diskGib">;
+/** What changes of a node as it is heard or not, instances come and go and rails fail. */
+export type NodeState = Pick<
+  NodeFacts,
+  "leaseFresh" | "healthy" | "free" | "vcpu" | "memoryMib" | "diskGib"
+>;
 
 /** Whether the node is well, alive, and none of its pairs is taken, sick or missing. */
 export function isWhollyFree(node: Omit<NodeFacts, "zone" | "physicalClusterId">): boolean {

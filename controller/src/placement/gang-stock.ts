@@ -79,6 +79,7 @@ export class Stocks {
       byAmounts(node, member),
       except?.crowded?.get(node.nodeId) ?? SHARING_MAX,
     );
+    if (most <= 0) return undefined;
     const stock = entry(sameFree, well * SHARING_MAX + most, () => this.make(node, most));
     if (this.size > KNOWN_MAX) this.forget();
     return stock.offers.length > 0 ? stock : undefined;

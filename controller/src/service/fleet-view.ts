@@ -31,12 +31,20 @@ export class FleetView {
       if (kind === "node") this.changed(id as NodeId);
       else if (kind === "hardwareKind") this.unread = true;
     });
-    leases.onChange((node) => this.changed(node));
+    leases.onChange((node) => this.heard(node));
   }
 
   private changed(id: NodeId): void {
     this.outdated.add(id);
     this.nodes.delete(id);
+  }
+
+  /** Its lease began or ran out, and nothing else: after a restart that is so of every node. */
+  private heard(id: NodeId): void {
+    const leaseFresh = this.leases.fresh(id);
+    this.index.adjust(id, { leaseFresh });
+    const known = this.nodes.get(id);
+    if (known) this.nodes.set(id, { ...known, leaseFresh });
   }
 
   /** Another writer has some of what was seen free on the node: it is read again. */
@@ -59,6 +67,8 @@ export class FleetView {
       const node = await this.node(tx, id);
       if (node) this.index.put(node);
       else this.index.delete(id);
+      // Its lease may have changed since the node was made.
+      if (node && node.leaseFresh !== this.leases.fresh(id)) this.heard(id);
     } catch (err) {
       this.outdated.add(id);
       throw err;

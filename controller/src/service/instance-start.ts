@@ -1,7 +1,7 @@
 // Starts instances: asks placement for a host and writes what came of it. Nothing fits → failed,
 // saying in tenant-safe words what is short.
 import { bug, refuse } from "@railyard/lib/errors";
-import type { InstanceId, NodeId } from "@railyard/lib/ids";
+import type { InstanceId } from "@railyard/lib/ids";
 import { type Attachment, isLeaving } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import {
@@ -29,7 +29,7 @@ import {
 import { countText } from "./instance-attachments.js";
 import { hasHardware } from "./mapping.js";
 import type { Given } from "./mutate.js";
-import { PLACE_TRIES_MAX, placeInstance } from "./placing.js";
+import { placeInstance } from "./placing.js";
 import { declaredRails, keepRails, noteRails, refuseRails } from "./rail-set.js";
 import { mutateMine, type TenantReads, type TenantTx } from "./tenant.js";
 
@@ -114,7 +114,7 @@ export async function withoutRoom(
 
 /**
  * Places an instance that holds no host and writes it as starting; undefined when nothing fits, its
- * row is then what it was given. A node whose desired state would grow too large is left out.
+ * row is then what it was given.
  */
 export async function tryPlace(
   tx: TenantTx,
@@ -122,37 +122,31 @@ export async function tryPlace(
   launch: Launch,
 ): Promise<Launched | undefined> {
   const { given, instance, isNew = false, ...rest } = launch;
-  let isThere = !isNew;
-  const write = async (row: Instance) => {
-    const { instances, attachments } = tx.mine;
-    if (isThere) return instances.update(row);
-    isThere = true;
-    await instances.insert(row);
-    await attachments.insertAll(rest.attachments);
-  };
   const seed = `${instance.id}/${instance.bootCount}`;
-  const exclude: NodeId[] = [];
   const declared = await declaredRails(tx, launch);
   const pinned = declared?.network.railAlignment === "required" ? declared.rails : [];
-  while (exclude.length < PLACE_TRIES_MAX) {
-    const outcome = await placeInstance(tx, ctx, { instance, ...rest, pinned, seed, exclude });
-    if ("refused" in outcome) break;
-    const boots = toStarting(instance, outcome.placed);
-    const started = isNew ? boots : touched(boots, given.rng);
-    await write(started);
-    const { nodeId } = outcome.placed;
-    if (await tx.fitsMessage(ctx, nodeId)) {
-      const { placed: placement } = outcome;
-      await keepRails(tx, launch, placement);
-      if (declared) await noteRails(tx, given, { wish: launch, declared, placement });
-      return { instance: started, near: outcome.near };
-    }
-    await tx.claims.release(instance.id);
-    await write(instance);
-    exclude.push(nodeId);
+  const outcome = await placeInstance(tx, ctx, { instance, ...rest, pinned, seed });
+  if ("refused" in outcome) {
+    if (isNew) await insert(tx, instance, rest.attachments);
+    return undefined;
   }
-  if (!isThere) await write(instance);
-  return undefined;
+  const { placed: placement, near } = outcome;
+  const boots = toStarting(instance, placement);
+  const started = isNew ? boots : touched(boots, given.rng);
+  if (isNew) await insert(tx, started, rest.attachments);
+  else await tx.mine.instances.update(started);
+  await keepRails(tx, launch, placement);
+  if (declared) await noteRails(tx, given, { wish: launch, declared, placement });
+  return { instance: started, near };
+}
+
+async function insert(
+  { mine }: TenantTx,
+  instance: Instance,
+  attachments: readonly Attachment[],
+): Promise<void> {
+  await mine.instances.insert(instance);
+  await mine.attachments.insertAll(attachments);
 }
 
 /** What is short, without a word about machines. */

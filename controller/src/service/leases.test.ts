@@ -47,6 +47,41 @@ test("a lease runs out its time after the last sign of life; begin and end are t
   expect([leases.fresh(A), ...told()]).toEqual([true, [A], []]);
 });
 
+test("a lease that ran out and begins again is told of, although nobody looked", async () => {
+  const { clock, leases, told } = yard();
+  const lease = leases.beat(A, saidBy("s"));
+  told();
+  await clock.advance(LEASE_MS + 1);
+  expect(leases.fresh(A)).toBe(false);
+  expect(leases.renew(lease, lease.said as Said)).toBe(true);
+  expect([leases.fresh(A), ...told()]).toEqual([true, [A], []]);
+  leases.lookForSilent();
+  expect(told()).toEqual([[], []]);
+  await clock.advance(LEASE_MS + 1);
+  leases.lookForSilent();
+  expect([leases.fresh(A), ...told()]).toEqual([false, [A], []]);
+});
+
+test("a lease is over for who asks when it is for who is told, to the fraction", () => {
+  // In doubles a sum and a difference of the same times round apart.
+  const at = { now: 0 };
+  const clock = { now: () => at.now, monotonic: () => at.now, after: () => ({ cancel() {} }) };
+  let apart = 0;
+  for (let i = 0; i < 2_000; i++) {
+    const leases = new Leases(clock, 0.1);
+    at.now = i / 100;
+    leases.beat(A, saidBy("s"));
+    let ended = false;
+    leases.onChange(() => {
+      ended = true;
+    });
+    at.now = (i + 10) / 100;
+    leases.lookForSilent();
+    if (leases.fresh(A) === ended) apart += 1;
+  }
+  expect(apart).toBe(0);
+});
+
 test("leases run out in the order in which they were renewed last", async () => {
   const { clock, leases, told } = yard();
   leases.beat(A, saidBy("a"));

@@ -51,7 +51,7 @@ export class Leases {
     /** How long one heartbeat keeps a node alive, milliseconds. */
     readonly leaseMs: number,
   ) {
-    this.ends = new DueTimes({ spanMs: leaseMs, dueAt: ({ heardAt }) => heardAt + leaseMs });
+    this.ends = new DueTimes({ spanMs: leaseMs, dueAt: (lease) => endOf(lease, leaseMs) });
   }
 
   /** From now on heartbeats are heard; what came before this moment may have been missed. */
@@ -106,13 +106,16 @@ export class Leases {
 
   /** Ten thousand times a second: writes a time, as long as nobody waits for more. */
   private begin(lease: Kept): void {
-    lease.heardAt = this.clock.monotonic();
-    if (lease.isRunning && !lease.isAwaited) return;
+    const now = this.clock.monotonic();
+    // Whoever asked meanwhile was told that it ran out, also where nobody looked for that.
+    const wasFresh = lease.isRunning && now <= endOf(lease, this.leaseMs);
+    lease.heardAt = now;
+    if (wasFresh && !lease.isAwaited) return;
     const { node, isRunning, isAwaited } = lease;
     lease.isRunning = true;
     lease.isAwaited = false;
     if (!isRunning) this.ends.put(lease);
-    if (!isRunning) for (const listener of this.onChanges) listener(node);
+    if (!wasFresh) for (const listener of this.onChanges) listener(node);
     if (isAwaited) for (const listener of this.onHeards) listener(node);
   }
 
@@ -174,7 +177,7 @@ export class Leases {
   /** Whether the node's lease has not run out. */
   fresh(node: NodeId): boolean {
     const lease = this.kept.get(node);
-    return lease !== undefined && this.clock.monotonic() - lease.heardAt <= this.leaseMs;
+    return lease !== undefined && this.clock.monotonic() <= endOf(lease, this.leaseMs);
   }
 
   forget(node: NodeId): void {
@@ -186,4 +189,9 @@ export class Leases {
     lease.heardAt = Number.POSITIVE_INFINITY;
     if (lease.isRunning) for (const listener of this.onChanges) listener(node);
   }
+}
+
+/** Until when the lease runs; one sum for all, as fractions round otherwise in another. */
+function endOf({ heardAt }: Lease, leaseMs: number): number {
+  return heardAt + leaseMs;
 }

@@ -37,8 +37,6 @@ export interface PlaceWish {
   /** By position, the rail that it must be on; nothing: any. */
   readonly pinned?: readonly (number | undefined)[];
   readonly seed: string;
-  /** Nodes that must not be chosen. */
-  readonly exclude?: readonly NodeId[];
 }
 
 /** As much of a wish as placement is asked about. */
@@ -122,7 +120,7 @@ async function chooseFor(
   const gpuCount = profile.gpu?.count ?? 0;
   const each = { instance, gpuCount, attachmentCount: attachments.length };
   const crowds = new Crowds(tx, ctx, { each });
-  const asked = await requestOf(tx, wish, [...(wish.exclude ?? []), ...lost]);
+  const asked = await requestOf(tx, wish, lost);
   for (;;) {
     const fleet = await fleetViewOf(ctx).upToDate(tx);
     const request = crowds.in(asked);

@@ -77,10 +77,7 @@ export interface InterfaceReads
 export interface InstanceReads
   extends Lookup<Instance, InstanceId>,
     Listed<Instance, InstanceFilter>,
-    Shown<InstanceId, InstanceFilter> {
-  /** Those pending that were made by then, milliseconds, oldest first; quick where few are. */
-  pending(madeBy: number, limit: number): Promise<readonly Instance[]>;
-}
+    Shown<InstanceId, InstanceFilter> {}
 export interface AttachmentReads extends Lookup<Attachment, AttachmentId> {
   /** In position order. */
   ofInstance(instance: InstanceId): Promise<readonly Attachment[]>;

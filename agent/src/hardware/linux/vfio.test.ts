@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Outside } from "./outside.js";
-import { bindVfio } from "./vfio.js";
+import { bindVfio, unbindVfio } from "./vfio.js";
 
 const VF = "0000:3b:00.2";
 const PF = "0000:3b:00.0";
@@ -67,4 +67,15 @@ test("a group is not split, unless the machine's groups are declared as shared",
   expect(written).toEqual([]);
   await bindVfio(outside, VF, { deadlineMs: 1_000, iommu: "shared" });
   expect(written).not.toEqual([]);
+});
+
+test("a function is not taken back while nobody can tell whether its group is in use", async () => {
+  group(VF);
+  driveWith(VF, "vfio-pci");
+  const node = join(root, "/dev/vfio/7");
+  mkdirSync(join(root, "/dev/vfio"), { recursive: true });
+  // Opens for nobody, as a node that the agent's own unit does not let it at.
+  symlinkSync(node, node);
+  await expect(unbindVfio(outside, VF, 1_000)).rejects.toThrow("whether iommu group 7");
+  expect(written).toEqual([]);
 });

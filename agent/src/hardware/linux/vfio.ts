@@ -12,6 +12,8 @@ const VFIO = "vfio-pci";
 /** A newline takes the override back. */
 const NO_OVERRIDE = "\n";
 const CONFIG_HEADER_BYTES = 64;
+/** Of opening a device node: it is not there, or leads to no device any more. */
+const NO_NODE = ["ENOENT", "ENODEV", "ENXIO"];
 
 /**
  * Whether an IOMMU group must hold one function alone (`strict`), or may hold several that go to
@@ -99,14 +101,20 @@ export function groupMates(outside: Outside, found: PciFunction): readonly strin
   });
 }
 
-/** Whether a process has the group, as whoever maps a function of it does: it opens only once. */
+/**
+ * Whether a process has the group, as whoever maps a function of it does: it opens only once.
+ * Throws `unavailable` when it cannot be told: a group that is not ours to open may be anybody's.
+ */
 function isGroupOpen(outside: Outside, group: string): boolean {
   try {
     closeSync(openSync(join(outside.root, "/dev/vfio", group), "r+"));
     return false;
   } catch (thrown) {
-    // Anything but a busy group says nothing of its users: absent, or not ours to open.
-    return (thrown as NodeJS.ErrnoException).code === "EBUSY";
+    const { code = "" } = thrown as NodeJS.ErrnoException;
+    if (code === "EBUSY") return true;
+    if (NO_NODE.includes(code)) return false;
+    const said = `whether iommu group ${group} is in use cannot be told: ${code}`;
+    throw refuse("unavailable", said, { cause: thrown });
   }
 }
 

@@ -266,9 +266,10 @@ export class WatchHub {
   private take(feed: Feed, head: bigint, rows: readonly AccountChangeRow[]): void {
     const first = feed.recent === undefined;
     feed.recent ??= new RecentRows(head);
-    if (rows.length === 0 && !first) return;
     const bytes = Math.min(SHARED.bytes, SHARED_BYTES_OF_ALL / this.feeds.size);
+    // Without anything new, too: its share is smaller once more accounts are watched.
     feed.recent.append(rows, { rows: SHARED.rows, bytes });
+    if (rows.length === 0 && !first) return;
     for (const reader of feed.readers) {
       const behind = feed.recent.head - reader.revision;
       if (reader.live && behind > BigInt(BEHIND_ROWS_MAX)) reader.close();

@@ -43,14 +43,6 @@ export class Instances
     super(work, TABLE, account);
   }
 
-  // The status is no parameter: only so does SQLite see that the index has all there are.
-  pending(madeBy: number, limit: number): Promise<readonly Instance[]> {
-    return this.where("status = 'pending' AND created_at <= ? ORDER BY created_at LIMIT ?", [
-      madeBy,
-      limit,
-    ]);
-  }
-
   /** Placed on the node, in whatever phase, by id. */
   async onNode(node: NodeId): Promise<readonly Instance[]> {
     const there = "placed_on = ? ORDER BY id";

@@ -67,6 +67,7 @@ async function createDisk(
   const backing = under ? ["-F", under.format, "-b", under.path] : [];
   // One that was cut off in the making is made again: only a finished one has its name.
   const draft = `${path}.draft`;
+  await rm(draft, { force: true });
   const args = ["create", "-q", "-f", "qcow2", ...backing, draft, String(bytes)];
   await outside.exec("qemu-img", args, TOOL_DEADLINE_MS);
   await rename(draft, path);
@@ -79,6 +80,8 @@ async function makeSeed(outside: Outside, spec: GuestSpec, place: GuestPlace): P
   for (const [name, content] of files) {
     await writeFile(join(place.seedFiles, name), content, { mode: 0o600 });
   }
+  // The tool would write wherever a link leads that the guest had put there.
+  await rm(place.seed, { force: true });
   const layout = ["-quiet", "-volid", "cidata", "-joliet", "-rock"];
   const args = [...layout, "-output", place.seed, place.seedFiles];
   await outside.exec("genisoimage", args, TOOL_DEADLINE_MS);

@@ -2,7 +2,7 @@
 // them. Each has a directory; whoever opens the same directory finds the guests again and goes on
 // with them. It must not know what instances are for.
 import { once } from "node:events";
-import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lchown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { type Clock, sleep } from "@railyard/lib/clock";
@@ -288,7 +288,8 @@ async function readRecord(place: GuestPlace): Promise<GuestRecord | undefined> {
 
 async function writeRecord(place: GuestPlace, record: GuestRecord): Promise<void> {
   const draft = `${place.definition}.draft`;
-  await writeFile(draft, JSON.stringify(record), { mode: 0o600, flush: true });
+  await rm(draft, { force: true });
+  await writeFile(draft, JSON.stringify(record), { mode: 0o600, flush: true, flag: "wx" });
   await rename(draft, place.definition);
 }
 
@@ -296,6 +297,7 @@ function volumesAmong(disks: readonly Disk[], { dir }: GuestPlace): readonly str
   return disks.map(({ path }) => path).filter((path) => dirname(path) !== dir);
 }
 
+// The directory is the account's own: what is there may be a link to something that is not.
 async function giveTo({ uid, gid }: GuestUser, paths: readonly string[]): Promise<void> {
-  for (const path of paths) await chown(path, uid, gid);
+  for (const path of paths) await lchown(path, uid, gid);
 }

@@ -10,7 +10,15 @@ import { readNames, readText } from "../attributes.js";
 import type { Outside } from "../outside.js";
 import type { GuestPlace } from "./place.js";
 import type { GuestNeeds } from "./sandbox.js";
-import { forgetUnit, hasSystemd, killedBy, startUnit, unitFailure, unitName } from "./units.js";
+import {
+  endUnit,
+  forgetUnit,
+  hasSystemd,
+  killedBy,
+  startUnit,
+  unitFailure,
+  unitName,
+} from "./units.js";
 
 export const QEMU = "/usr/bin/qemu-system-x86_64";
 const PROC = "/proc";
@@ -39,8 +47,12 @@ export interface Launch {
 /** Begins a QEMU and does not wait for it to be ready. Throws `unavailable`. */
 export async function launch(one: Launch): Promise<void> {
   const { outside, needs, args } = one;
-  await forget(outside, needs.place);
+  const { place } = needs;
+  // systemd would write over old words from their beginning, and wherever a guest had a link lead.
+  rmSync(place.complaints, { force: true });
+  rmSync(place.failure, { force: true });
   if (!hasSystemd(outside.root)) return detach(one);
+  await forgetUnit(outside, place.instanceId);
   await startUnit(outside, needs, [QEMU, ...args]);
 }
 
@@ -54,10 +66,9 @@ export async function failureOf(outside: Outside, place: GuestPlace): Promise<st
   return unitFailure(outside, place.instanceId).catch(() => undefined);
 }
 
-/** Leaves nothing of how a guest's process failed. Throws `unavailable`. */
-export async function forget(outside: Outside, place: GuestPlace): Promise<void> {
-  if (hasSystemd(outside.root)) await forgetUnit(outside, place.instanceId);
-  else rmSync(place.failure, { force: true });
+/** Leaves nothing beside its directory of a guest whose process ended. Throws `unavailable`. */
+export async function forget(outside: Outside, { instanceId }: GuestPlace): Promise<void> {
+  if (hasSystemd(outside.root)) await endUnit(outside, instanceId);
 }
 
 /** The QEMUs whose files lie below `guestsDir`, by instance id. */
@@ -145,7 +156,8 @@ function readGuest(
   const instanceId = args[args.indexOf("-name") + 1] ?? "";
   if (pidFile !== join(guestsDir, instanceId, "pid")) return undefined;
   // Anybody may write such a command line; only QEMU is QEMU.
-  return isUnit(pid, instanceId) || isQemu(pid) ? { instanceId, pid, args } : undefined;
+  const groups = readText(join(PROC, String(pid), "cgroup")) ?? "";
+  return isUnitsOwn(groups, instanceId) || isQemu(pid) ? { instanceId, pid, args } : undefined;
 }
 
 /** Empty for a process that is gone, or dead and not yet waited for. */
@@ -154,10 +166,14 @@ function commandLineOf(pid: number): readonly string[] {
   return text === "" ? [] : text.replace(/\0$/, "").split("\0");
 }
 
-/** The program of another account's process is not for an agent with few capabilities to see. */
-function isUnit(pid: number, instanceId: string): boolean {
-  const groups = readText(join(PROC, String(pid), "cgroup")) ?? "";
-  return groups.split("\n").some((line) => line.endsWith(`/${unitName(instanceId)}`));
+/**
+ * Whether a process with these control groups (`/proc/PID/cgroup`, cgroups(7)) is the guest's unit;
+ * the program of another account's process is not for an agent with few capabilities to see. Every
+ * account has units of any name, too, in slices of its own.
+ */
+export function isUnitsOwn(groups: string, instanceId: string): boolean {
+  const own = `:/system.slice/${unitName(instanceId)}`;
+  return groups.split("\n").some((line) => line.endsWith(own));
 }
 
 function isQemu(pid: number): boolean {

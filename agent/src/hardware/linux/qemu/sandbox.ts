@@ -28,6 +28,9 @@ const CLOSED = [
   // VFIO pins all of a guest's memory; none of it may land in a dump.
   "LimitMEMLOCK=infinity",
   "LimitCORE=0",
+  // VFIO and KVM take a file for each interrupt vector of each function; the 1024 that systemd
+  // gives by itself are too few for 32 VFs.
+  "LimitNOFILE=65536",
   // Devices and TAPs are its user's by the time it starts: no capability is left to need.
   "CapabilityBoundingSet=",
   "AmbientCapabilities=",

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Outside, Tool } from "../outside.js";
 import { guestPlace } from "./place.js";
-import { failureIn, forgetUnit, hasSystemd, unitArguments } from "./units.js";
+import { endUnit, failureIn, forgetUnit, hasSystemd, unitArguments } from "./units.js";
 
 const PLACE = guestPlace("/g", "ins-1");
 
@@ -61,3 +61,27 @@ test.each(["failed", "inactive"])(
     expect(forgotten).toBe(state === "failed");
   },
 );
+
+test.each([
+  ["active", true],
+  ["deactivating", true],
+  ["failed", false],
+  ["inactive", false],
+])("of a unit that is %s nothing is left at the end", async (before, isWaitedFor) => {
+  const calls: string[] = [];
+  let state = before;
+  const outside: Outside = {
+    root: "/",
+    write: () => Promise.reject(new Error("nothing is written")),
+    async exec(_tool, [verb = ""]) {
+      if (verb !== "show") calls.push(verb);
+      // systemd has not waited for its killed process yet; stopping waits until it has.
+      if (verb === "stop") state = "failed";
+      if (verb === "reset-failed") state = "inactive";
+      return shown(state, "signal", [2, 9]);
+    },
+  };
+  await endUnit(outside, "ins-1");
+  expect(state).toBe("inactive");
+  expect(calls.includes("stop")).toBe(isWaitedFor);
+});

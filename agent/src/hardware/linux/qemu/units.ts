@@ -11,6 +11,8 @@ const TOOL_DEADLINE_MS = 20_000;
 const EXITED = "1";
 const KILLED = "2";
 const DUMPED = "3";
+/** States in which nothing of a unit runs or is still to be waited for. */
+const AT_REST = ["inactive", "failed"];
 
 /** Whether systemd is the machine's first process: as sd_booted(3), an empty directory will do. */
 export function hasSystemd(root: string): boolean {
@@ -51,24 +53,27 @@ export async function unitFailure(
   outside: Outside,
   instanceId: string,
 ): Promise<string | undefined> {
+  return failureIn(await show(outside, instanceId));
+}
+
+async function show(outside: Outside, instanceId: string): Promise<string> {
   const asked = "--property=ActiveState,Result,ExecMainCode,ExecMainStatus";
-  const said = await outside.exec(
-    "systemctl",
-    ["show", asked, unitName(instanceId)],
-    TOOL_DEADLINE_MS,
-  );
-  return failureIn(said);
+  return outside.exec("systemctl", ["show", asked, unitName(instanceId)], TOOL_DEADLINE_MS);
 }
 
 /** What `systemctl show` says of a unit, in words; pure. */
 export function failureIn(said: string): string | undefined {
-  const of = (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(said)?.[1] ?? "";
+  const of = (name: string) => valueIn(said, name);
   if (of("ActiveState") !== "failed") return undefined;
   const [result, code, status] = [of("Result"), of("ExecMainCode"), of("ExecMainStatus")];
   if (result === "oom-kill") return "qemu was ended for lack of memory";
   if (code === EXITED) return `qemu exited with ${status}`;
   if (code === KILLED || code === DUMPED) return killedBy(Number(status));
   return `qemu's unit failed: ${result}`;
+}
+
+function valueIn(said: string, name: string): string {
+  return new RegExp(`^${name}=(.*)$`, "m").exec(said)?.[1] ?? "";
 }
 
 /** In the same words, for a process without a unit. */
@@ -82,4 +87,22 @@ export function killedBy(signal: number | string): string {
 export async function forgetUnit(outside: Outside, instanceId: string): Promise<void> {
   if ((await unitFailure(outside, instanceId)) === undefined) return;
   await outside.exec("systemctl", ["reset-failed", unitName(instanceId)], TOOL_DEADLINE_MS);
+}
+
+/**
+ * Leaves nothing of a unit: whatever of it still runs ends, and systemd forgets it. A process may
+ * be gone before systemd has noticed. Throws `unavailable`.
+ */
+export async function endUnit(outside: Outside, instanceId: string): Promise<void> {
+  const isAtRest = async () =>
+    AT_REST.includes(valueIn(await show(outside, instanceId), "ActiveState"));
+  if (!(await isAtRest())) {
+    try {
+      await outside.exec("systemctl", ["stop", unitName(instanceId)], TOOL_DEADLINE_MS);
+    } catch (thrown) {
+      // It may have gone by itself meanwhile: then there is none to stop.
+      if (!(await isAtRest())) throw thrown;
+    }
+  }
+  await forgetUnit(outside, instanceId);
 }
