@@ -128,15 +128,16 @@ export async function measurePlaced(effort: Effort): Promise<readonly Figure[]> 
 async function createFigures(effort: Effort, few: Fleet, many: Fleet): Promise<Figure[]> {
   const n = Math.ceil(CREATES / effort.less);
   const taken: [Taken[], Taken[], Taken[]] = [[], [], []];
-  for (let window = 0; window <= effort.windows; window++) {
+  // Both compile until some thousand creates were made: the larger fleet must not be ahead.
+  for (let window = 0; window < effort.warm; window++) {
+    for (const fleet of [few, many]) await fleet.create(n);
+  }
+  await few.yard.profile("placed-few");
+  await many.yard.profile("placed");
+  for (let window = 0; window < effort.windows; window++) {
     const small = await few.create(n);
     const large = await many.create(n);
     const beaten = await many.beating(() => many.create(n));
-    if (window === 0) {
-      await few.yard.profile("placed-few");
-      await many.yard.profile("placed");
-      continue;
-    }
     for (const [at, result] of [small, large, beaten].entries()) taken[at]?.push(result);
   }
   const [small, large, beaten] = taken;
