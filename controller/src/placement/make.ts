@@ -31,16 +31,35 @@ export interface Make {
 
 /** Pairs and rails with a higher number are in no bundle: masks have 32 bits. */
 const BITS = 30;
+/**
+ * Arrangements that are told apart: kinds of hardware times what may be missing of each, with room
+ * to spare. A machine that tells ever new ones must not push out what is known of the others.
+ */
+export const MAKES_MAX = 4_096;
+
+/** Of nodes with one arrangement too many: they take what needs no GPU. */
+const UNKNOWN: Make = {
+  hardware: "",
+  gpuModel: "",
+  gpuCount: 0,
+  vfsPerNic: 0,
+  pairs: 0,
+  sizes: new Set(),
+  bundles: [],
+  bySize: new Map(),
+};
 
 /** Makes by what they are made of; the same arrangement gives the same object. */
 export class Makes {
-  readonly all: Make[] = [];
+  readonly all: Make[] = [UNKNOWN];
+  /** Of the makes behind the first. */
   private readonly examples: FleetNode[] = [];
 
   /** The number of the node's make in `all`; there are few, so they are gone through. */
   numberOf(node: FleetNode): number {
     const known = this.examples.findIndex((example) => isAlike(example, node));
-    if (known >= 0) return known;
+    if (known >= 0) return known + 1;
+    if (this.all.length >= MAKES_MAX) return 0;
     this.examples.push(node);
     return this.all.push(makeOf(node)) - 1;
   }

@@ -1,0 +1,48 @@
+// Makes are numbered by arrangement, and machines that tell ever new ones push out none.
+import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
+import { expect, test } from "vitest";
+import type { FleetNode } from "./fleet.js";
+import { MAKES_MAX, Makes } from "./make.js";
+
+/** Its two pairs stand on rails that the number decides. */
+function node(number: number): FleetNode {
+  const pair = (rail: number, module: number) => {
+    const names = { gpu: `gpu-${module}`, nic: `nic-${module}` };
+    return { ...names, rail, module, healthy: true, free: true };
+  };
+  return {
+    nodeId: `node-${number}` as NodeId,
+    zone: "z1",
+    physicalClusterId: "pc-a" as PhysicalClusterId,
+    leafGroup: "su1",
+    hardware: `hgx-${number >> 4}`,
+    gpuModel: "H100",
+    gpuCount: 2,
+    legalSets: [0b11],
+    eligible: true,
+    leaseFresh: true,
+    inventoryMatches: true,
+    pairs: [pair(number & 15, 0), pair(16, 1)],
+    vfsPerNic: 8,
+    nicSpeedGbps: 400,
+    free: { vcpu: 8, memoryMib: 8, diskGib: 8 },
+  };
+}
+
+test("the same arrangement has one number, another arrangement another", () => {
+  const makes = new Makes();
+  const numbers = [1, 2, 1, 17].map((number) => makes.numberOf(node(number)));
+  expect(new Set(numbers).size).toBe(3);
+  expect(numbers[0]).toBe(numbers[2]);
+  expect(makes.all[numbers[3] ?? 0]).toMatchObject({ hardware: "hgx-1", gpuCount: 2 });
+});
+
+test("once numbers are out, a new arrangement offers no GPU, and the others keep theirs", () => {
+  const makes = new Makes();
+  const first = makes.numberOf(node(1));
+  for (let number = 2; makes.all.length < MAKES_MAX; number++) makes.numberOf(node(number));
+  const late = makes.numberOf(node(100_000));
+  expect(makes.all[late]).toMatchObject({ gpuCount: 0, bundles: [] });
+  expect(makes.all).toHaveLength(MAKES_MAX);
+  expect(makes.numberOf(node(1))).toBe(first);
+});
