@@ -1,54 +1,21 @@
 // What the judge of gangs says of forged plans.
-import type { InstanceId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
+import type { NodeId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
-import { legalSets } from "../domain/bundle.js";
 import { checkGang } from "./check-gang.js";
-import { type FleetNode, type PlacementRequest, planOf } from "./fleet.js";
+import { planOf } from "./fleet.js";
 import type { GangRequest } from "./gang.js";
+import { sampleNode, sampleRequest } from "./sample.js";
 
-const CLUSTER = "pc-a" as PhysicalClusterId;
+const FREE = { vcpu: 100, memoryMib: 100, diskGib: 100 };
 const LOWER = 0x0f;
 const UPPER = 0xf0;
 
-function node(name: string, leafGroup: string): FleetNode {
-  return {
-    nodeId: name as NodeId,
-    zone: "z1",
-    physicalClusterId: CLUSTER,
-    leafGroup,
-    hardware: "hgx",
-    gpuModel: "H100",
-    gpuCount: 8,
-    legalSets: legalSets({ gpus: { count: 8, pci: "", model: "H100" }, fabricManager: true }),
-    eligible: true,
-    leaseFresh: true,
-    inventoryMatches: true,
-    pairs: Array.from({ length: 8 }, (_, rail) => {
-      return { rail, module: rail, gpu: `g${rail}`, nic: `n${rail}`, healthy: true, free: true };
-    }),
-    vfsPerNic: 16,
-    nicSpeedGbps: 400,
-    free: { vcpu: 100, memoryMib: 100, diskGib: 100 },
-  };
-}
-
-const NODES = [node("a", "su1"), node("b", "su1"), node("c", "su2"), node("d", "su3")];
-const MEMBER: PlacementRequest = {
-  instanceId: "ins-1" as InstanceId,
-  zone: "z1",
-  physicalClusterId: CLUSTER,
-  gpuModel: "H100",
-  gpuCount: 4,
-  rails: undefined,
-  attachmentCount: 4,
-  vcpu: 60,
-  memoryMib: 8,
-  diskGib: 0,
-  previousNodeId: undefined,
-  previousLeafGroup: undefined,
-  exclude: [],
-  seed: "s",
-};
+const NODES = [
+  ...["a", "b"].map((name) => sampleNode(name, { free: FREE })),
+  sampleNode("c", { leafGroup: "su2", free: FREE }),
+  sampleNode("d", { leafGroup: "su3", free: FREE }),
+];
+const MEMBER = sampleRequest(4, { vcpu: 60 });
 
 function verdict(request: Partial<GangRequest>, ...places: (readonly [string, number])[]) {
   const nodeOf = (id: string) => NODES.find(({ nodeId }) => nodeId === id);

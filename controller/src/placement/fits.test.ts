@@ -1,63 +1,22 @@
 // The table of what states offer, against finding it out each time: also with more states than it
 // has room for, and after states were numbered anew.
-import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
-import { legalSets } from "../domain/bundle.js";
 import { Columns, Cursor } from "./columns.js";
 import { Fits, UNFIT } from "./fits.js";
-import type { FleetNode, PlacementRequest } from "./fleet.js";
+import type { FleetNode } from "./fleet.js";
 import { LeafGroup } from "./leaf-group.js";
 import { Makes } from "./make.js";
 import { fitting } from "./preferences.js";
+import { sampleNode, samplePairs, sampleRequest } from "./sample.js";
 import { States } from "./states.js";
-
-const CLUSTER = "pc-a" as PhysicalClusterId;
-const SETS = legalSets({
-  gpus: { count: 8, pci: "10de:2330", model: "H100" },
-  fabricManager: true,
-});
 
 /** Nodes that differ in their amounts, and in which of their pairs are free. */
 function node(n: number): FleetNode {
-  const pairs = Array.from({ length: 8 }, (_, rail) => {
-    const free = (n & (1 << rail)) === 0;
-    return { rail, module: rail, gpu: `gpu-${rail}`, nic: `nic-${rail}`, healthy: true, free };
-  });
-  return {
-    nodeId: `node-${n}` as NodeId,
-    zone: "z1",
-    physicalClusterId: CLUSTER,
-    leafGroup: "su1",
-    hardware: "hgx",
-    gpuModel: "H100",
-    gpuCount: 8,
-    legalSets: SETS,
-    eligible: true,
-    leaseFresh: true,
-    inventoryMatches: true,
-    pairs,
-    vfsPerNic: 16,
-    nicSpeedGbps: 400,
-    free: { vcpu: n % 200, memoryMib: 1_000_000 + n, diskGib: 0 },
-  };
+  const free = { vcpu: n % 200, memoryMib: 1_000_000 + n, diskGib: 0 };
+  return sampleNode(`node-${n}`, { pairs: samplePairs(n), free });
 }
 
-const REQUEST: PlacementRequest = {
-  instanceId: "ins-1" as PlacementRequest["instanceId"],
-  zone: "z1",
-  physicalClusterId: CLUSTER,
-  gpuModel: "H100",
-  gpuCount: 2,
-  rails: undefined,
-  attachmentCount: 2,
-  vcpu: 20,
-  memoryMib: 1_000_100,
-  diskGib: 0,
-  previousNodeId: undefined,
-  previousLeafGroup: undefined,
-  exclude: [],
-  seed: "s",
-};
+const REQUEST = sampleRequest(2, { vcpu: 20, memoryMib: 1_000_100 });
 
 function rowsOf(count: number, numbers?: States) {
   const makes = new Makes();

@@ -1,63 +1,25 @@
 // The index kept up to date over a long story of changes, against one made afresh from the nodes as
 // they are: leaf groups larger than what has marks of its own, and states that run out of numbers.
-import type { InstanceId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
+import type { NodeId } from "@railyard/lib/ids";
 import { type Rng, seededRng } from "@railyard/lib/rng";
 import { expect, test } from "vitest";
-import { legalSets } from "../domain/bundle.js";
 import type { FleetNode, PlacementRequest } from "./fleet.js";
 import { FleetIndex } from "./fleet-index.js";
 import { choose } from "./place.js";
+import { sampleNode, samplePairs, sampleRequest } from "./sample.js";
 import { States } from "./states.js";
 
-const CLUSTER = "pc-a" as PhysicalClusterId;
-const GPUS = { count: 8, pci: "10de:2330", model: "H100" };
-const SHARED = legalSets({ gpus: GPUS, fabricManager: true });
 /** In use of a node: nothing, all, halves, quarters. */
 const TAKEN = [0, 0, 0xff, 0x0f, 0xf0, 0x05, 0xaf];
 
 /** One of a leaf group; it differs with `taken`, and with `vcpu` in how much else is free. */
 function node(name: string, { taken, vcpu = 176 }: { taken: number; vcpu?: number }): FleetNode {
-  const pairs = Array.from({ length: 8 }, (_, rail) => {
-    const free = (taken & (1 << rail)) === 0;
-    return { rail, module: rail, gpu: `gpu-${rail}`, nic: `nic-${rail}`, healthy: true, free };
-  });
-  return {
-    nodeId: name as NodeId,
-    zone: "z1",
-    physicalClusterId: CLUSTER,
+  const free = { vcpu, memoryMib: 1_000_000, diskGib: 0 };
+  return sampleNode(name, {
     leafGroup: name.split("-")[0] ?? "",
-    hardware: "hgx",
-    gpuModel: "H100",
-    gpuCount: 8,
-    legalSets: SHARED,
-    eligible: true,
-    leaseFresh: true,
-    inventoryMatches: true,
-    pairs,
-    vfsPerNic: 16,
-    nicSpeedGbps: 400,
-    free: { vcpu, memoryMib: 1_000_000, diskGib: 0 },
-  };
-}
-
-function request(gpuCount: number, change: Partial<PlacementRequest> = {}): PlacementRequest {
-  return {
-    instanceId: "ins-1" as InstanceId,
-    zone: "z1",
-    physicalClusterId: CLUSTER,
-    gpuModel: gpuCount > 0 ? "H100" : undefined,
-    gpuCount,
-    rails: undefined,
-    attachmentCount: gpuCount,
-    vcpu: 8,
-    memoryMib: 8,
-    diskGib: 0,
-    previousNodeId: undefined,
-    previousLeafGroup: undefined,
-    exclude: [],
-    seed: "s",
-    ...change,
-  };
+    pairs: samplePairs(taken),
+    free,
+  });
 }
 
 /** Nodes by name, in an index that was told of each change and beside it. */
@@ -126,29 +88,29 @@ test.each<Readonly<Record<string, number>>>([
     if (step === 1_200) story.index = new FleetIndex(story.index);
     if (step % 4 !== 0) continue;
     const exclude = rng.int(3) === 0 ? ([story.one(all), story.one(all)] as NodeId[]) : [];
-    story.expectSame(request(story.one([8, 4, 2, 1, 0]), { exclude, seed: `${step}` }));
+    story.expectSame(sampleRequest(story.one([8, 4, 2, 1, 0]), { exclude, seed: `${step}` }));
   }
 });
 
 test("hardware with other blocks than any before is ranked among the others", () => {
   const story = new Story(seededRng("fleet-index/makes"));
   for (const name of names({ su1: 3, su2: 3 })) story.put(node(name, { taken: 0 }));
-  story.expectSame(request(2));
+  story.expectSame(sampleRequest(2));
   const sixes = [0b111111, 0b110000, 0b001100, 0b000011];
   story.put({ ...node("su1-9", { taken: 0b11000000 }), hardware: "six", legalSets: sixes });
-  for (const seed of ["1", "2", "3", "4"]) story.expectSame(request(2, { seed }));
+  for (const seed of ["1", "2", "3", "4"]) story.expectSame(sampleRequest(2, { seed }));
 });
 
 test("who was not asked for longer than changes are remembered looks at everything again", () => {
   const story = new Story(seededRng("fleet-index/far-behind"));
   const all = names({ su1: 20, su2: 20 });
   for (const name of all) story.put(node(name, { taken: 0xff }));
-  story.expectSame(request(8));
+  story.expectSame(sampleRequest(8));
   story.put(node("su1-3", { taken: 0 }));
   for (let step = 0; step < 17_000; step++) {
     story.put(node("su2-1", { taken: TAKEN[(step % 2) + 2]! }));
   }
-  story.expectSame(request(8));
+  story.expectSame(sampleRequest(8));
 });
 
 test("when states run out of numbers nothing known by the old ones is believed any more", () => {
@@ -164,7 +126,7 @@ test("when states run out of numbers nothing known by the old ones is believed a
     if (now < last) startedOver += 1;
     last = now;
     if (step % 3 === 0)
-      story.expectSame(request(story.one([8, 4, 2]), { vcpu: 20, seed: `${step}` }));
+      story.expectSame(sampleRequest(story.one([8, 4, 2]), { vcpu: 20, seed: `${step}` }));
   }
   expect(startedOver).toBeGreaterThan(10);
 });

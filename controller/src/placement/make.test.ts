@@ -1,32 +1,21 @@
 // Makes are numbered by arrangement, and machines that tell ever new ones push out none.
-import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import type { FleetNode } from "./fleet.js";
 import { MAKES_MAX, Makes } from "./make.js";
+import { sampleNode, samplePairs } from "./sample.js";
 
 /** Its two pairs stand on rails that the number decides. */
 function node(number: number): FleetNode {
-  const pair = (rail: number, module: number) => {
-    const names = { gpu: `gpu-${module}`, nic: `nic-${module}` };
-    return { ...names, rail, module, healthy: true, free: true };
-  };
-  return {
-    nodeId: `node-${number}` as NodeId,
-    zone: "z1",
-    physicalClusterId: "pc-a" as PhysicalClusterId,
-    leafGroup: "su1",
+  const [one, two] = samplePairs();
+  return sampleNode(`node-${number}`, {
     hardware: `hgx-${number >> 4}`,
-    gpuModel: "H100",
     gpuCount: 2,
     legalSets: [0b11],
-    eligible: true,
-    leaseFresh: true,
-    inventoryMatches: true,
-    pairs: [pair(number & 15, 0), pair(16, 1)],
-    vfsPerNic: 8,
-    nicSpeedGbps: 400,
-    free: { vcpu: 8, memoryMib: 8, diskGib: 8 },
-  };
+    pairs: [
+      { ...one!, rail: number & 15 },
+      { ...two!, rail: 16 },
+    ],
+  });
 }
 
 test("the same arrangement has one number, another arrangement another", () => {

@@ -1,63 +1,22 @@
 // Placement: every rule by name, the preferences, and what the judge says of forged plans.
-import type { InstanceId, NodeId, PhysicalClusterId } from "@railyard/lib/ids";
+import type { NodeId, PhysicalClusterId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
-import { legalSets } from "../domain/bundle.js";
+import { maskOf } from "../domain/bundle.js";
 import { check } from "./check.js";
 import { type FleetNode, type PlacementRequest, planOf } from "./fleet.js";
 import { FleetIndex } from "./fleet-index.js";
 import { place } from "./place.js";
+import { SHARED, sampleNode, samplePairs, sampleRequest, WHOLE } from "./sample.js";
 
 const CLUSTER = "pc-a" as PhysicalClusterId;
-const GPUS = { count: 8, pci: "10de:2330", model: "H100" };
-const WHOLE = legalSets({ gpus: GPUS });
-const SHARED = legalSets({ gpus: GPUS, fabricManager: true });
-
 function node(name: string, change: Partial<FleetNode> = {}, taken: number[] = []): FleetNode {
-  return {
-    nodeId: name as NodeId,
-    zone: "z1",
-    physicalClusterId: CLUSTER,
-    leafGroup: "su1",
-    hardware: "hgx",
-    gpuModel: "H100",
-    gpuCount: 8,
-    legalSets: WHOLE,
-    eligible: true,
-    leaseFresh: true,
-    inventoryMatches: true,
-    pairs: Array.from({ length: 8 }, (_, rail) => ({
-      rail,
-      module: rail,
-      gpu: `gpu-${rail}`,
-      nic: `nic-${rail}`,
-      healthy: true,
-      free: !taken.includes(rail),
-    })),
-    vfsPerNic: 16,
-    nicSpeedGbps: 400,
-    free: { vcpu: 176, memoryMib: 1_900_000, diskGib: 20_000 },
-    ...change,
-  };
+  const pairs = samplePairs(maskOf(taken));
+  return sampleNode(name, { legalSets: WHOLE, pairs, ...change });
 }
 
 function request(change: Partial<PlacementRequest> = {}): PlacementRequest {
-  return {
-    instanceId: "ins-1" as InstanceId,
-    zone: "z1",
-    physicalClusterId: CLUSTER,
-    gpuModel: "H100",
-    gpuCount: 8,
-    rails: 0xff,
-    attachmentCount: 8,
-    vcpu: 152,
-    memoryMib: 1536 * 1024,
-    diskGib: 0,
-    previousNodeId: undefined,
-    previousLeafGroup: undefined,
-    exclude: [],
-    seed: "s",
-    ...change,
-  };
+  const amounts = { vcpu: 152, memoryMib: 1536 * 1024 };
+  return sampleRequest(8, { rails: 0xff, ...amounts, ...change });
 }
 
 const ALL = [0, 1, 2, 3, 4, 5, 6, 7];
