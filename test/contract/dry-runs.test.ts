@@ -13,15 +13,10 @@ import * as links from "@railyard/proto/gen/railyard/v1/instance_cluster_network
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { instanceRequest, ZONE } from "../customer.js";
+import { A, I, N, R, S, V } from "./services.js";
 import { type Target, type Tenant, target } from "./target.js";
 
 const COUNT = 8;
-const N = nets.ClusterNetworkServiceService;
-const S = subnets.ClusterNetworkSubnetServiceService;
-const R = ips.ClusterNetworkSubnetReservedIpServiceService;
-const I = nics.ClusterNetworkInterfaceServiceService;
-const V = calls.InstanceServiceService;
-const A = links.InstanceClusterNetworkAttachmentServiceService;
 
 let at: Target;
 let tenant: Tenant;

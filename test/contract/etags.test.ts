@@ -10,16 +10,11 @@ import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status"
 import * as placement from "@railyard/proto/gen/railyard/v1/placement";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WireError } from "../wire.js";
+import { A, I, N, R, S, V } from "./services.js";
 import { type Target, type Tenant, target } from "./target.js";
 
 const ABORTED = 10;
 const COUNT = 8;
-const N = nets.ClusterNetworkServiceService;
-const S = subnets.ClusterNetworkSubnetServiceService;
-const R = ips.ClusterNetworkSubnetReservedIpServiceService;
-const I = nics.ClusterNetworkInterfaceServiceService;
-const V = calls.InstanceServiceService;
-const A = links.InstanceClusterNetworkAttachmentServiceService;
 const P = placement.PlacementServiceService;
 
 let at: Target;

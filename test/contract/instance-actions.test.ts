@@ -4,13 +4,13 @@ import * as calls from "@railyard/proto/gen/railyard/v1/instance";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WireError } from "../wire.js";
+import { V } from "./services.js";
 import { OWN_YARD, type Target, type Tenant, target } from "./target.js";
 
 const FAILED_PRECONDITION = 9;
 const NODE = "wdc07-a-r01-s01";
 const SMALL = { profile: "bx3d-8x40" };
 const NO_ROOM = { profile: "gx3d-160x1792x8h200" };
-const V = calls.InstanceServiceService;
 const S = InstanceStatus;
 
 /** Statuses from which each action is accepted, those included where it waits. */

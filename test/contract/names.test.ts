@@ -10,18 +10,13 @@ import * as links from "@railyard/proto/gen/railyard/v1/instance_cluster_network
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { instanceRequest, ZONE } from "../customer.js";
+import { A, I, N, R, S, V } from "./services.js";
 import { type Target, type Tenant, target } from "./target.js";
 
 const INVALID_ARGUMENT = 3;
 const ALREADY_EXISTS = 6;
 const MASK = { updateMask: ["name"] };
 const SMALL = { profile: "bx3d-8x40" };
-const N = nets.ClusterNetworkServiceService;
-const S = subnets.ClusterNetworkSubnetServiceService;
-const R = ips.ClusterNetworkSubnetReservedIpServiceService;
-const I = nics.ClusterNetworkInterfaceServiceService;
-const V = calls.InstanceServiceService;
-const A = links.InstanceClusterNetworkAttachmentServiceService;
 
 interface Named {
   readonly id: string;

@@ -1,21 +1,16 @@
 // What the contract says about references to what is gone, and about what is in use already: the
 // refusal names it and its holders.
 import * as nics from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
-import * as ips from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
 import * as calls from "@railyard/proto/gen/railyard/v1/instance";
-import * as links from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { instanceRequest } from "../customer.js";
+import { A, I, R, V } from "./services.js";
 import { type Target, type Tenant, target } from "./target.js";
 
 const FAILED_PRECONDITION = 9;
 const COUNT = 8;
 const SMALL = { profile: "bx3d-8x40" };
-const I = nics.ClusterNetworkInterfaceServiceService;
-const R = ips.ClusterNetworkSubnetReservedIpServiceService;
-const V = calls.InstanceServiceService;
-const A = links.InstanceClusterNetworkAttachmentServiceService;
 const S = InstanceStatus;
 
 let at: Target;
