@@ -1,5 +1,7 @@
 // Nodes whose desired state, which travels as one message, has no room for more: placing, capacity
 // checks, explanations and simulations all know of it, and say the same.
+
+import { CROWDED_MAX } from "@railyard/controller/service/crowds";
 import { proposeDefragmentation } from "@railyard/controller/service/defragmentation";
 import { bytesOf, desiredNode } from "@railyard/controller/service/desired";
 import { explainPlacement } from "@railyard/controller/service/explain";
@@ -78,6 +80,19 @@ test("however many messages are full, the node that has room is found", async ()
   const { id } = await instance(made, heavy(subnetId));
   const { explanation } = await explained(made, id);
   expect(explanation.removed).toMatchObject([{ name: "messageFits", count: 8 }]);
+});
+
+test("beyond as many full nodes as are looked at one by one, the emptiest is found", async () => {
+  const full = 2 * CROWDED_MAX;
+  const made = await gangRig(full + 1);
+  const { subnetId } = await made.network();
+  await made.write((tx) => tx.account(made.read().account).quotas.setLimit("instances", 2_000));
+  await filled(made, subnetId, full);
+  const empty = (await made.ctx.store.read((tx) => tx.nodes.all())).at(-1);
+  for (let n = 0; n < PER_NODE; n++) {
+    const { placement } = await instance(made, heavy(subnetId));
+    expect(placement?.nodeId).toBe(empty?.id);
+  }
 });
 
 test("what GPUs and words leave together is what is said to fit", async () => {

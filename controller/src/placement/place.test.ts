@@ -5,7 +5,7 @@ import { maskOf } from "../domain/bundle.js";
 import { check } from "./check.js";
 import { type FleetNode, type PlacementRequest, planOf } from "./fleet.js";
 import { FleetIndex } from "./fleet-index.js";
-import { place } from "./place.js";
+import { chooseRoomiest, place } from "./place.js";
 import { SHARED, sampleNode, samplePairs, sampleRequest, WHOLE } from "./sample.js";
 
 const CLUSTER = "pc-a" as PhysicalClusterId;
@@ -111,6 +111,24 @@ test("started leaf groups fill up first, the fullest before the others", () => {
 test("what needs no GPU goes beside taken GPUs, so that whole nodes stay whole", () => {
   const nodes = [node("a"), node("b"), node("c", {}, ALL), node("d")];
   for (const seed of SEEDS) expect(placed(nodes, bare({ seed })).on).toBe("c");
+});
+
+test("the roomiest place has the most vCPUs free, is not left out, and says how near it is", () => {
+  const free = (vcpu: number) => ({ vcpu, memoryMib: 2048 * 1024, diskGib: 10_000 });
+  const index = fleet(
+    node("little", { free: free(9) }),
+    node("much", { free: free(90) }),
+    node("most", { free: free(99) }),
+    node("ill", { free: free(152), eligible: false }),
+  );
+  const without = (...names: string[]) => bare({ exclude: names as NodeId[] });
+  expect(chooseRoomiest(index, without())).toMatchObject({ nodeId: "most", near: undefined });
+  expect(chooseRoomiest(index, without("most"))).toMatchObject({ nodeId: "much" });
+  expect(chooseRoomiest(index, without("most", "much", "little"))).toBeUndefined();
+  expect(chooseRoomiest(index, bare({ previousNodeId: "most" as NodeId }))?.near).toBe(
+    "previous-host",
+  );
+  expect(chooseRoomiest(index, bare({ previousNodeId: "gone" as NodeId }))?.near).toBe("elsewhere");
 });
 
 test("a part of a node is one of the board's partitions, and breaks up the smallest block", () => {

@@ -30,6 +30,35 @@ export function choose(fleet: FleetIndex, asked: PlacementRequest): Choice | und
   return choice(fleet, { row, pairs: ranking.pairsOn(row) }, previousNodeId && "elsewhere");
 }
 
+/**
+ * The place with the most vCPUs free, or undefined; it looks at every node. For whoever found one
+ * after the other of the best places full in a way that only a look at each can tell.
+ */
+export function chooseRoomiest(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
+  let best: (Found & { readonly vcpu: number; readonly lot: number }) | undefined;
+  for (const node of fleet.nodes()) {
+    const { vcpu, lot } = fleet.cursor;
+    if (best && (vcpu < best.vcpu || (vcpu === best.vcpu && lot > best.lot))) continue;
+    const fits = fitting(node, request);
+    if (fits) best = { row: fleet.cursor.row, pairs: fits.pairs, vcpu, lot };
+  }
+  return best && choice(fleet, best, nearnessOf(fleet, best.row, request));
+}
+
+function nearnessOf(
+  fleet: FleetIndex,
+  row: number,
+  { zone, previousNodeId, previousLeafGroup }: PlacementRequest,
+): Nearness | undefined {
+  fleet.cursor.row = row;
+  const { nodeId, group } = fleet.cursor;
+  if (nodeId === previousNodeId) return "previous-host";
+  if (previousLeafGroup && groupIn(fleet, zone, previousLeafGroup) === group) {
+    return "previous-leaf-group";
+  }
+  return previousNodeId && "elsewhere";
+}
+
 /** How many nodes each rule removes; it looks at every node. */
 export function refusal(fleet: FleetIndex, request: PlacementRequest): Refusal {
   const removed: Partial<Record<Rule, number>> = {};
