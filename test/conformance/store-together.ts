@@ -1,36 +1,16 @@
 // Part of the store's suite: what is asked about several things at once, and the order of an
 // instance's attachments as the transaction that changes it sees it.
-import type { AttachmentId, ClusterNetworkId, InstanceId, SubnetId } from "@railyard/lib/ids";
+import type { AttachmentId, InstanceId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import type { OpenStore } from "./store.js";
 import * as rows from "./store-rows.js";
 import { ACCOUNT, cause, OTHER } from "./store-rows.js";
 
 const HERE = [rows.network().id];
-const SUBNETS = [rows.subnet().id];
+const _SUBNETS = [rows.subnet().id];
 
 /** Names, blocks, orders. */
 export function togetherSuite(open: OpenStore): void {
-  test("of many names those are told that the account has taken in these places", async () => {
-    const { store } = await open();
-    await store.write(cause(), async (tx) => {
-      await rows.plant(tx);
-      await rows.plantInterfaces(tx, 4);
-    });
-    const asked = ["name-cni-1", "name-cni-3", "name-cnip-2", "name-cnip-4", "free"];
-    await store.read(async (tx) => {
-      const { interfaces, reservedIps } = tx.account(ACCOUNT);
-      const taken = await interfaces.namesTaken(["cn-0" as ClusterNetworkId, ...HERE], asked);
-      expect([...taken].sort()).toEqual(["name-cni-1", "name-cni-3"]);
-      const ips = await reservedIps.namesTaken(["cns-0" as SubnetId, ...SUBNETS], asked);
-      expect([...ips].sort()).toEqual(["name-cnip-2", "name-cnip-4"]);
-      expect(await interfaces.namesTaken(["cn-0" as ClusterNetworkId], asked)).toEqual(new Set());
-      const other = tx.account(OTHER);
-      expect(await other.interfaces.namesTaken(HERE, asked)).toEqual(new Set());
-      expect(await other.reservedIps.namesTaken(SUBNETS, asked)).toEqual(new Set());
-    });
-  });
-
   test("the siblings of a subnet are told by first address, with their blocks", async () => {
     const { store } = await open();
     const below = { first: rows.BASE - 256, prefix: 24 };
@@ -44,6 +24,20 @@ export function togetherSuite(open: OpenStore): void {
     const blocks = [second, rows.subnet()].map(({ id, cidr }) => ({ id, cidr }));
     expect(found).toEqual(blocks);
     expect(await store.read((tx) => tx.account(OTHER).subnets.siblings(network))).toEqual([]);
+  });
+
+  test("a write does not wait behind all the writes of another account", async () => {
+    const { store } = await open();
+    const done: string[] = [];
+    const write = (name: string, account?: typeof OTHER) =>
+      store.write(cause("Test", account), async () => void done.push(name));
+    const much = Array.from({ length: 500 }, (_, i) => write(`much ${i}`, ACCOUNT));
+    const others = [write("little", OTHER), write("the provider's")];
+    await Promise.all([...much, ...others]);
+    expect(done.indexOf("little")).toBeLessThan(4);
+    expect(done.indexOf("the provider's")).toBeLessThan(4);
+    const own = done.filter((name) => name.startsWith("much"));
+    expect(own).toEqual(much.map((_, i) => `much ${i}`));
   });
 
   orderTests(open);

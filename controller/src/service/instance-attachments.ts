@@ -80,9 +80,9 @@ export async function planAttachments(
     const bound = await bind({ mine, faults, planner, seen, path }, wish);
     plans.push(bound && { name, ...bound });
   }
-  const all = await fillNames(
+  const all = fillNames(
     wishes.map(({ name }) => name),
-    { rng, taken: () => Promise.resolve(names) },
+    { rng, others: names },
   );
   return plans.map((plan, i) => plan && { ...plan, name: all[i] ?? plan.name });
 }

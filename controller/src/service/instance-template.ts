@@ -7,7 +7,7 @@ import type { Faults } from "../domain/faults.js";
 import { type InstanceSpec, USER_DATA_BYTES_MAX, type VpcNic } from "../domain/instance.js";
 import type { InstanceProfile } from "../domain/profile.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import { chooseName } from "./naming.js";
+import { checkNewName, fillNames } from "./naming.js";
 import { lookUp, type TemplateCheck } from "./template-check.js";
 import { checkVolumes } from "./volume.js";
 
@@ -86,17 +86,22 @@ async function resolveNics(
   ];
   const vpc = wish.vpcId && (await lookUp(check, { kind: "vpc", id: wish.vpcId, field: "vpc_id" }));
   let vpcId = vpc ? vpc.id : undefined;
-  const names = new Set<string>();
-  const taken = (name: string) => Promise.resolve(names.size === names.add(name).size);
+  const given = new Set<string>();
+  const taken = (name: string) => Promise.resolve(given.size === given.add(name).size);
+  const names = fillNames(
+    wanted.map(({ name }) => name),
+    check,
+  );
   const list: VpcNic[] = [];
-  for (const { subnetId, name: wished, path } of wanted) {
+  for (const [i, { subnetId, name: wished, path }] of wanted.entries()) {
     const field = `${path}.subnet_id`;
     const subnet = await lookUp(check, { kind: "vpcSubnet", id: subnetId, field });
     // Without a VPC of its own the instance is in that of its primary attachment.
     if (wish.vpcId === "" && path === "primary_network_attachment") vpcId = subnet?.vpcId;
     if (subnet) checkVpcSubnet(faults, subnet, { vpcId, zone, field: `template.${field}` });
-    const named = { field: `template.${path}.name`, name: wished, rng, taken };
-    const name = await chooseName(faults, named);
+    const named = { field: `template.${path}.name`, name: wished, taken };
+    if (wished !== "") await checkNewName(faults, named);
+    const name = names[i] ?? wished;
     list.push({ id: newId("networkAttachment", check), name, subnetId, mac: newMac(rng) });
   }
   return { vpcId, list };

@@ -38,9 +38,9 @@ export async function makeInterfaces(
   const networks = [...new Set(makings.map(({ plan }) => plan.subnet.clusterNetworkId))];
   const ids = newIds("interface", given, makings.length);
   const ips = await primaryIps(mine, given, { makings, ids });
-  const names = await fillNames(
+  const names = fillNames(
     makings.map(({ plan }) => plan.name),
-    { rng, taken: (some) => mine.interfaces.namesTaken(networks, some) },
+    given,
   );
   const macs = await drawFree(makings.length, {
     draw: macsTogether(rng),
@@ -139,11 +139,10 @@ async function primaryIps(
   const { makings, ids } = of;
   const { rng } = given;
   const wanted = makings.flatMap(({ plan: { ip } }) => (ip.kind === "new" ? ip : []));
-  const subnets = [...new Set(makings.map(({ plan }) => plan.subnet.id))];
   const addresses = await takeAddresses(mine, makings);
-  const names = await fillNames(
+  const names = fillNames(
     wanted.map(({ name }) => name),
-    { rng, taken: (some) => mine.reservedIps.namesTaken(subnets, some) },
+    given,
   );
   const ipIds = newIds("reservedIp", given, wanted.length);
   const ips: ReservedIp[] = [];

@@ -1,10 +1,11 @@
 // The shape of every mutation: one transaction that checks the request id, does the work, records
 // the answer; validate_only runs all of it and writes nothing. Knows nothing of any noun.
-import { refuse } from "@railyard/lib/errors";
+import { RailyardError, refuse } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import { type Rng, seededRng } from "@railyard/lib/rng";
 import type { Cause, WriteTx } from "../store/contract.js";
 import type { Mutation, ServiceContext } from "./context.js";
+import { noNameLeft } from "./naming.js";
 import { refuseReadOnly } from "./read-only.js";
 
 /** What `fn` may use beside `tx`: drawn before the transaction, so a second run draws the same. */
@@ -21,6 +22,8 @@ export interface MutationGiven extends Given {
 }
 
 const SEED_BYTES = 32;
+/** Runs of one mutation whose random names turn out to be taken. */
+const DRAWS_MAX = 16;
 
 type Head = Pick<Mutation<unknown, unknown>, "principal" | "method" | "requestId">;
 
@@ -33,10 +36,32 @@ class Unwritten<Answer> extends Error {
 
 /**
  * Runs `fn` in one transaction and resolves with the caller's answer after the durable commit, then
- * nudges the relay. A repeated request id with the same content gets the first answer again.
+ * nudges the relay. A repeated request id with the same content gets the first answer again; when a
+ * random name turns out to be taken, all of it runs again with others.
  * Errors: whatever `fn` throws; `exists` REQUEST_ID_REUSED; `unavailable` STORE_READ_ONLY.
  */
 export async function mutate<Value, Answer>(
+  ctx: ServiceContext,
+  call: Mutation<Value, Answer>,
+  fn: (tx: WriteTx, given: MutationGiven) => Promise<Value>,
+): Promise<Answer> {
+  for (let draws = 1; ; draws++) {
+    try {
+      return await runOnce(ctx, call, fn);
+    } catch (err) {
+      if (!isDrawnTwice(err)) throw err;
+      if (draws === DRAWS_MAX) throw noNameLeft();
+    }
+  }
+}
+
+/** Names that were asked for were looked up before: what is found taken here was drawn. */
+function isDrawnTwice(err: unknown): boolean {
+  if (!(err instanceof RailyardError) || err.code !== "exists") return false;
+  return err.parts.metadata?.unique?.endsWith("-name") ?? false;
+}
+
+async function runOnce<Value, Answer>(
   ctx: ServiceContext,
   call: Mutation<Value, Answer>,
   fn: (tx: WriteTx, given: MutationGiven) => Promise<Value>,

@@ -1,12 +1,13 @@
 // Gives an object its name inside a transaction: the one asked for, when it is well formed and
-// free, or four random words that are.
+// free, or four random words. Nobody asks whether these are free: one of 2^32 names seldom is not,
+// the store refuses it then, and the mutation runs again with other words.
 import { type RailyardError, refuse } from "@railyard/lib/errors";
 import type { Rng } from "@railyard/lib/rng";
 import type { Faults } from "../domain/faults.js";
 import { checkName, namesTogether, randomName } from "../domain/names.js";
 import type { Listed } from "../store/contract.js";
-import { drawFree } from "./draw.js";
 
+/** Draws of one name. */
 const DRAWS_MAX = 16;
 
 export interface NameWish {
@@ -20,7 +21,7 @@ export interface NameWish {
 
 /** The name to use. Adds a fault when the one asked for is malformed, reserved or taken. */
 export async function chooseName(faults: Faults, wish: NameWish): Promise<string> {
-  if (wish.name === "") return drawName(wish);
+  if (wish.name === "") return randomName(wish.rng);
   await checkNewName(faults, wish);
   return wish.name;
 }
@@ -36,33 +37,31 @@ export async function checkNewName(faults: Faults, wish: Omit<NameWish, "rng">):
   });
 }
 
-async function drawName({ rng, taken }: NameWish): Promise<string> {
-  for (let draw = 0; draw < DRAWS_MAX; draw++) {
-    const name = randomName(rng);
-    if (!(await taken(name))) return name;
+/**
+ * The names, with four random words for each that is empty, the first two in common: none of these
+ * alike, nor like any of `others`.
+ */
+export function fillNames(
+  names: readonly string[],
+  { rng, others = [] }: { readonly rng: Rng; readonly others?: Iterable<string> },
+): readonly string[] {
+  if (!names.includes("")) return names;
+  const used = new Set([...others, ...names]);
+  const draw = namesTogether(rng);
+  return names.map((name) => name || drawOther(draw, used));
+}
+
+function drawOther(draw: () => string, used: Set<string>): string {
+  for (let draws = 0; draws < DRAWS_MAX; draws++) {
+    const name = draw();
+    if (used.size !== used.add(name).size) return name;
   }
   throw noNameLeft();
 }
 
-function noNameLeft(): RailyardError {
+/** No random name was free. */
+export function noNameLeft(): RailyardError {
   return refuse("unavailable", "no free random name was found; give one");
-}
-
-/**
- * The names, with four random words for each that is empty, the first two in common. `taken`: which
- * of some names other objects in the same scope have.
- */
-export async function fillNames(
-  names: readonly string[],
-  wish: { readonly rng: Rng; taken(names: readonly string[]): Promise<ReadonlySet<string>> },
-): Promise<readonly string[]> {
-  const missing = names.filter((name) => name === "").length;
-  const drawn = await drawFree(missing, {
-    draw: namesTogether(wish.rng),
-    taken: async (some) => new Set([...(await wish.taken(some)), ...names]),
-    refusal: noNameLeft,
-  });
-  return names.map((name) => name || (drawn.pop() ?? name));
 }
 
 /** Whether a list has any row that matches the filter. */

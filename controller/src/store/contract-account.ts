@@ -62,18 +62,10 @@ export interface ReservedIpReads
   extends Lookup<ReservedIp, ReservedIpId>,
     Listed<ReservedIp, ReservedIpFilter> {
   byAddress(subnet: SubnetId, address: number): Promise<ReservedIp | undefined>;
-  /** Those of the names that a reserved IP of any of these subnets has. */
-  namesTaken(subnets: readonly SubnetId[], names: readonly string[]): Promise<ReadonlySet<string>>;
 }
 export interface InterfaceReads
   extends Lookup<Interface, InterfaceId>,
-    Listed<Interface, InterfaceFilter> {
-  /** Those of the names that an interface of any of these networks has. */
-  namesTaken(
-    networks: readonly ClusterNetworkId[],
-    names: readonly string[],
-  ): Promise<ReadonlySet<string>>;
-}
+    Listed<Interface, InterfaceFilter> {}
 export interface InstanceReads
   extends Lookup<Instance, InstanceId>,
     Listed<Instance, InstanceFilter>,

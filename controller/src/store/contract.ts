@@ -48,6 +48,7 @@ import type {
   Requests,
   TokenReads,
 } from "./contract-log.js";
+import type { Touch } from "./touches.js";
 
 export type * from "./contract-account.js";
 export type * from "./contract-fleet.js";
@@ -90,9 +91,10 @@ export interface Store {
    * was derived from the object must be read again, in the next transaction or in the same one.
    * Between these calls a derived view that re-reads what was touched equals what a transaction
    * sees. `fn` must be quick and must not throw. A row of an account's log counts as a change of
-   * the ACCOUNT_LOG whose id is the account's.
+   * the ACCOUNT_LOG whose id is the account's. Where the touch has a row, that is what would be
+   * read.
    */
-  onTouch(fn: (touch: Pick<ChangeEntry, "kind" | "id">) => void): void;
+  onTouch(fn: (touch: Touch) => void): void;
   close(): Promise<void>;
 }
 
@@ -186,6 +188,13 @@ export const UNIQUE = [
 ] as const;
 export type Unique = (typeof UNIQUE)[number];
 
+/** What is placed on a node, in whatever phase. */
+export interface NodeLoad {
+  readonly instances: number;
+  /** Of what the instances' rows say beside their names and states, such as user data. */
+  readonly bytes: number;
+}
+
 export interface ReadTx {
   /** Objects of one account. */
   account(account: AccountId): AccountReads;
@@ -193,6 +202,8 @@ export interface ReadTx {
   readonly everyone: AccountReads;
   /** Instances with a placement on the node, in whatever phase, by instance id. */
   instancesOnNode(node: NodeId): Promise<readonly Instance[]>;
+  /** How many these are, and the bytes that is stored of them; without reading them. */
+  loadOfNode(node: NodeId): Promise<NodeLoad>;
   readonly zones: { all(): Soon<readonly Zone[]> };
   readonly profiles: ProfileReads;
   readonly hardware: { get(name: string): Soon<HardwareKind | undefined> };

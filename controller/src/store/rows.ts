@@ -4,7 +4,6 @@ import { bug } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import { decodeRow, encodeRow, type Table } from "./codec.js";
 import type { ChangeEntry, ListQuery, Page, Rows, ShownRow } from "./contract.js";
-import { anyOf, type Condition } from "./few-values.js";
 import type { KnownRow } from "./known-rows.js";
 import { anyStatement, pageStatements } from "./page.js";
 import type { ChangedRow } from "./shown-in.js";
@@ -90,7 +89,7 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     );
     for (const { row, columns } of encoded) {
       this.keep(row, columns);
-      this.note("created", row.id, { columns });
+      this.note("created", row.id, { columns, now: row });
     }
   }
 
@@ -106,9 +105,10 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
        WHERE id = ?`,
       [...changed.map((name) => columns[name] ?? null), row.id],
     );
-    if (this.table.keptElsewhere) this.work.known.forget(this.table.kind, row.id);
-    else this.keep(row, columns);
-    this.note("updated", row.id, { columns: stored, changed });
+    const isAll = !this.table.keptElsewhere;
+    if (isAll) this.keep(row, columns);
+    else this.work.known.forget(this.table.kind, row.id);
+    this.note("updated", row.id, { columns: stored, changed, now: isAll ? row : undefined });
   }
 
   async delete(id: Id): Promise<void> {
@@ -127,17 +127,6 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
   protected async where(condition: string, params: readonly SqlValue[]): Promise<readonly Row[]> {
     const found = await this.select(condition, params);
     return found.map((row) => decodeRow(this.table, row));
-  }
-
-  /** Those of the names that rows of the account have for which `within` holds. */
-  protected async namesAmong(
-    within: Condition,
-    names: readonly string[],
-  ): Promise<ReadonlySet<string>> {
-    const named = anyOf("name", names);
-    const params = [...within.params, ...named.params];
-    const found = await this.select(`${within.text} AND ${named.text}`, params, "name");
-    return new Set(found.map((row) => toText(row.name)));
   }
 
   protected note(op: ChangeEntry["op"], id: string, row: ChangedRow): void {

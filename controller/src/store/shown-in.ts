@@ -11,6 +11,8 @@ export interface ChangedRow {
   readonly columns: SqlRow;
   /** Undefined when the whole row came or went. */
   readonly changed?: readonly string[];
+  /** The row as it is now, where it is at hand. */
+  readonly now?: object | undefined;
 }
 
 /** One indexed search for objects that show something of a changed one. */

@@ -3,7 +3,10 @@
 // Knows no object's meaning.
 import type { ChangeEntry } from "./contract.js";
 
-export type Touch = Pick<ChangeEntry, "kind" | "id">;
+export interface Touch extends Pick<ChangeEntry, "kind" | "id"> {
+  /** The object's row as it is now, where whoever wrote it had it at hand. */
+  readonly row?: object | undefined;
+}
 
 export class Touches {
   private readonly listeners: ((touch: Touch) => void)[] = [];
@@ -30,7 +33,7 @@ export class Touches {
   partUndone(): void {
     const undone = this.part;
     this.part = [];
-    for (const touch of undone) this.tell(touch);
+    this.tellUndone(undone);
   }
 
   batchDone(): void {
@@ -40,7 +43,11 @@ export class Touches {
   batchUndone(): void {
     const undone = this.batch;
     this.batch = [];
-    for (const touch of undone) this.tell(touch);
+    this.tellUndone(undone);
+  }
+
+  private tellUndone(touches: readonly Touch[]): void {
+    for (const { kind, id } of touches) this.tell({ kind, id });
   }
 
   private tell(touch: Touch): void {

@@ -9,11 +9,12 @@ import { type KeptObject, keptKey, type Shown } from "./encoded.js";
 import { type KnownRow, KnownRows } from "./known-rows.js";
 import { type ChangedRow, type Search, searchesFor, shownIn } from "./shown-in.js";
 import type { Sql, SqlRow } from "./sql.js";
+import type { Touch } from "./touches.js";
 
 /** What outlives one piece of work. */
 export interface Around {
   /** Hears of every object as it is noted. */
-  readonly touched?: (entry: ChangeEntry) => void;
+  readonly touched?: (touch: Touch) => void;
   readonly declared?: DeclaredCache;
   /** Rows that are known already; default: none. */
   readonly known?: KnownRows;
@@ -75,7 +76,7 @@ export class Work {
 
   /** Puts a changed object into the transaction's change entry; `row` is what changed of it. */
   note(entry: ChangeEntry, row?: ChangedRow): void {
-    this.around.touched?.(entry);
+    this.around.touched?.({ kind: entry.kind, id: entry.id, row: row?.now });
     const key = keyOf(entry);
     const before = this.entries.get(key)?.op;
     // What this transaction made is shown by nothing that was there before.
@@ -151,7 +152,7 @@ export class Work {
     const seen = shown.flatMap((moment) => moment.seen);
     for (const account of new Set(seen.map((entry) => entry.account))) {
       if (!account) continue;
-      this.around.touched?.({ kind: ACCOUNT_LOG, id: account, account, op: "updated" });
+      this.around.touched?.({ kind: ACCOUNT_LOG, id: account });
     }
     const entries = this.entriesOfAll();
     return { revision: this.revision, cause, entries, targets: [...this.targets], shown };

@@ -1,9 +1,8 @@
 // Cluster network interfaces in the database.
-import type { AccountId, ClusterNetworkId, InterfaceId } from "@railyard/lib/ids";
+import type { AccountId, InterfaceId } from "@railyard/lib/ids";
 import type { Interface } from "../../domain/interface.js";
 import { int, optional, type Table, text } from "../codec.js";
 import type { InterfaceFilter, InterfaceReads } from "../contract.js";
-import { anyOf } from "../few-values.js";
 import { NounRows } from "../rows.js";
 import type { Work } from "../work.js";
 
@@ -30,12 +29,5 @@ export class Interfaces
 {
   constructor(work: Work, account?: AccountId) {
     super(work, TABLE, account);
-  }
-
-  namesTaken(
-    networks: readonly ClusterNetworkId[],
-    names: readonly string[],
-  ): Promise<ReadonlySet<string>> {
-    return this.namesAmong(anyOf("cluster_network_id", networks), names);
   }
 }

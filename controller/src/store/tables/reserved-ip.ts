@@ -3,7 +3,6 @@ import type { AccountId, ReservedIpId, SubnetId } from "@railyard/lib/ids";
 import type { ReservedIp } from "../../domain/reserved-ip.js";
 import { int, type Table, text } from "../codec.js";
 import type { ReservedIpFilter, ReservedIpReads } from "../contract.js";
-import { anyOf } from "../few-values.js";
 import { NounRows } from "../rows.js";
 import type { Work } from "../work.js";
 
@@ -32,9 +31,5 @@ export class ReservedIps
 
   byAddress(subnet: SubnetId, address: number): Promise<ReservedIp | undefined> {
     return this.first("subnet_id = ? AND address = ?", [subnet, address]);
-  }
-
-  namesTaken(subnets: readonly SubnetId[], names: readonly string[]): Promise<ReadonlySet<string>> {
-    return this.namesAmong(anyOf("subnet_id", subnets), names);
   }
 }
