@@ -7,7 +7,7 @@ import { refusal } from "@railyard/controller/placement/place";
 import { desiredNode } from "@railyard/controller/service/desired";
 import { fleetOf } from "@railyard/controller/service/fleet";
 import { placeInstance } from "@railyard/controller/service/placing";
-import { roomIn } from "@railyard/controller/service/tenant";
+import { messagesIn } from "@railyard/controller/service/tenant";
 import type { AccountRows } from "@railyard/controller/store/contract";
 import { factsDigest } from "@railyard/lib/attest";
 import type { AccountId, InstanceId } from "@railyard/lib/ids";
@@ -51,7 +51,7 @@ export async function plant(of: DispatchYard): Promise<void> {
     await mine.quotas.take("reserved-ips", 8);
     const attachments = await plantAttachments(mine, inNetwork);
     const wish = { instance, profile, network, attachments, seed: "s", exclude: [] };
-    const result = await placeInstance({ ...tx, messageRoom: roomIn(tx) }, of.ctx, wish);
+    const result = await placeInstance({ ...tx, ...messagesIn(tx) }, of.ctx, wish);
     if (!("placed" in result)) {
       throw new Error(JSON.stringify(refusal(await fleetOf(tx, of.ctx), result.refused)));
     }

@@ -15,8 +15,14 @@ const anyStep = fc.record({
   /** Of a node; NODES: none, beyond: the instance goes. */
   to: fc.nat(NODES + 1),
   userData: fc.string({ maxLength: 40 }),
+  phase: fc.constantFrom("present", "leaving"),
 });
-type Step = { readonly i: number; readonly to: number; readonly userData: string };
+interface Step {
+  readonly i: number;
+  readonly to: number;
+  readonly userData: string;
+  readonly phase: "present" | "leaving";
+}
 const anyPart = fc.record({
   steps: fc.array(anyStep, { maxLength: 4 }),
   ends: fc.constantFrom("kept", "kept", "undone"),
@@ -29,12 +35,12 @@ function nodeAt(n: number): NodeId {
   return `node-${n}` as NodeId;
 }
 
-async function act(tx: WriteTx, like: Instance, { i, to, userData }: Step): Promise<void> {
+async function act(tx: WriteTx, like: Instance, { i, to, userData, phase }: Step): Promise<void> {
   const { instances } = tx.everyone;
   const id = `ins-${i}` as InstanceId;
   const there = await instances.get(id);
   if (to > NODES) return there && instances.delete(id);
-  const at = { nodeId: nodeAt(to), pairs: [], phase: "present", sinceGeneration: 1n } as const;
+  const at = { nodeId: nodeAt(to), pairs: [], phase, sinceGeneration: 1n };
   const placement = to < NODES ? at : undefined;
   const row = { ...like, id, name: `i-${i}`, spec: { ...like.spec, userData }, placement };
   return there ? instances.update(row) : instances.insert(row);

@@ -1,6 +1,8 @@
 // Nodes whose desired state, which travels as one message, has no room for more: placing, capacity
 // checks, explanations and simulations all know of it, and say the same.
 
+import type { Instance } from "@railyard/controller/domain/instance";
+import { checkCapacity } from "@railyard/controller/service/capacity";
 import { CROWDED_MAX } from "@railyard/controller/service/crowds";
 import { proposeDefragmentation } from "@railyard/controller/service/defragmentation";
 import { bytesOf, desiredNode } from "@railyard/controller/service/desired";
@@ -9,26 +11,46 @@ import { startInstance } from "@railyard/controller/service/instance-start";
 import type { InstanceId, SubnetId } from "@railyard/lib/ids";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { batch, batchWish, changeNode, counted, gangRig, PAIR, SMALL } from "./gang-rig.js";
+import {
+  batch,
+  batchWish,
+  changeNode,
+  counted,
+  gangRig,
+  hold,
+  PAIR,
+  SMALL,
+  shape,
+} from "./gang-rig.js";
 import { instance, instanceWish, type Rig, refusal, seenGone, WHOLE } from "./rig.js";
 
 /** Eleven of these fill a node's message of 960 KiB, and use less than half of its vCPUs. */
 const HEAVY = { profile: SMALL, userData: "x".repeat(65_536) };
 const PER_NODE = 11;
+/** Beside those it leaves no room even for members without words. */
+const REST = { userData: "x".repeat(11_000) };
 
 const heavy = (subnetId: SubnetId) => instanceWish(subnetId, { ...HEAVY, count: 0 });
 const explained = (made: Rig, instanceId: InstanceId) => explainPlacement(made.ctx, { instanceId });
 const start = (made: Rig, id: InstanceId) =>
   startInstance(made.ctx, made.call(), { id, etag: "" }).then((view) => view.instance);
 
-/** Fills so many nodes: with all others cordoned, one after the other. */
-async function filled(made: Rig, subnetId: SubnetId, nodes: number) {
+interface Filling {
+  readonly nodes: number;
+  readonly rest?: object;
+}
+
+/** Fills so many nodes, one after the other with all others cordoned; with `rest` to the brim. */
+async function filled(made: Rig, subnetId: SubnetId, { nodes, rest }: Filling) {
   const all = await made.ctx.store.read((tx) => tx.nodes.all());
-  for (const { id } of all.slice(nodes)) await changeNode(made, id, { cordoned: true });
+  for (const { id } of all) await changeNode(made, id, { cordoned: true });
   const asked = { ...HEAVY, attachments: 0 };
   const members = [];
-  for (let n = 0; n < nodes; n++) {
+  for (const { id } of all.slice(0, nodes)) {
+    await changeNode(made, id, { cordoned: false });
     members.push(...(await batch(made, batchWish(subnetId, PER_NODE, asked))));
+    if (rest) members.push(...(await batch(made, batchWish(subnetId, 1, { ...asked, ...rest }))));
+    await changeNode(made, id, { cordoned: true });
   }
   for (const { id } of all) await changeNode(made, id, { cordoned: false });
   return members;
@@ -37,7 +59,7 @@ async function filled(made: Rig, subnetId: SubnetId, nodes: number) {
 test("a full message is explained by its own rule, with changes that help", async () => {
   const made = await gangRig(1);
   const { subnetId } = await made.network();
-  const [first] = await filled(made, subnetId, 1);
+  const [first] = await filled(made, subnetId, { nodes: 1 });
   const { id, status } = await instance(made, heavy(subnetId));
   expect(status).toBe("failed");
   const said = await explained(made, id);
@@ -59,7 +81,7 @@ test("a full message is explained by its own rule, with changes that help", asyn
 test("an instance that runs fits where it is, its own words not counted twice", async () => {
   const made = await gangRig(1);
   const { subnetId } = await made.network();
-  const [first] = await filled(made, subnetId, 1);
+  const [first] = await filled(made, subnetId, { nodes: 1 });
   expect((await explained(made, first!.id)).explanation.trial.fits).toBe(true);
 });
 
@@ -67,7 +89,7 @@ test("however many messages are full, the node that has room is found", async ()
   const made = await gangRig(4, 4);
   const { subnetId } = await made.network();
   await made.write((tx) => tx.account(made.read().account).quotas.setLimit("instances", 1_000));
-  await filled(made, subnetId, 7);
+  await filled(made, subnetId, { nodes: 7 });
   const { placement } = await instance(made, heavy(subnetId));
   expect(placement?.nodeId).toBe("node-1-3");
   const members = await batch(made, batchWish(subnetId, 10, { ...HEAVY, attachments: 0 }));
@@ -82,23 +104,44 @@ test("however many messages are full, the node that has room is found", async ()
   expect(explanation.removed).toMatchObject([{ name: "messageFits", count: 8 }]);
 });
 
-test("beyond as many full nodes as are looked at one by one, the emptiest is found", async () => {
-  const full = 2 * CROWDED_MAX;
+test("beyond as many full nodes as are met one by one, whoever asks finds room", async () => {
+  const full = 5 * CROWDED_MAX;
   const made = await gangRig(full + 1);
-  const { subnetId } = await made.network();
+  const { subnetId, networkId } = await made.network();
   await made.write((tx) => tx.account(made.read().account).quotas.setLimit("instances", 2_000));
-  await filled(made, subnetId, full);
-  const empty = (await made.ctx.store.read((tx) => tx.nodes.all())).at(-1);
-  for (let n = 0; n < PER_NODE; n++) {
-    const { placement } = await instance(made, heavy(subnetId));
-    expect(placement?.nodeId).toBe(empty?.id);
-  }
+  await filled(made, subnetId, { nodes: full, rest: REST });
+  const last = (await made.ctx.store.read((tx) => tx.nodes.all())).at(-1)!.id;
+  const places = (members: readonly Instance[]) =>
+    new Set(members.map(({ placement }) => placement?.nodeId));
+  // It has less free than the full ones have, but no words.
+  const many = await batch(made, batchWish(subnetId, 12, { profile: SMALL, attachments: 0 }));
+  expect(places(many)).toEqual(new Set([last]));
+
+  await changeNode(made, last, { cordoned: true });
+  const { id, status } = await instance(made, heavy(subnetId));
+  expect(status).toBe("failed");
+  await changeNode(made, last, { cordoned: false });
+  const { trial } = (await explained(made, id)).explanation;
+  expect(trial).toMatchObject({ fits: true, members: [{ nodeId: last }] });
+  expect((await start(made, id)).placement?.nodeId).toBe(last);
+  const members = await batch(made, batchWish(subnetId, 3, { ...HEAVY, attachments: 0 }));
+  expect(places(members)).toEqual(new Set([last]));
+  const refused = await refusal(batch(made, batchWish(subnetId, 9, { ...HEAVY, attachments: 0 })));
+  expect(refused).toMatchObject({ reason: "CAPACITY", parts: { metadata: { fit: "7" } } });
+
+  const asked = shape(networkId, { profile: PAIR, count: 1, attachmentCount: 4 });
+  const check = () => checkCapacity(made.ctx, made.read(), asked);
+  expect(await check()).toEqual({ fits: true, asked: 1, spans: [1] });
+  const { id: holdId } = await hold(made, asked);
+  const wish = { holdId, profile: PAIR, attachments: 4 };
+  expect(places(await batch(made, batchWish(subnetId, 1, wish)))).toEqual(new Set([last]));
+  expect(await check()).toMatchObject({ fits: false, fit: 0 });
 });
 
 test("what GPUs and words leave together is what is said to fit", async () => {
   const made = await gangRig(2);
   const { subnetId } = await made.network();
-  await filled(made, subnetId, 1);
+  await filled(made, subnetId, { nodes: 1 });
   const asked = { profile: PAIR, attachments: 0, userData: HEAVY.userData };
   const refused = await refusal(batch(made, batchWish(subnetId, 6, asked)));
   expect(refused).toMatchObject({ reason: "CAPACITY", parts: { metadata: { fit: "4" } } });

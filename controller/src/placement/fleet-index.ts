@@ -4,7 +4,7 @@
 import type { NodeId } from "@railyard/lib/ids";
 import { Columns, Cursor } from "./columns.js";
 import { isWhollyFree, type NodeFacts, type NodeState } from "./facts.js";
-import type { FleetNode, LeafGroupKey, PlacementRequest } from "./fleet.js";
+import type { Exceptions, FleetNode, LeafGroupKey, PlacementRequest } from "./fleet.js";
 import { Rooms } from "./gang-rooms.js";
 import { Journal, LOOK } from "./journal.js";
 import { byLot, keyOf, LeafGroup, MARKS, markOf } from "./leaf-group.js";
@@ -126,30 +126,35 @@ export class FleetIndex {
     }
   }
 
-  /** Leaf groups ranked for requests of this shape, up to date but for the nodes excluded. */
+  /** Leaf groups ranked for requests of this shape, up to date but for the nodes named in it. */
   rankingFor(request: PlacementRequest): Ranking {
     const ranking =
       this.rankings.find(request) ??
       this.rankings.keep(request, new Ranking(request, this.around()));
     ranking.follow();
-    if (request.exclude.length === 0) return ranking;
-    for (const group of this.groupsOf(request.exclude)) ranking.blur(group, request.exclude);
+    if (request.exclude.length === 0 && request.crowded === undefined) return ranking;
+    for (const group of this.groupsNamed(request)) ranking.blur(group, request);
     return ranking;
   }
 
-  /** Leaf groups' room for gang members of this shape, up to date but for the nodes excluded. */
+  /** Leaf groups' room for gang members of this shape, up to date but for the nodes named in it. */
   roomsFor(member: PlacementRequest): Rooms {
     const rooms = this.rooms.find(member) ?? this.rooms.keep(member, new Rooms(member));
     rooms.follow(this.around());
-    for (const group of this.groupsOf([...member.exclude, ...(member.crowded?.keys() ?? [])])) {
-      rooms.blur(group, this.cursor, member);
-    }
+    for (const group of this.groupsNamed(member)) rooms.blur(group, this.cursor, member);
     return rooms;
   }
 
-  /** Leaf groups that these nodes are in. */
-  private groupsOf(ids: readonly NodeId[]): Iterable<LeafGroup> {
-    return new Set(ids.flatMap((id) => this.columns.groups[this.rowsById.get(id) ?? -1] ?? []));
+  /** Leaf groups of the nodes that are named. */
+  private groupsNamed({ exclude, crowded }: Exceptions): Iterable<LeafGroup> {
+    const named = new Set<LeafGroup>();
+    for (const ids of [exclude, crowded?.keys() ?? []]) {
+      for (const id of ids) {
+        const group = this.columns.groups[this.rowsById.get(id) ?? -1];
+        if (group) named.add(group);
+      }
+    }
+    return named;
   }
 
   private around(): Around {

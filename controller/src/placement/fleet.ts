@@ -66,6 +66,9 @@ export interface PlacementRequest {
   readonly seed: string;
 }
 
+/** What a request says of some nodes by name. */
+export type Exceptions = Pick<PlacementRequest, "exclude" | "crowded">;
+
 export interface LeafGroupKey {
   readonly physicalClusterId: PhysicalClusterId;
   readonly leafGroup: string;

@@ -1,16 +1,8 @@
 // Leaf groups by the room that each has for gang members of one shape, kept up to date change by
 // change so that a gang is placed without looking at every node. Knows no gang's size.
 import type { Cursor } from "./columns.js";
-import type { PlacementRequest } from "./fleet.js";
-import {
-  type Exceptions,
-  type Offer,
-  ofOrder,
-  orderOf,
-  type Stock,
-  Stocks,
-  sizeOf,
-} from "./gang-stock.js";
+import type { Exceptions, PlacementRequest } from "./fleet.js";
+import { type Offer, ofOrder, orderOf, type Stock, Stocks, sizeOf } from "./gang-stock.js";
 import type { LeafGroup } from "./leaf-group.js";
 import { distance } from "./preferences.js";
 import type { Around } from "./ranking.js";

@@ -1,7 +1,7 @@
 // What one node offers to a gang's members: how many places, at what breaking of blocks. Follows
 // from little of a node, so nodes alike share what was found out once. Knows no other node.
 import type { Cursor } from "./columns.js";
-import type { PlacementRequest } from "./fleet.js";
+import type { Exceptions, PlacementRequest } from "./fleet.js";
 import type { Make } from "./make.js";
 import { broken } from "./preferences.js";
 import { fitsApart, suits } from "./rules.js";
@@ -55,9 +55,6 @@ export function ofOrder(order: number): Pick<Offer, "block" | "first"> & { reado
   const size = SHARING_MAX - (order % SHARING_MAX);
   return { block: breaking >> 1, first: breaking % 2 === 1, size };
 }
-
-/** What a request says of some nodes by name. */
-export type Exceptions = Pick<PlacementRequest, "exclude" | "crowded">;
 
 /** Stocks for members of one shape. */
 export class Stocks {

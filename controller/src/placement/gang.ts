@@ -2,7 +2,7 @@
 // plan or the same refusal, however the index came about.
 import type { Choice, LeafGroupKey, PlacementRequest } from "./fleet.js";
 import type { FleetIndex } from "./fleet-index.js";
-import type { Profile, Tolls } from "./gang-rooms.js";
+import type { Profile, Rooms, Tolls } from "./gang-rooms.js";
 import { type Division, mostOf, type Part, type Split, split } from "./gang-split.js";
 import type { LeafGroup } from "./leaf-group.js";
 import { lot } from "./preferences.js";
@@ -59,12 +59,14 @@ export interface GangRefusal {
 export function placeGang(fleet: FleetIndex, request: GangRequest): GangChoice | GangRefusal {
   const division = divisionOf(request);
   let best: (Split & Alternative) | undefined;
-  const alternatives = alternativesOf(fleet, request);
+  const rooms = fleet.roomsFor(request.member);
+  const alternatives = alternativesOf(fleet, rooms, request);
   for (const alternative of alternatives) {
     const found = split(alternative.parts, division);
     if (found && (!best || isBetter(found, best))) best = { ...found, ...alternative };
   }
-  if (best) return { fits: true, members: membersOf(fleet, request, best) };
+  if (best)
+    return { fits: true, members: membersOf(fleet, rooms, { ...best, member: request.member }) };
   return refusalOf(alternatives, division);
 }
 
@@ -75,9 +77,12 @@ interface Alternative {
 }
 
 /** The lowest rails first; leaf groups in the order of their lots from that of the seed. */
-function alternativesOf(fleet: FleetIndex, { member, count }: GangRequest): readonly Alternative[] {
+function alternativesOf(
+  fleet: FleetIndex,
+  rooms: Rooms,
+  { member, count }: GangRequest,
+): readonly Alternative[] {
   const groups = fleet.groups();
-  const rooms = fleet.roomsFor(member);
   const start = fleet.ring().firstFrom(lot(member.seed));
   const rate = ratingFor(count, fleet.size);
   const byRails = new Map<number, RoomPart[]>();
@@ -151,11 +156,10 @@ class RoomPart implements Part {
 
 function membersOf(
   fleet: FleetIndex,
-  { member }: GangRequest,
-  { shares, parts, rails }: Split & Alternative,
+  rooms: Rooms,
+  { shares, parts, rails, member }: Split & Alternative & Pick<GangRequest, "member">,
 ): readonly GangMember[] {
   const { cursor } = fleet;
-  const rooms = fleet.roomsFor(member);
   const start = lot(member.seed);
   return shares.flatMap(({ part, members }) => {
     const group = parts[part]?.group;

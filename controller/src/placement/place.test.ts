@@ -5,7 +5,7 @@ import { maskOf } from "../domain/bundle.js";
 import { check } from "./check.js";
 import { type FleetNode, type PlacementRequest, planOf } from "./fleet.js";
 import { FleetIndex } from "./fleet-index.js";
-import { chooseRoomiest, place } from "./place.js";
+import { fittingNodes, place } from "./place.js";
 import { SHARED, sampleNode, samplePairs, sampleRequest, WHOLE } from "./sample.js";
 
 const CLUSTER = "pc-a" as PhysicalClusterId;
@@ -113,22 +113,22 @@ test("what needs no GPU goes beside taken GPUs, so that whole nodes stay whole",
   for (const seed of SEEDS) expect(placed(nodes, bare({ seed })).on).toBe("c");
 });
 
-test("the roomiest place has the most vCPUs free, is not left out, and says how near it is", () => {
-  const free = (vcpu: number) => ({ vcpu, memoryMib: 2048 * 1024, diskGib: 10_000 });
-  const index = fleet(
-    node("little", { free: free(9) }),
-    node("much", { free: free(90) }),
-    node("most", { free: free(99) }),
-    node("ill", { free: free(152), eligible: false }),
-  );
-  const without = (...names: string[]) => bare({ exclude: names as NodeId[] });
-  expect(chooseRoomiest(index, without())).toMatchObject({ nodeId: "most", near: undefined });
-  expect(chooseRoomiest(index, without("most"))).toMatchObject({ nodeId: "much" });
-  expect(chooseRoomiest(index, without("most", "much", "little"))).toBeUndefined();
-  expect(chooseRoomiest(index, bare({ previousNodeId: "most" as NodeId }))?.near).toBe(
-    "previous-host",
-  );
-  expect(chooseRoomiest(index, bare({ previousNodeId: "gone" as NodeId }))?.near).toBe("elsewhere");
+test("all that fit are told leaf group by leaf group, in an order that the seed decides", () => {
+  const nodes = [
+    ...[node("a"), node("b"), node("c")].map((one) => ({ ...one, leafGroup: "su2" })),
+    ...[node("d"), node("e"), node("ill", { eligible: false }), node("lost"), node("full")],
+  ];
+  const wanted = { exclude: ["lost" as NodeId], crowded: new Map([["full" as NodeId, 0]]) };
+  const told = (seed: string, from = nodes) =>
+    fittingNodes(fleet(...from), bare({ seed, ...wanted }));
+  for (const seed of SEEDS) {
+    const ids = told(seed);
+    expect([...ids].sort()).toEqual(["a", "b", "c", "d", "e"]);
+    const inSu1 = ids.map((id) => id === "d" || id === "e");
+    expect([inSu1.join(), inSu1.reverse().join()]).toContain("false,false,false,true,true");
+    expect(told(seed, [...nodes].reverse())).toEqual(ids);
+  }
+  expect(new Set(SEEDS.map((seed) => told(seed).join())).size).toBeGreaterThan(1);
 });
 
 test("a part of a node is one of the board's partitions, and breaks up the smallest block", () => {

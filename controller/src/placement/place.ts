@@ -1,9 +1,10 @@
 // Where an instance goes: hard rules first, preferences second, then by lot. Pure: the same nodes
 // and request give the same choice or the same refusal, however the index came about.
+import type { NodeId } from "@railyard/lib/ids";
 import type { Choice, LeafGroupKey, Nearness, PlacementRequest, Refusal, Rule } from "./fleet.js";
 import type { FleetIndex } from "./fleet-index.js";
 import type { LeafGroup } from "./leaf-group.js";
-import { fitting, lot } from "./preferences.js";
+import { distance, fitting, lot } from "./preferences.js";
 import { firstFailed } from "./rules.js";
 
 /** The best place, or how many nodes each rule removed. */
@@ -12,51 +13,45 @@ export function place(fleet: FleetIndex, request: PlacementRequest): Choice | Re
 }
 
 /** The best place, or undefined; its cost does not grow with the fleet. */
-export function choose(fleet: FleetIndex, asked: PlacementRequest): Choice | undefined {
-  const request = asked.crowded ? withoutFull(asked, asked.crowded) : asked;
+export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
   const { previousNodeId, previousLeafGroup } = request;
   const host = onHost(fleet, request);
   if (host) return host;
   const start = lot(request.seed);
   const ranking = fleet.rankingFor(request);
   const wasIn = previousLeafGroup && groupIn(fleet, request.zone, previousLeafGroup);
-  const beside = wasIn && ranking.bestIn(wasIn, start, request.exclude);
+  const beside = wasIn && ranking.bestIn(wasIn, start, request);
   if (beside !== undefined) {
     return choice(fleet, { row: beside, pairs: ranking.pairsOn(beside) }, "previous-leaf-group");
   }
   const group = ranking.best(fleet.ring().firstFrom(start));
-  const row = group && ranking.bestIn(group, start, request.exclude);
+  const row = group && ranking.bestIn(group, start, request);
   if (row === undefined) return undefined;
   return choice(fleet, { row, pairs: ranking.pairsOn(row) }, previousNodeId && "elsewhere");
 }
 
 /**
- * The place with the most vCPUs free, or undefined; it looks at every node. For whoever found one
- * after the other of the best places full in a way that only a look at each can tell.
+ * All nodes that fit, leaf group by leaf group from the seed's lot on; it looks at every node. For
+ * whoever must look at the nodes themselves to tell which of them are full.
  */
-export function chooseRoomiest(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {
-  let best: (Found & { readonly vcpu: number; readonly lot: number }) | undefined;
-  for (const node of fleet.nodes()) {
-    const { vcpu, lot } = fleet.cursor;
-    if (best && (vcpu < best.vcpu || (vcpu === best.vcpu && lot > best.lot))) continue;
-    const fits = fitting(node, request);
-    if (fits) best = { row: fleet.cursor.row, pairs: fits.pairs, vcpu, lot };
+export function fittingNodes(fleet: FleetIndex, request: PlacementRequest): readonly NodeId[] {
+  const { cursor } = fleet;
+  const groups = fleet.groups();
+  const start = lot(request.seed);
+  const first = fleet.ring().firstFrom(start);
+  const far = (row: number) => distance(start, cursor.lotOf(row));
+  const name = (row: number) => cursor.nameOf(row);
+  const found: NodeId[] = [];
+  for (let i = 0; i < groups.length; i++) {
+    const { rows } = groups[(first + i) % groups.length] as LeafGroup;
+    const fit = rows.filter((row) => {
+      cursor.row = row;
+      return fitting(cursor, request) !== undefined;
+    });
+    fit.sort((a, b) => far(a) - far(b) || (name(a) < name(b) ? -1 : 1));
+    found.push(...fit.map(name));
   }
-  return best && choice(fleet, best, nearnessOf(fleet, best.row, request));
-}
-
-function nearnessOf(
-  fleet: FleetIndex,
-  row: number,
-  { zone, previousNodeId, previousLeafGroup }: PlacementRequest,
-): Nearness | undefined {
-  fleet.cursor.row = row;
-  const { nodeId, group } = fleet.cursor;
-  if (nodeId === previousNodeId) return "previous-host";
-  if (previousLeafGroup && groupIn(fleet, zone, previousLeafGroup) === group) {
-    return "previous-leaf-group";
-  }
-  return previousNodeId && "elsewhere";
+  return found;
 }
 
 /** How many nodes each rule removes; it looks at every node. */
@@ -67,15 +62,6 @@ export function refusal(fleet: FleetIndex, request: PlacementRequest): Refusal {
     if (rule) removed[rule] = (removed[rule] ?? 0) + 1;
   }
   return { fits: false, considered: fleet.size, removed };
-}
-
-/** Rankings know nodes by what they have free, so a full one is left out by its name. */
-function withoutFull(
-  request: PlacementRequest,
-  crowded: NonNullable<PlacementRequest["crowded"]>,
-): PlacementRequest {
-  const full = [...crowded].filter(([, room]) => room === 0).map(([id]) => id);
-  return { ...request, crowded: undefined, exclude: [...request.exclude, ...full] };
 }
 
 function onHost(fleet: FleetIndex, request: PlacementRequest): Choice | undefined {

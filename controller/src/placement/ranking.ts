@@ -1,10 +1,9 @@
 // Leaf groups ranked for one shape of request: a tournament over the best score in each, so that
 // the best of all is known at once. A change costs one mark, its leaf group's score, and the way
 // up.
-import type { NodeId } from "@railyard/lib/ids";
 import type { Cursor } from "./columns.js";
 import { Fits, UNFIT, UNKNOWN } from "./fits.js";
-import type { PlacementRequest } from "./fleet.js";
+import type { Exceptions, PlacementRequest } from "./fleet.js";
 import type { Journal } from "./journal.js";
 import { type LeafGroup, MARK_BITS, MARKS } from "./leaf-group.js";
 import type { Make } from "./make.js";
@@ -15,7 +14,7 @@ import { lowest, Tournament } from "./tournament.js";
 const NONE = scoreOf(UNFIT, 0);
 /** Worse still: the request is not for this leaf group's zone or cluster. */
 const ELSEWHERE = NONE + 1;
-const NONE_EXCLUDED: readonly NodeId[] = [];
+const NO_EXCEPTIONS: Exceptions = { exclude: [] };
 
 /** What the index lends to its rankings, until leaf groups come or go. */
 export interface Around {
@@ -86,7 +85,7 @@ export class Ranking {
     request: PlacementRequest,
     private readonly around: Around,
   ) {
-    this.request = { ...request, exclude: NONE_EXCLUDED };
+    this.request = { ...request, ...NO_EXCEPTIONS, crowded: undefined };
     this.fits = new Fits(this.request);
     this.scores = new Tournament(around.groups.length, ELSEWHERE);
   }
@@ -100,11 +99,11 @@ export class Ranking {
     while (this.blurred.length > 0) this.lookThrough(this.blurred.pop() as LeafGroup);
   }
 
-  /** The leaf group without the nodes excluded, until the next time. */
-  blur(group: LeafGroup, exclude: readonly NodeId[]): void {
+  /** The leaf group with what is said of its nodes by name, until the next time. */
+  blur(group: LeafGroup, except: Exceptions): void {
     if (this.scores.at(group.position) === ELSEWHERE) return;
     this.blurred.push(group);
-    this.lookThrough(group, exclude);
+    this.lookThrough(group, except);
   }
 
   /** The best leaf group, at or after the position `start` where several are alike. */
@@ -114,7 +113,7 @@ export class Ranking {
   }
 
   /** The row of the leaf group's best node, by block, then by lot from `start`; if any fits. */
-  bestIn(group: LeafGroup, start: number, exclude: readonly NodeId[]): number | undefined {
+  bestIn(group: LeafGroup, start: number, except: Exceptions): number | undefined {
     const { cursor } = this.around;
     const { rows, position } = group;
     const scored = this.scores.at(position);
@@ -127,7 +126,7 @@ export class Ranking {
     for (; left !== 0; left &= left - 1) {
       for (let i = lowest(left); i < rows.length; i += MARKS) {
         const row = rows[i] as number;
-        if (rows.length > MARKS && this.blockOn(row, exclude) !== block) continue;
+        if (rows.length > MARKS && this.blockOn(row, except) !== block) continue;
         const far = distance(start, cursor.lotOf(row));
         if (best !== undefined && far > nearest) continue;
         if (best !== undefined && far === nearest && cursor.nameOf(best) < cursor.nameOf(row)) {
@@ -181,28 +180,30 @@ export class Ranking {
   }
 
   /** Looks at every row of the leaf group. */
-  private lookThrough(group: LeafGroup, exclude = NONE_EXCLUDED): void {
+  private lookThrough(group: LeafGroup, except = NO_EXCEPTIONS): void {
     const { position } = group;
     let best = 0;
     for (let mark = 0; mark < MARKS; mark++) {
-      best = this.put(position, mark, this.offeredAt(group, mark, exclude));
+      best = this.put(position, mark, this.offeredAt(group, mark, except));
     }
     this.rate(position, best, useOf(group));
   }
 
   /** Levels of the blocks that the rows at the mark offer, bit l for level l. */
-  private offeredAt({ rows }: LeafGroup, mark: number, exclude = NONE_EXCLUDED): number {
+  private offeredAt({ rows }: LeafGroup, mark: number, except = NO_EXCEPTIONS): number {
     let offered = 0;
     for (let i = mark; i < rows.length; i += MARKS) {
-      offered |= this.levels[this.blockOn(rows[i] as number, exclude)] as number;
+      offered |= this.levels[this.blockOn(rows[i] as number, except)] as number;
     }
     return offered;
   }
 
-  private blockOn(row: number, exclude: readonly NodeId[]): number {
+  private blockOn(row: number, { exclude, crowded }: Exceptions): number {
     const { cursor } = this.around;
     const block = this.fits.blockOn(row, cursor);
-    return exclude.length > 0 && exclude.includes(cursor.nameOf(row)) ? UNFIT : block;
+    if (exclude.length === 0 && crowded === undefined) return block;
+    const name = cursor.nameOf(row);
+    return exclude.includes(name) || crowded?.get(name) === 0 ? UNFIT : block;
   }
 
   /** At the mark these levels are offered; the best one that is at any mark of the leaf group. */

@@ -2,6 +2,8 @@
 import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import type { PlacementRequest } from "../placement/fleet.js";
+import { FleetIndex } from "../placement/fleet-index.js";
+import { sampleNode, sampleRequest } from "../placement/sample.js";
 import type { ServiceContext } from "./context.js";
 import { CROWDED_MAX, Crowds, withTaken } from "./crowds.js";
 import { type Newcomers, shapeBytes } from "./desired.js";
@@ -21,7 +23,9 @@ function crowded(rooms: Readonly<Record<string, number>>, of = {}) {
     asked.push(wanted);
     return Math.min(wanted.wanted, rooms[wanted.nodeId] ?? 0);
   };
-  return { asked, crowds: new Crowds({ messageRoom }, CTX, { each: EACH, ...of }) };
+  const messageLoad = async () => ({ instances: 1, bytes: 1 });
+  const messages = { messageRoom, messageLoad };
+  return { asked, crowds: new Crowds(messages, CTX, { each: EACH, ...of }) };
 }
 
 test("a node is asked once for all of its members; full ones are known from then on", async () => {
@@ -50,13 +54,29 @@ test("a request keeps what was known when it was made", async () => {
   expect(known?.size).toBe(1);
 });
 
-test("the search for room ends", async () => {
-  const { crowds } = crowded({});
-  for (let i = 0; i < CROWDED_MAX; i++) {
-    expect(crowds.areTooMany).toBe(false);
-    await crowds.roomFor(on(`n${i}`));
-  }
-  expect(crowds.areTooMany).toBe(true);
+test("after many full nodes room is found out at once; then the search ends", async () => {
+  const { crowds, asked } = crowded({ roomy: 9, little: 1 });
+  const fleet = new FleetIndex();
+  for (const name of ["roomy", "little", "full"]) fleet.put(sampleNode(name));
+  const request = sampleRequest(2);
+  const question = { fleet, request, wanted: 2 };
+  const meetFull = async (name: string) => {
+    for (let i = 0; i < CROWDED_MAX; i++) {
+      expect(await crowds.mayAskAgain(question)).toBe(true);
+      await crowds.roomFor(on(`${name}${i}`));
+    }
+  };
+  await meetFull("n");
+  asked.splice(0);
+  expect(await crowds.mayAskAgain(question)).toBe(true);
+  expect(asked.map(({ nodeId }) => nodeId).sort()).toEqual(["full", "little", "roomy"]);
+  const { crowded: known } = crowds.in(request);
+  expect(known?.size).toBe(CROWDED_MAX + 2);
+  expect(["roomy", "little", "full"].map((id) => known?.get(id as NodeId))).toEqual([
+    ...[undefined, 1, 0],
+  ]);
+  await meetFull("m");
+  expect(await crowds.mayAskAgain(question)).toBe(false);
 });
 
 test("what is thought away, and what others would take, is asked with it", async () => {

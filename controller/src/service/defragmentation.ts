@@ -16,7 +16,6 @@ import type { FleetIndex } from "../placement/fleet-index.js";
 import type { ReadTx } from "../store/contract.js";
 import { askOf, roomOf } from "./asked.js";
 import type { ServiceContext } from "./context.js";
-import { CROWDED_MAX } from "./crowds.js";
 import { bytesOf, messageRoom } from "./desired.js";
 import { namesOf } from "./explain.js";
 import { fleetOf } from "./fleet.js";
@@ -25,6 +24,8 @@ import { fleetOf } from "./fleet.js";
 const MOVES = 16;
 /** Most partly used nodes that are looked at; each costs some reads. */
 const NODES_MAX = 256;
+/** Most moves that turn out to have no room; then none is proposed. */
+const WRONG_MAX = 64;
 
 export interface DefragmentationWish {
   /** Name of the physical cluster. */
@@ -99,7 +100,7 @@ async function possible(
   propose: (full: Full) => Proposal,
 ): Promise<Proposal> {
   const full = new Map<InstanceId, readonly NodeId[]>();
-  for (let found = 0; found < CROWDED_MAX; found++) {
+  for (let found = 0; found < WRONG_MAX; found++) {
     const proposal = propose(full);
     const wrong = await firstWithoutRoom(tx, ctx, proposal.moves);
     if (!wrong) return proposal;

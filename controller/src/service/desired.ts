@@ -20,7 +20,7 @@ import type { Claim, ReadTx } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import { epochOf } from "./epoch.js";
 import { fabricPartitions } from "./fabric.js";
-import { boundsOf, mostBytesOf } from "./message-bounds.js";
+import { boundsOf, leastBytesOf, mostBytesOf } from "./message-bounds.js";
 
 /** What the node should have now. Throws `bug` when rows that must exist are missing. */
 export async function desiredNode(tx: ReadTx, catalog: Catalog, node: Node): Promise<DesiredNode> {
@@ -66,7 +66,13 @@ export async function fitsMessage(
   if (most.instances <= 1 || most.bytes <= DESIRED_BYTES_MAX) return true;
   const node = present(await tx.nodes.get(id), "node", id);
   const { instances } = await desiredNode(tx, catalog, node);
-  return Buffer.byteLength(JSON.stringify(instances)) <= DESIRED_BYTES_MAX;
+  return jsonBytes(instances) <= DESIRED_BYTES_MAX;
+}
+
+/** Of these as JSON; user data is base64, which stays as it is there, so it need not be read. */
+function jsonBytes(all: readonly Pick<DesiredInstance, "userData">[]): number {
+  const bare = JSON.stringify(all.map((one) => ({ ...one, userData: "" })));
+  return all.reduce((sum, { userData }) => sum + userData.length, Buffer.byteLength(bare));
 }
 
 /** Of a GPU's id, and of an attachment with its NIC's, at most; of all that has a fixed length. */
@@ -102,15 +108,17 @@ export async function messageRoom(
   { store, catalog }: Pick<ServiceContext, "store" | "catalog">,
   { nodeId, each, wanted, without, taken = 0 }: Newcomers,
 ): Promise<number> {
-  const most = await boundsOf(store).ofNode(tx, nodeId);
+  const most = await boundsOf(store).ofNode(tx, nodeId, without);
   if (wanted === 1 && most.instances === 0 && taken === 0) return wanted;
   const { instance, attachmentCount } = each;
   const bound = instance ? mostBytesOf(instance.spec, attachmentCount > 0) : shapeBytes(each);
   if (most.bytes + taken + wanted * bound <= DESIRED_BYTES_MAX) return wanted;
+  const least = most.least + taken + (instance ? leastBytesOf(instance.spec) : 0);
+  if (least > DESIRED_BYTES_MAX) return 0;
   const node = most.instances > 0 ? await tx.nodes.get(nodeId) : undefined;
   const there = node ? (await desiredNode(tx, catalog, node)).instances : [];
   const others = there.filter(({ instanceId }) => instanceId !== without);
-  const left = DESIRED_BYTES_MAX - taken - Buffer.byteLength(JSON.stringify(others));
+  const left = DESIRED_BYTES_MAX - taken - jsonBytes(others);
   const alone = others.length === 0 && taken === 0 ? 1 : 0;
   const room = Math.floor(left / (await bytesOf(tx, catalog, each)));
   return Math.max(alone, Math.min(wanted, room));
@@ -120,7 +128,7 @@ export async function messageRoom(
 export async function bytesOf(tx: ReadTx, catalog: Catalog, each: Newcomer): Promise<number> {
   const { instance } = each;
   const own = instance && (await ownSide(tx, catalog, instance));
-  return shapeBytes(each) + (own ? Buffer.byteLength(JSON.stringify(own)) : 0);
+  return shapeBytes(each) + (own ? jsonBytes([own]) : 0);
 }
 
 /** Digest that each of the node's instances must be read back with, by instance id. */
@@ -224,14 +232,13 @@ async function desiredAttachments(
     layout: of.layout,
   });
   return all(rows, async (row, position) => {
-    const { pair, speedGbps } = present(lands[position], "landing", row.id);
+    const { pair, rateMbps } = present(lands[position], "landing", row.id);
     const { rail } = present(of.placement.pairs[pair], "pair", row.id);
     const vf = present(
       of.claim.vfs.find(({ attachmentId }) => attachmentId === row.id),
       "VF",
       row.id,
     );
-    const rateMbps = speedGbps * 1_000;
     const where = { attachmentId: row.id, position, rail, pair, nic: vf.nic, vf: vf.vf, rateMbps };
     return { ...where, ...(await networkSide(tx, row)) };
   });

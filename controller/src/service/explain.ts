@@ -29,7 +29,7 @@ import { Crowds } from "./crowds.js";
 import { everyHold } from "./everything.js";
 import { fleetOf } from "./fleet.js";
 import { fleetViewOf } from "./fleet-view.js";
-import { roomIn } from "./tenant.js";
+import { messagesIn } from "./tenant.js";
 
 /** Most holds whose end is waited for, those that end first, and most members of them all. */
 const HOLDS_MAX = 64;
@@ -67,7 +67,7 @@ export function explainPlacement(
   return ctx.store.read(async (tx) => {
     const { ask, own, ...brings } = await askedOf(tx, ctx, subject);
     let holds: readonly Hold[] = [];
-    const crowds = new Crowds({ messageRoom: roomIn(tx) }, ctx, brings);
+    const crowds = new Crowds(messagesIn(tx), ctx, brings);
     const answer = await answered(crowds, ask, async (asked) => {
       const fits = tryAsk(freed(await fleetOf(tx, ctx), own), asked).fits;
       holds = fits ? [] : await firstToEnd(tx, ctx.clock.now());
@@ -86,12 +86,14 @@ interface Looked {
   readonly explanation: Explanation;
   /** The changes that were tried and help; none when it fits. */
   readonly tried: readonly Tried[];
+  /** What was looked at. */
+  readonly fleet: FleetIndex;
 }
 
 /** The explanation of what the fleet has for it now, and the changes that would help. */
 export function lookedAt(fleet: FleetIndex, ask: Ask, on: Changeable): Looked {
   const explanation = explain(fleet, ask);
-  return { explanation, tried: explanation.trial.fits ? [] : tryChanges(fleet, ask, on) };
+  return { fleet, explanation, tried: explanation.trial.fits ? [] : tryChanges(fleet, ask, on) };
 }
 
 /**
@@ -103,8 +105,10 @@ export async function answered(
   ask: Ask,
   look: (asked: Ask) => Looked | Promise<Looked>,
 ): Promise<Pick<ExplainedView, "explanation" | "changes">> {
+  const request = memberOf(ask);
+  const wanted = countOf(ask);
   for (;;) {
-    const { explanation, tried } = await look(withMember(ask, crowds.in(memberOf(ask))));
+    const { explanation, tried, fleet } = await look(withMember(ask, crowds.in(request)));
     const seated = explanation.trial.fits ? explanation.trial.members : [];
     const fit = await crowds.roomFor(seated);
     const good: Tried[] = [];
@@ -112,7 +116,7 @@ export async function answered(
       if ((await crowds.roomFor(one.members)) === one.members.length) good.push(one);
     }
     const isTrue = fit === seated.length && good.length === tried.length;
-    if (!isTrue && !crowds.areTooMany) continue;
+    if (!isTrue && (await crowds.mayAskAgain({ fleet, request, wanted }))) continue;
     const refused = { fits: false, fitCount: fit, anywhere: fit } as const;
     return {
       explanation: fit === seated.length ? explanation : { ...explanation, trial: refused },

@@ -57,7 +57,10 @@ export async function seatGang(
     if ("fits" in seats) return { ...seats, gang: asked };
     const fit = await crowds.roomFor(seats.map(({ plan }) => plan));
     if (fit === gang.count) return { fits: true, seats };
-    if (crowds.areTooMany) return { fits: false, fitCount: fit, anywhere: fit, gang: asked };
+    const question = { fleet: await fleetOf(tx, ctx), request: gang.member, wanted: gang.count };
+    if (!(await crowds.mayAskAgain(question))) {
+      return { fits: false, fitCount: fit, anywhere: fit, gang: asked };
+    }
   }
 }
 

@@ -55,6 +55,13 @@ export async function releaseRooms(tx: FleetTx, hold: Hold): Promise<void> {
   for (const member of memberIds(hold)) await tx.claims.release(member);
 }
 
+/** Deletes the hold before its time is over, and gives back all that it has. */
+export async function dropHold(tx: TenantTx, hold: Hold): Promise<void> {
+  await releaseRooms(tx, hold);
+  await tx.mine.holds.delete(hold.id);
+  await tx.mine.quotas.giveBack("holds", 1);
+}
+
 /** Ends the hold; its room must have been given back or taken over. */
 export async function endHold(
   { mine }: TenantTx,

@@ -24,11 +24,16 @@ export interface NodeBound {
   readonly instances: number;
   /** What they take of the node's message, at the very most. */
   readonly bytes: number;
+  /** What they take of it at least. */
+  readonly least: number;
 }
 
+type Bound = Omit<NodeBound, "instances">;
+
 interface Sum {
-  readonly instances: Map<InstanceId, number>;
+  readonly instances: Map<InstanceId, Bound>;
   bytes: number;
+  least: number;
 }
 
 export class MessageBounds {
@@ -38,18 +43,34 @@ export class MessageBounds {
   private readonly outdated = new Set<InstanceId>();
 
   constructor(store: Store) {
-    store.onTouch(({ kind, id }) => {
+    store.onTouch(({ kind, id, row }) => {
       if (kind !== "instance" || this.nodes.size === 0) return;
+      if (row) {
+        this.replace(row as Instance);
+        return;
+      }
       this.outdated.add(id as InstanceId);
       if (this.outdated.size > OUTDATED_MAX) this.forgetAll();
     });
   }
 
-  /** As `tx` sees it. */
-  async ofNode(tx: ReadTx, id: NodeId): Promise<NodeBound> {
+  /** As `tx` sees it; one instance may be thought away. */
+  async ofNode(tx: ReadTx, id: NodeId, without?: InstanceId): Promise<NodeBound> {
     for (const instance of this.outdated) await this.reread(tx, instance);
-    const { instances, bytes } = this.nodes.get(id) ?? (await this.read(tx, id));
-    return { instances: instances.size, bytes };
+    const { instances, bytes, least } = this.nodes.get(id) ?? (await this.read(tx, id));
+    const away = without && instances.get(without);
+    if (!away) return { instances: instances.size, bytes, least };
+    return {
+      instances: instances.size - 1,
+      bytes: bytes - away.bytes,
+      least: least - away.least,
+    };
+  }
+
+  private replace(row: Instance): void {
+    this.outdated.delete(row.id);
+    this.leave(row.id);
+    this.enter(row);
   }
 
   private async reread(tx: ReadTx, id: InstanceId): Promise<void> {
@@ -66,7 +87,7 @@ export class MessageBounds {
   }
 
   private async read(tx: ReadTx, id: NodeId): Promise<Sum> {
-    const sum: Sum = { instances: new Map(), bytes: 0 };
+    const sum: Sum = { instances: new Map(), bytes: 0, least: 0 };
     const there = await tx.instancesOnNode(id);
     if (this.nodes.size + this.places.size + there.length >= KEPT_MAX) this.forgetAll();
     this.nodes.set(id, sum);
@@ -78,9 +99,11 @@ export class MessageBounds {
     const { id, placement } = instance;
     const sum = placement && this.nodes.get(placement.nodeId);
     if (!sum) return;
-    const bound = mostBytesOf(instance.spec, instance.clusterNetworkId !== undefined);
-    sum.instances.set(id, bound);
-    sum.bytes += bound;
+    const bytes = mostBytesOf(instance.spec, instance.clusterNetworkId !== undefined);
+    const least = placement.phase === "present" ? leastBytesOf(instance.spec) : 0;
+    sum.instances.set(id, { bytes, least });
+    sum.bytes += bytes;
+    sum.least += least;
     this.places.set(id, placement.nodeId);
   }
 
@@ -88,7 +111,9 @@ export class MessageBounds {
     const node = this.places.get(id);
     const sum = node && this.nodes.get(node);
     if (!sum) return;
-    sum.bytes -= sum.instances.get(id) ?? 0;
+    const { bytes, least } = sum.instances.get(id) ?? NOTHING;
+    sum.bytes -= bytes;
+    sum.least -= least;
     sum.instances.delete(id);
     this.places.delete(id);
   }
@@ -98,6 +123,13 @@ export class MessageBounds {
     this.places.clear();
     this.outdated.clear();
   }
+}
+
+const NOTHING: Bound = { bytes: 0, least: 0 };
+
+/** What an instance takes of its node's message at the very least. */
+export function leastBytesOf({ userData }: Instance["spec"]): number {
+  return userData.length;
 }
 
 /** What an instance takes of its node's message at the very most. */

@@ -15,8 +15,7 @@ import {
   type Plan,
   planOf,
 } from "../placement/fleet.js";
-import type { FleetIndex } from "../placement/fleet-index.js";
-import { choose, chooseRoomiest } from "../placement/place.js";
+import { choose } from "../placement/place.js";
 import type { Claim } from "../store/contract.js";
 import type { ServiceContext } from "./context.js";
 import { Crowds } from "./crowds.js";
@@ -127,20 +126,10 @@ async function chooseFor(
     const request = crowds.in(asked);
     const choice = choose(fleet, request);
     if (!choice || (await crowds.roomFor([choice])) === 1) return { choice, request };
-    if (crowds.areTooMany) return chooseEmptiest(fleet, crowds, asked);
+    if (!(await crowds.mayAskAgain({ fleet, request: asked, wanted: 1 }))) {
+      return { choice: undefined, request };
+    }
   }
-}
-
-/** After many full ones: where most is free, least is in the message. */
-async function chooseEmptiest(
-  fleet: FleetIndex,
-  crowds: Crowds,
-  asked: PlacementRequest,
-): Promise<Chosen> {
-  const request = crowds.in(asked);
-  const choice = chooseRoomiest(fleet, request);
-  const hasRoom = choice && (await crowds.roomFor([choice])) === 1;
-  return { choice: hasRoom ? choice : undefined, request };
 }
 
 /** The refusal after the last try. */

@@ -16,7 +16,7 @@ import {
   lookedAt,
 } from "./explain.js";
 import { fleetOf } from "./fleet.js";
-import { roomIn } from "./tenant.js";
+import { messagesIn } from "./tenant.js";
 
 /** Most nodes looked at for all shapes together: each shape looks at every node. */
 const LOOKS_MAX = 1_000_000;
@@ -39,7 +39,7 @@ export async function simulatePlacement(
   let taken: ReadonlyMap<NodeId, number> = new Map();
   for (const { ask, each } of asks) {
     const { explanation, changes } = await ctx.store.read((tx) => {
-      const crowds = new Crowds({ messageRoom: roomIn(tx) }, ctx, { each, taken });
+      const crowds = new Crowds(messagesIn(tx), ctx, { each, taken });
       return answered(crowds, ask, (asked) => lookedAt(simulation.present, asked, UNCHANGED));
     });
     const { trial } = explanation;

@@ -7,7 +7,16 @@ import type { ReadTx, WriteTx } from "../store/contract.js";
 import { type TenantReads, type TenantTx, tenantReads, tenantTx } from "./tenant.js";
 
 const ALICE = "acc-alice" as AccountId;
-const UNSCOPED = ["account", "everyone", "instancesOnNode", "mzones", "requests", "tokens", "logs"];
+const UNSCOPED = [
+  "account",
+  "everyone",
+  "instancesOnNode",
+  "loadOfNode",
+  "mzones",
+  "requests",
+  "tokens",
+  "logs",
+];
 
 /** Whatever is asked of it is there: only what the handle leaves out is not. */
 function transaction(): ReadTx & WriteTx {

@@ -2,14 +2,14 @@
 // hold no tenant's objects. From such a handle there is no way to another account's rows: its type
 // has none, and neither has the value. Knows no noun's rules.
 import type { AccountId, NodeId } from "@railyard/lib/ids";
-import type { AccountReads, AccountRows, ReadTx, WriteTx } from "../store/contract.js";
+import type { AccountReads, AccountRows, NodeLoad, ReadTx, WriteTx } from "../store/contract.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { fitsMessage, messageRoom, type Newcomers } from "./desired.js";
 import { accountOf } from "./find.js";
 import { type MutationGiven, mutate } from "./mutate.js";
 
 /** What leads to objects of any account, or to what only operators and loops may see. */
-type AnyAccounts = "account" | "everyone" | "instancesOnNode" | "fabric";
+type AnyAccounts = "account" | "everyone" | "instancesOnNode" | "loadOfNode" | "fabric";
 type OperatorsOwn = "mzones" | "requests" | "tokens" | "logs" | "expire";
 type Unscoped = AnyAccounts | OperatorsOwn;
 
@@ -21,6 +21,8 @@ export type FleetTx = Omit<WriteTx, Unscoped>;
 export interface MessageReads {
   /** How many of so many alike the node's desired state still has room for. */
   messageRoom(ctx: Seen, wanted: Newcomers): Promise<number>;
+  /** How much is placed on the node, which says about how full its desired state is. */
+  messageLoad(node: NodeId): Promise<NodeLoad>;
 }
 
 /** One account's objects, to be read. */
@@ -39,14 +41,14 @@ export interface TenantTx extends FleetTx, MessageReads {
 
 /** The handle of `account` in the transaction; for loops and reports, which name the owner. */
 export function tenantReads(tx: ReadTx, account: AccountId): TenantReads {
-  return { mine: tx.account(account), messageRoom: roomIn(tx), ...fleetOf(tx) };
+  return { mine: tx.account(account), ...messagesIn(tx), ...fleetOf(tx) };
 }
 
 /** The same, to be changed. */
 export function tenantTx(tx: WriteTx, account: AccountId): TenantTx {
   return {
     mine: tx.account(account),
-    messageRoom: roomIn(tx),
+    ...messagesIn(tx),
     fitsMessage: (ctx, node) => fitsMessage(tx, ctx, node),
     audit: tx.audit,
     acknowledge: tx.acknowledge,
@@ -55,9 +57,12 @@ export function tenantTx(tx: WriteTx, account: AccountId): TenantTx {
   };
 }
 
-/** The question, asked in the transaction. */
-export function roomIn(tx: ReadTx): MessageReads["messageRoom"] {
-  return (ctx, wanted) => messageRoom(tx, ctx, wanted);
+/** The questions, asked in the transaction. */
+export function messagesIn(tx: ReadTx): MessageReads {
+  return {
+    messageRoom: (ctx, wanted) => messageRoom(tx, ctx, wanted),
+    messageLoad: (node) => tx.loadOfNode(node),
+  };
 }
 
 /** Named one by one: whatever else a transaction has is out of a tenant's reach. */

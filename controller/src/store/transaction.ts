@@ -46,6 +46,7 @@ export function openTransaction(work: Work): WriteTx {
     account: (account) => accountRows(work, account),
     everyone: accountRows(work),
     instancesOnNode: (node) => new Instances(work).onNode(node),
+    loadOfNode: (node) => new Instances(work).loadOfNode(node),
     zones: new Declared(work, ZONES),
     profiles: profileRows(work),
     hardware: new Declared(work, HARDWARE_KINDS),

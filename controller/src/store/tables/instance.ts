@@ -2,9 +2,9 @@
 import type { AccountId, InstanceId, NodeId } from "@railyard/lib/ids";
 import type { Instance, InstancePlacement } from "../../domain/instance.js";
 import { type Codec, int, optional, type Table, text } from "../codec.js";
-import type { InstanceFilter, InstanceReads } from "../contract.js";
+import type { InstanceFilter, InstanceReads, NodeLoad } from "../contract.js";
 import { NounRows } from "../rows.js";
-import { toText } from "../sql.js";
+import { toNumber, toText } from "../sql.js";
 import type { Work } from "../work.js";
 
 // JSON has no 64-bit integers: the generation travels as text.
@@ -50,5 +50,15 @@ export class Instances
     const ids = (await this.select(there, [node], "id")).map(({ id }) => toText(id));
     const known = ids.flatMap((id) => this.work.recall(TABLE.kind, id)?.row ?? []);
     return known.length === ids.length ? (known as Instance[]) : this.where(there, [node]);
+  }
+
+  /** The size of a text stands apart from it: the engine reads no user data for this. */
+  async loadOfNode(node: NodeId): Promise<NodeLoad> {
+    const found = await this.work.sql.get(
+      `SELECT COUNT(*) AS instances, COALESCE(SUM(OCTET_LENGTH(body)), 0) AS bytes
+       FROM instances WHERE placed_on = ?`,
+      [node],
+    );
+    return { instances: toNumber(found?.instances), bytes: toNumber(found?.bytes) };
   }
 }
