@@ -122,6 +122,16 @@ function withPrefix(subnet: unknown) {
   return { ...(subnet as object), prefix };
 }
 
+/** Another: what the rows of each account's log take. */
+function withBytes({ account_changes: changes = [], account_revisions: logs = [] }: Contents) {
+  type Row = Readonly<Record<"account" | "entries" | "objects", { readonly length: number }>>;
+  return (logs as readonly Row[]).map((log) => {
+    const own = (changes as readonly Row[]).filter(({ account }) => account === log.account);
+    const bytes = own.reduce((sum, row) => sum + row.entries.length + row.objects.length, 0);
+    return { ...log, bytes };
+  });
+}
+
 test("a database in the order of ids is laid out anew, with every row and every rule", async () => {
   const before = await writeOldDatabase();
   const rules = LAID_OUT_ANEW.map((table) => rulesOf(path, table));
@@ -139,7 +149,8 @@ test("a database in the order of ids is laid out anew, with every row and every 
     ),
   ).rejects.toMatchObject({ code: "bug", message: expect.stringContaining("FOREIGN KEY") });
   await store.close();
-  const added = { subnets: before.subnets?.map(withPrefix) };
+  const added = { subnets: before.subnets?.map(withPrefix), account_revisions: withBytes(before) };
+  expect(added.account_revisions[0]?.bytes).toBeGreaterThan(0);
   expect(contents(path)).toEqual({
     ...{ ...before, ...added },
     schema_version: [{ version: STEPS.length }],

@@ -76,6 +76,8 @@ export interface YardOptions {
   readonly quarantineMs?: number;
   /** How long one heartbeat keeps a node alive; more than two heartbeats. */
   readonly leaseMs?: number;
+  /** Calls that one account may have under way; 0: as many as come. */
+  readonly accountCallsMax?: number;
   /** The controller's clock; default: the system's. */
   readonly clock?: Clock;
   /** The controller's chance; default: the system's. */
@@ -108,6 +110,7 @@ export class Yard {
 
   async startController(): Promise<void> {
     const dataDir = join(this.dir, "controller");
+    const { accountCallsMax } = this.options;
     this.controller = await createController(
       {
         listen: { host: "127.0.0.1", port: 0 },
@@ -121,6 +124,7 @@ export class Yard {
         quarantineMs: this.options.quarantineMs ?? 600_000,
         reflection: true,
         logLevel: "silent",
+        ...(accountCallsMax !== undefined && { accountCallsMax }),
       },
       {
         bus: this.broker.connect("controller", controllerPermissions()),

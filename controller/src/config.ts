@@ -42,6 +42,8 @@ export interface ControllerConfig {
   readonly quarantineMs: number;
   /** After so long without a byte a console session ends, milliseconds; absent: 15 minutes. */
   readonly consoleIdleMs?: number;
+  /** Calls that one account may have under way; 0: as many as come; absent: 512. */
+  readonly accountCallsMax?: number;
   readonly reflection: boolean;
   readonly logLevel: LogLevel;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
@@ -112,6 +114,12 @@ export const SETTINGS = {
     about: "after how long without a byte either way a console session ends, milliseconds",
     fallback: "900000",
     parse: wholeNumber(1_000, 24 * 3_600_000),
+  },
+  accountCallsMax: {
+    env: "RAILYARD_CONTROLLER_ACCOUNT_CALLS_MAX",
+    about: "calls that one account may have under way at the same time; 0: as many as come",
+    fallback: "512",
+    parse: wholeNumber(0, 65_536),
   },
   reflection: {
     env: "RAILYARD_CONTROLLER_REFLECTION",

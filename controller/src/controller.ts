@@ -11,6 +11,7 @@ import type { Loop } from "@railyard/lib/loop";
 import { type Rng, systemRng } from "@railyard/lib/rng";
 import { contractImage } from "@railyard/proto/image";
 import { CONTROLLER_INBOX, controllerPermissions, nodePermissions } from "@railyard/proto/subjects";
+import { ACCOUNT_CALLS_MAX, AccountCalls } from "./api/account-calls.js";
 import type { AnyHandlers } from "./api/handler.js";
 import { adminHandlers, tenantHandlers } from "./api/handlers.js";
 import { Limits } from "./api/limits.js";
@@ -230,6 +231,7 @@ class Assembly implements Controller {
       onTokenTouch: (id, fn) => tokensOf(store).onTouch(id, fn),
       limits: new Limits(image),
       signPage: pageSigner(dataDir.keyFor("pages")),
+      accountCalls: new AccountCalls(config.accountCallsMax ?? ACCOUNT_CALLS_MAX),
       // Sockets live in real time, whatever clock the yard runs on.
       clock: systemClock(),
       log: log.child({ part: "api", listener: name }),

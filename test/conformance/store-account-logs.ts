@@ -1,6 +1,6 @@
 // Accounts' logs with the objects they speak of: each as it was at its revision, without gaps, the
 // oldest part dropped when there is too much.
-import { ACCOUNT_LOG_ROWS } from "@railyard/controller/store/account-log";
+import { ACCOUNT_LOG_BYTES, ACCOUNT_LOG_ROWS } from "@railyard/controller/store/account-log";
 import type {
   AccountChangeRow,
   AccountRows,
@@ -176,6 +176,7 @@ export function accountLogSuite(open: OpenStore): void {
   pageTest(open);
   gapTest(open);
   trimTest(open);
+  trimBytesTest(open);
 }
 
 function pageTest(open: OpenStore): void {
@@ -279,5 +280,57 @@ function trimTest(open: OpenStore): void {
       newest: 0n,
       droppedTo: 0n,
     });
+  });
+}
+
+/** Objects as large as their names say, in bytes. */
+const large: Encode = async (tx, entries) => {
+  const found = await names(tx, entries);
+  return found.map((name) => name && Buffer.alloc(Number.parseInt(name.toString(), 10)));
+};
+
+function trimBytesTest(open: OpenStore): void {
+  test("of a log with large rows the newest are kept that its bytes hold, or one", async () => {
+    const { store } = await open(large);
+    await store.write(cause(), (tx) => tx.physicalClusters.insert(rows.cluster()));
+    let count = 0;
+    const put = (bytes: number) =>
+      store.write(cause(), (tx) => {
+        count += 1;
+        const row = rows.network(`cn-${count}`, { name: `${bytes}-${count}` });
+        return tx.account(ACCOUNT).clusterNetworks.insert(row);
+      });
+    const log = () => store.read((tx) => tx.logs.accountLog(ACCOUNT));
+    const putAll = async (...sizes: readonly number[]) => void (await Promise.all(sizes.map(put)));
+    const kept = async () => {
+      const { newest, droppedTo } = await log();
+      const held = (await logOf(store)).map(({ accountRevision }) => accountRevision);
+      expect(held).toEqual(held.map((_, i) => droppedTo + BigInt(i + 1)));
+      expect([held.at(-1), Number(newest)]).toEqual([newest, count]);
+      return held.length;
+    };
+    // What stands around objects takes less than an eighth.
+    const eighth = ACCOUNT_LOG_BYTES / 8;
+    await putAll(...Array.from({ length: 7 }, () => eighth));
+    expect(await kept()).toBe(7);
+    await put(eighth);
+    expect(await kept()).toBe(7);
+    await put(eighth / 2);
+    expect(await kept()).toBe(8);
+    await putAll(eighth, 2 * eighth, eighth);
+    expect(await kept()).toBe(7);
+    await put(ACCOUNT_LOG_BYTES + 1);
+    expect(await kept()).toBe(1);
+    await put(1);
+    expect(await kept()).toBe(1);
+    // What goes by count is no longer counted.
+    await putAll(...Array.from({ length: 4 }, () => eighth));
+    const small = Array.from({ length: ACCOUNT_LOG_ROWS }, () => 1);
+    await putAll(...small.splice(0, ACCOUNT_LOG_ROWS / 2));
+    await putAll(...small);
+    await store.write(cause(), (tx) => tx.expire(0));
+    expect(await kept()).toBe(ACCOUNT_LOG_ROWS);
+    await putAll(...Array.from({ length: 5 }, () => eighth));
+    expect(await kept()).toBe(ACCOUNT_LOG_ROWS + 5);
   });
 }

@@ -40,6 +40,10 @@ export function recordSuite(open: OpenStore): void {
     const onNode = await store.read((tx) => tx.instancesOnNode("node-1" as NodeId));
     expect(onNode).toEqual([rows.instance("ins-1", { placement })]);
     expect(await store.read((tx) => tx.instancesOnNode("node-2" as NodeId))).toEqual([]);
+    const load = (node: string) => store.read((tx) => tx.loadOfNode(node as NodeId));
+    expect(await load("node-2")).toEqual({ instances: 0, bytes: 0 });
+    expect(await load("node-1")).toEqual({ instances: 1, bytes: expect.any(Number) });
+    expect((await load("node-1")).bytes).toBeGreaterThan(100);
   });
 
   test("another account's objects are missing, to reads and to writes", async () => {

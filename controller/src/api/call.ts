@@ -9,6 +9,7 @@ import { andThen, type Soon } from "@railyard/lib/soon";
 import type { Principal, Role } from "../domain/lifecycle.js";
 import type { Mutation, TenantCall } from "../service/context.js";
 import { authorise, rolesFor } from "./access.js";
+import type { AccountCalls } from "./account-calls.js";
 import { type Exchange, exchange } from "./exchange.js";
 import { wireName } from "./grpc-status.js";
 import type { AnyHandler, AnyHandlers, MessageType, MutationRequest, Rpc } from "./handler.js";
@@ -38,6 +39,8 @@ export interface Gate {
   readonly signPage: (text: string) => Buffer;
   readonly clock: Clock;
   readonly log: Log;
+  /** Bounds what each account has under way; absent: nothing does. */
+  readonly accountCalls?: AccountCalls;
 }
 
 /** One RPC with everything that was looked up for it at the start. */
@@ -141,8 +144,14 @@ class Walk {
     const by = new CallBy(principal, { gate, definition, over, line });
     const { requests, write } = this.call;
     const codec = definition.definition;
-    if (codec.responseStream) void keepAsking(gate, { secret, id: principal.id }, over);
-    return exchange(gate.clock, { handler, codec, by, taken, requests, write });
+    const serve = () => exchange(gate.clock, { handler, codec, by, taken, requests, write });
+    if (codec.responseStream) {
+      void keepAsking(gate, { secret, id: principal.id }, over);
+      // Streams stay, and are bounded by those who serve them.
+      return serve();
+    }
+    const { account } = principal;
+    return account && gate.accountCalls ? gate.accountCalls.run(account, serve) : serve();
   }
 
   /** What was served, if that is in time; counts from this moment. */

@@ -43,3 +43,10 @@ test("where too much is held, whoever has waited longest is given up", () => {
   begin("fourth", half);
   expect(givenUp).toHaveLength(1);
 });
+
+test("as many are given up as it takes", () => {
+  const { givenUp, begin } = open();
+  for (const name of ["a", "b", "c", "d"]) begin(name, CLIENT_BYTES_MAX / 4);
+  begin("large", CLIENT_BYTES_MAX / 2);
+  expect(givenUp).toEqual(["a unavailable", "b unavailable"]);
+});

@@ -35,7 +35,7 @@ export class ClientWaits {
   begin(wait: ClientWait, bytes: number): void {
     this.waits.set(wait, { look: this.looks, bytes });
     this.bytes += bytes;
-    if (this.bytes > CLIENT_BYTES_MAX) this.giveUpOldest();
+    while (this.bytes > CLIENT_BYTES_MAX) this.giveUpOldest();
     this.timer ??= this.clock.after(LOOK_MS, () => this.look());
   }
 

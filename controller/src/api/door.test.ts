@@ -24,7 +24,7 @@ import { contractImage } from "@railyard/proto/image";
 import { afterEach, expect, test } from "vitest";
 import { CALL_MS_MAX } from "./call.js";
 import { CLIENT_MS_MAX } from "./client-waits.js";
-import { CONNECTIONS_PER_PEER_MAX } from "./door.js";
+import { CONNECTIONS_PER_PEER_MAX } from "./connections.js";
 import { RECEIVE_BYTES_MAX } from "./exchange.js";
 import { DETAILS_KEY } from "./grpc-status.js";
 import type { AnyHandlers } from "./handler.js";

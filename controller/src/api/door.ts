@@ -1,20 +1,12 @@
-// What stands before grpc-js at a listener's sockets: how many may come in, and what grpc-js would
+// What stands before grpc-js at a listener's sockets: who may come in, and what grpc-js would
 // answer without saying why, or take in without a bound. Knows no RPC but by its path.
-import type {
-  Http2Server,
-  IncomingHttpHeaders,
-  ServerHttp2Session,
-  ServerHttp2Stream,
-} from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type * as grpc from "@grpc/grpc-js";
 import { type RailyardError, refuse } from "@railyard/lib/errors";
 import { listenersBelow } from "./below.js";
+import { boundConnections, type Patience } from "./connections.js";
 import { toServiceError } from "./grpc-status.js";
 
-/** Connections of one listener. */
-export const CONNECTIONS_MAX = 4_096;
-/** Connections from one address. */
-export const CONNECTIONS_PER_PEER_MAX = 1_024;
 /** Longest timeout that is handed on; a longer one is none: calls end by themselves before it. */
 const TIMEOUT_S_MAX = 30 * 60;
 
@@ -27,10 +19,9 @@ const SECONDS = { H: 3_600, M: 60, S: 1 } as const;
 type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /** Stands at the sockets of a bound server, which serves the `paths`. */
-export function guard(server: grpc.Server, paths: ReadonlySet<string>): void {
+export function guard(server: grpc.Server, paths: ReadonlySet<string>, patience: Patience): void {
   for (const listener of listenersBelow(server)) {
-    listener.maxConnections = CONNECTIONS_MAX;
-    countPeers(listener);
+    boundConnections(listener, patience);
     const inside = listener.listeners("stream") as OnStream[];
     listener.removeAllListeners("stream");
     listener.on("stream", (stream, headers) => {
@@ -39,21 +30,6 @@ export function guard(server: grpc.Server, paths: ReadonlySet<string>): void {
       else for (const take of inside) take(stream, headers);
     });
   }
-}
-
-function countPeers(listener: Http2Server): void {
-  const peers = new Map<string, number>();
-  listener.on("session", (session: ServerHttp2Session) => {
-    const peer = session.socket?.remoteAddress ?? "";
-    const count = peers.get(peer) ?? 0;
-    peers.set(peer, count + 1);
-    session.once("close", () => {
-      const left = (peers.get(peer) ?? 1) - 1;
-      if (left > 0) peers.set(peer, left);
-      else peers.delete(peer);
-    });
-    if (count >= CONNECTIONS_PER_PEER_MAX) session.destroy();
-  });
 }
 
 /** Why a call is not let in; makes its headers such that grpc-js understands them. */

@@ -24,6 +24,9 @@ import { received } from "./stream.js";
 /** How long calls under way may take to end once the listener stops. */
 export const DRAIN_MS = 2_000;
 
+/** How long a connection may make no call. */
+export const CONNECTION_IDLE_MS = 5 * 60_000;
+
 /** Limits that grpc-js leaves open by itself. Session memory is in megabytes. */
 const TRANSPORT: grpc.ServerOptions = {
   "grpc.max_receive_message_length": RECEIVE_BYTES_MAX,
@@ -31,6 +34,7 @@ const TRANSPORT: grpc.ServerOptions = {
   "grpc-node.max_session_memory": 32,
   "grpc.keepalive_time_ms": 60_000,
   "grpc.keepalive_timeout_ms": 20_000,
+  "grpc.max_connection_idle_ms": CONNECTION_IDLE_MS,
   "grpc.max_connection_age_ms": 30 * 60_000,
   "grpc.max_connection_age_grace_ms": CALL_MS_MAX,
   // Counts every call and message, for nobody.
@@ -84,7 +88,7 @@ export class ApiServer {
           reject(refuse("unavailable", `cannot listen on ${address}`, { cause }));
           return;
         }
-        guard(this.server, this.paths);
+        guard(this.server, this.paths, { clock: this.options.clock, waits: this.waits });
         resolve(port);
       });
     });

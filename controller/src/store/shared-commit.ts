@@ -1,5 +1,6 @@
 // Who runs when on the one connection: waiting reads, then one batch of waiting writes that share a
 // commit, in turns, so that neither starves. Knows transactions, but no table and no engine.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "@railyard/lib/clock";
 import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
 import type { AccountId, InstanceId } from "@railyard/lib/ids";
@@ -9,6 +10,8 @@ import { BatchLog, type Change } from "./batch-log.js";
 import type { Cause, Encode, ReadTx, Store, WriteTx } from "./contract.js";
 import { DeclaredCache } from "./declared-cache.js";
 import { type EncodeNow, type Kept, withObjects } from "./encoded.js";
+import { FairLine, type InLine } from "./fair-line.js";
+import { Gathering } from "./gathering.js";
 import { KnownRows } from "./known-rows.js";
 import { ShownCache } from "./shown-cache.js";
 import { type Engine, inSavepoint, toBigint } from "./sql.js";
@@ -18,18 +21,8 @@ import { type Show, Work } from "./work.js";
 
 /** Writes that share one commit, at most. */
 export const BATCH_MAX = 256;
-/** Callers that are not split into halves: their answers take less time than a second commit. */
-const BATCH_MIN = 16;
 /** After this long, milliseconds, a batch takes no further write. */
 export const BATCH_MS = 40;
-/**
- * After a batch of at least so many, the next one waits until as many are there again: their
- * callers have just been answered, and those that go on are about to ask.
- */
-const GATHER_FROM = 8;
-/** It waits no longer than this, milliseconds, and this many turns of the event loop. */
-const GATHER_MS = 2;
-const GATHER_TURNS = 1_000;
 /** Reads, and writes, that may wait at the same time. */
 export const WAITING_MAX = 8_192;
 const RETRY_AFTER_MS = 200;
@@ -43,10 +36,15 @@ export interface StoreStats {
   readonly reads: number;
 }
 
-interface Waiting {
+interface Waiting extends InLine {
   /** Runs the function; what it returns tells the caller, once the outcome stands. */
   readonly run: () => Promise<Outcome>;
   readonly reject: (err: unknown) => void;
+}
+
+/** Where to wait, and as whose. */
+interface Line extends InLine {
+  readonly of: { readonly length: number; push(waiting: Waiting): void };
 }
 
 interface Outcome {
@@ -67,7 +65,7 @@ export interface SharedCommitOptions {
 
 export class SharedCommit implements Store {
   private reads: Waiting[] = [];
-  private writes: Waiting[] = [];
+  private readonly writes = new FairLine<Waiting>();
   private readonly listeners: ((revision: bigint) => void)[] = [];
   private readonly touches = new Touches();
   private readonly declared = new DeclaredCache();
@@ -80,8 +78,7 @@ export class SharedCommit implements Store {
   private reached = 0n;
   /** What they put into the logs. */
   private log: BatchLog;
-  /** Writes in the batch before. */
-  private lastBatch = 0;
+  private readonly gathering = new Gathering();
   private readonly counted = { commits: 0, writes: 0, reads: 0 };
 
   constructor(
@@ -94,7 +91,7 @@ export class SharedCommit implements Store {
   }
 
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T> {
-    return this.queue(this.reads, this.readRefusal(), (resolve, reject) =>
+    return this.queue({ of: this.reads }, this.readRefusal(), (resolve, reject) =>
       this.runRead(fn).then(
         (value) => ({ tell: () => resolve(value) }),
         (err: unknown) => ({ tell: () => reject(err) }),
@@ -103,7 +100,8 @@ export class SharedCommit implements Store {
   }
 
   write<T>(cause: Cause, fn: (tx: WriteTx) => Promise<T>): Promise<T> {
-    return this.queue(this.writes, this.writeRefusal(), (resolve, reject) =>
+    const line = { of: this.writes, account: cause.account };
+    return this.queue(line, this.writeRefusal(), (resolve, reject) =>
       this.runWrite(cause, fn).then(
         ({ value, revision }) => ({ tell: () => resolve(value), revision }),
         (err: unknown) => ({ tell: () => reject(err) }),
@@ -123,7 +121,7 @@ export class SharedCommit implements Store {
   }
 
   revision(): Promise<bigint> {
-    return this.queue(this.reads, this.readRefusal(), (resolve, reject) =>
+    return this.queue({ of: this.reads }, this.readRefusal(), (resolve, reject) =>
       this.storedRevision().then(
         (revision) => ({ tell: () => resolve(revision) }),
         (err: unknown) => ({ tell: () => reject(err) }),
@@ -149,18 +147,18 @@ export class SharedCommit implements Store {
   }
 
   private queue<T>(
-    line: Waiting[],
+    line: Line,
     refusal: RailyardError | undefined,
     run: (resolve: (value: T) => void, reject: (err: unknown) => void) => Promise<Outcome>,
   ): Promise<T> {
     if (refusal) return Promise.reject(refusal);
-    if (line.length >= WAITING_MAX) {
+    if (line.of.length >= WAITING_MAX) {
       return Promise.reject(
         refuse("unavailable", "the store is overloaded", { retryAfterMs: RETRY_AFTER_MS }),
       );
     }
     return new Promise((resolve, reject) => {
-      line.push({ run: () => run(resolve, reject), reject });
+      line.of.push({ run: () => run(resolve, reject), reject, account: line.account });
       this.wake();
     });
   }
@@ -179,27 +177,27 @@ export class SharedCommit implements Store {
   private wake(): void {
     if (this.turning) return;
     this.turning = true;
-    const started = this.options.clock.monotonic();
-    setImmediate(() => this.gather({ started, turns: 0 }));
-  }
-
-  private gather({ started, turns }: { readonly started: number; readonly turns: number }): void {
-    const waiting = this.writes.length;
-    const more = waiting > 0 && waiting < this.lastBatch && this.lastBatch >= GATHER_FROM;
-    const late = turns >= GATHER_TURNS || this.options.clock.monotonic() - started > GATHER_MS;
-    if (!more || late) void this.turn();
-    else setImmediate(() => this.gather({ started, turns: turns + 1 }));
+    this.gathering.begin(this.options.clock.monotonic());
+    setImmediate(() => void this.turn());
   }
 
   private async turn(): Promise<void> {
-    const reads = this.reads.splice(0);
-    for (const read of reads) (await read.run()).tell();
-    this.counted.reads += reads.length;
+    await this.serveReads();
+    while (this.gathering.goesOn(this.writes.length, this.options.clock.monotonic())) {
+      await nextTurn();
+      await this.serveReads();
+    }
     if (this.writes.length > 0) await this.batch();
     this.tellIfFatal();
     this.turning = false;
     if (this.reads.length + this.writes.length > 0) this.wake();
     else this.whenIdle?.();
+  }
+
+  private async serveReads(): Promise<void> {
+    const reads = this.reads.splice(0);
+    for (const read of reads) (await read.run()).tell();
+    this.counted.reads += reads.length;
   }
 
   private async batch(): Promise<void> {
@@ -208,8 +206,7 @@ export class SharedCommit implements Store {
     const taken: Waiting[] = [];
     const outcomes: Outcome[] = [];
     const started = clock.monotonic();
-    const limit = Math.min(batchMax, this.halfOfCallers());
-    this.lastBatch = Math.min(this.writes.length, limit);
+    const limit = this.gathering.take(this.writes.length, batchMax);
     try {
       await engine.begin();
       const before = await this.storedRevision();
@@ -234,11 +231,6 @@ export class SharedCommit implements Store {
     this.committed(outcomes);
   }
 
-  /** The other half is worked on while these hear their answers and ask again. */
-  private halfOfCallers(): number {
-    return Math.max(BATCH_MIN, Math.ceil((this.writes.length + this.lastBatch) / 2));
-  }
-
   private committed(outcomes: readonly Outcome[]): void {
     this.touches.batchDone();
     const revisions = outcomes.flatMap(({ revision }) => (revision === undefined ? [] : revision));
@@ -259,7 +251,7 @@ export class SharedCommit implements Store {
     for (const { reject } of taken) reject(refusal);
     // A batch that could not even begin would be tried again at once, and again.
     if (!this.engine.trouble && taken.length > 0) return;
-    for (const { reject } of this.writes.splice(0)) reject(refusal);
+    for (const { reject } of this.writes.clear()) reject(refusal);
   }
 
   private tellIfFatal(): void {

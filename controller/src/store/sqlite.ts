@@ -35,7 +35,7 @@ const IN_MEMORY = ":memory:";
 /** How long opening waits for another process to let go of the file, milliseconds. */
 const OPEN_WAIT_MS = 500;
 /** Pages of 4 KiB in the write-ahead log before they are moved into the database. */
-const CHECKPOINT_PAGES = 4_096;
+const CHECKPOINT_PAGES = 16_384;
 /** Prepared statements kept. */
 const STATEMENTS_MAX = 1_024;
 const SYNCHRONOUS_FULL = 2n;

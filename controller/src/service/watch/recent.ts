@@ -32,8 +32,16 @@ export class RecentRows {
     return this.newest - BigInt(this.rows.length);
   }
 
-  /** Takes the next rows in order, and drops the oldest for which there is no room. */
+  /**
+   * Takes the next rows in order, and drops the oldest for which there is no room. Where rows went
+   * from the log before they were read, it begins anew: nobody is led across such a gap.
+   */
   append(rows: readonly AccountChangeRow[], room: Room): void {
+    const [first] = rows;
+    if (first && first.accountRevision !== this.newest + 1n) {
+      this.rows = [];
+      this.bytes = 0;
+    }
     for (const row of rows) {
       this.rows.push(row);
       this.newest = row.accountRevision;
