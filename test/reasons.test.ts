@@ -2,6 +2,8 @@
 // contract itself says that it never is. Writes the list of them in docs/. Knows no rule.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { INSTANCE_STATUS_REASON_CODES } from "@railyard/controller/domain/instance";
+import { HEALTH_REASON_CODES, LIFECYCLE_REASON_CODES } from "@railyard/controller/domain/lifecycle";
 import { ErrorReason } from "@railyard/proto/gen/railyard/v1/error_reason";
 import { expect, test } from "vitest";
 
@@ -83,6 +85,20 @@ test("every reason that is given is one of the contract's", () => {
   const found = SERVER.flatMap((text) => [...text.matchAll(/\breason: "([A-Z][A-Z_]+)"/g)]);
   const given = new Set(found.map(([, name]) => name));
   expect([...given].filter((name) => !names(REASONS).includes(name ?? ""))).toEqual([]);
+});
+
+test("a reason for a status, a health or a lifecycle is given, or says that it never is", () => {
+  const given = [INSTANCE_STATUS_REASON_CODES, HEALTH_REASON_CODES, LIFECYCLE_REASON_CODES].flat();
+  const declared = /((?: {2}\/\/.*\n)+) {2}\w+_REASON_CODE_(\w+) = [1-9]\d*;/g;
+  const codes = ["instance_status", "resource"].flatMap((file) => {
+    const text = readFileSync(join(ROOT, `proto/railyard/v1/${file}.proto`), "utf8");
+    return [...text.matchAll(declared)];
+  });
+  expect(codes.length).toBeGreaterThan(given.length);
+  const never = codes.filter(([, comment]) => comment?.trimStart().startsWith("// Never given:"));
+  const names = (of: typeof codes) => of.map(([, , name]) => name?.toLowerCase());
+  const said = names(codes).filter((name) => !names(never).includes(name));
+  expect(said.sort()).toEqual([...given].sort());
 });
 
 test("the list in docs/ is the contract's", async () => {

@@ -5,6 +5,16 @@ import type { Method, RpcClient } from "./client.js";
 export const PAGE_SIZE = 100;
 const PAGES_MAX = 1_000;
 
+/** What lists take that can be put in another order than newest first. */
+export const ORDER_BY = [
+  "--order-by <order>",
+  "created_at, name, with desc behind it or not",
+] as const;
+
+export interface OrderFlags {
+  readonly orderBy?: string;
+}
+
 interface Paged {
   pageSize: number;
   pageToken: string;

@@ -30,20 +30,32 @@ test("formatting and parsing a block are inverse", () => {
   fc.assert(fc.property(cidr, (c) => formatCidr(parseCidr(formatCidr(c)) ?? c) === formatCidr(c)));
 });
 
-test("host bits, leading zeros, short forms and hex are refused", () => {
+test("host bits, leading zeros, signs, spaces, short forms and hex are refused", () => {
   for (const text of [
-    "10.0.0.1/24",
-    "10.0.0/8",
-    "010.0.0.0/8",
-    "0x0a.0.0.0/8",
-    "10.0.0.0/33",
-    "",
+    ...["10.0.0.1/24", "10.0.0/8", "010.0.0.0/8", "0x0a.0.0.0/8", "10.0.0.0/33", ""],
+    ...["10.0.0.0/09", "10.0.0.0/008", "0.0.0.0/00", "10.00.0.0/8", "10.0.0.0/+8", "10.0.0.0/-8"],
+    ...["10.0.0.0/ 8", " 10.0.0.0/8", "10.0.0.0/8 ", "10.0.0.0 /8", "10.0.0.0/8\n", "10.0.0.0/"],
+    ...["10.0.0.0/8/8", "10.0.0.0/8.0", "10.0.0.0/0x8", "10.0.0.0/1e1", "10.0.0.0/٨", "10.0.0.0"],
   ]) {
-    expect(parseCidr(text), text).toBeUndefined();
+    expect(parseCidr(text), JSON.stringify(text)).toBeUndefined();
   }
-  for (const text of ["1.2.3", "1.2.3.4.5", "256.0.0.0", "1.2.3.04", "a"]) {
-    expect(parseIpv4(text), text).toBeUndefined();
+  for (const text of [
+    ...["1.2.3", "1.2.3.4.5", "256.0.0.0", "1.2.3.04", "00.2.3.4", "a"],
+    ...[
+      "+1.2.3.4",
+      "1.2.3.-4",
+      " 1.2.3.4",
+      "1.2.3.4 ",
+      "1.2. 3.4",
+      "1.2.3.4\n",
+      "1.2.3.4.",
+      "1..3.4",
+    ],
+  ]) {
+    expect(parseIpv4(text), JSON.stringify(text)).toBeUndefined();
   }
+  expect(parseCidr("0.0.0.0/0")).toEqual({ first: 0, prefix: 0 });
+  expect(parseCidr("10.0.0.0/30")).toEqual({ first: 0x0a00_0000, prefix: 30 });
 });
 
 test("overlap is symmetric and containment implies it", () => {

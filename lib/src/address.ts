@@ -21,9 +21,12 @@ export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".");
 }
 
-/** Parses `a.b.c.d/n`; undefined when malformed or when host bits are set. */
+/**
+ * Parses `a.b.c.d/n`; undefined when malformed or when host bits are set. No part has a leading
+ * zero, which some read as octal: a block is written in one way only.
+ */
 export function parseCidr(text: string): Cidr | undefined {
-  const match = /^([0-9.]+)\/(\d{1,2})$/.exec(text);
+  const match = /^([0-9.]+)\/(0|[1-9]\d?)$/.exec(text);
   const first = match?.[1] === undefined ? undefined : parseIpv4(match[1]);
   const prefix = Number(match?.[2]);
   if (first === undefined || prefix > 32) return undefined;

@@ -187,14 +187,15 @@ test("a capacity check names what is unknown, and a count that is not permitted"
 
 test("a hold shows what it is for, how close together, and until when", async () => {
   const { id } = await network();
-  const made = await hold(id, { name: "room" }, { count: 1, spares: 1, maxLeafGroups: 1 });
+  const ttl = { seconds: 3_600n, nanos: 500_000_000 };
+  const made = await hold(id, { name: "room", ttl }, { count: 1, spares: 1, maxLeafGroups: 1 });
   expect(made).toMatchObject({
     ...{ name: "room", count: 1, spares: 1, maxLeafGroups: 1, segmentSize: 0, attachmentCount: 8 },
     ...{ clusterNetwork: { id, resourceType: "cluster_network" }, resourceType: "hold" },
     ...{ instanceProfile: { name: WHOLE, resourceType: "instance_profile" } },
     ...{ lifecycleState: LifecycleState.LIFECYCLE_STATE_STABLE, leafGroupSpans: [2] },
   });
-  expect(made.expiresAt!.getTime() - made.createdAt!.getTime()).toBe(3_600_000);
+  expect(made.expiresAt!.getTime() - made.createdAt!.getTime()).toBe(3_600_500);
   expect((await tenant.wire.call(getHold, { id: made.id })).hold).toEqual(made);
   const { holds, totalSize } = await tenant.wire.call(
     listHolds,
@@ -261,17 +262,28 @@ test.each([59n, 604_801n])("a hold for %d seconds is refused", async (seconds) =
   expect([refused.code, refused.fields]).toEqual([INVALID_ARGUMENT, ["ttl"]]);
 });
 
-test("a network with a hold cannot be deleted, and the hold is named", async () => {
-  const { id } = await network();
-  const made = await hold(id, {}, { count: 1 });
+test("a network with a hold is deleted only with cascade, which gives its room back", async () => {
+  const { id } = await tenant.network();
+  const made = await hold(id);
+  expect((await capacity(id)).fits).toBe(false);
   const { deleteClusterNetwork } = nets.ClusterNetworkServiceService;
-  const request = nets.DeleteClusterNetworkRequest.fromPartial({ id, cascade: true });
+  const request = nets.DeleteClusterNetworkRequest.fromPartial({ id });
   const refused = await tenant.wire.refused(deleteClusterNetwork, request);
   expect([refused.code, refused.reason]).toEqual([
     FAILED_PRECONDITION,
     "CLUSTER_NETWORK_IN_USE_HOLD_EXISTS",
   ]);
-  expect(JSON.stringify(refused.details)).toContain(made.id);
+  const { resource, holders } = refused.details;
+  expect([resource?.resourceType, resource?.resourceName]).toEqual(["cluster_network", id]);
+  expect(holders?.violations.map(({ subject }) => subject)).toEqual([`hold/${made.id}`]);
+  expect((await tenant.wire.call(getHold, { id: made.id })).hold).toEqual(made);
+  const cascade = { ...request, cascade: true };
+  await tenant.wire.call(deleteClusterNetwork, { ...cascade, validateOnly: true });
+  expect((await tenant.wire.call(getHold, { id: made.id })).hold).toEqual(made);
+  await tenant.wire.call(deleteClusterNetwork, cascade);
+  expect((await tenant.wire.refused(getHold, { id: made.id })).code).toBe(NOT_FOUND);
+  const { id: elsewhere } = await network();
+  expect((await capacity(elsewhere)).fits).toBe(true);
 });
 
 test("the watch tells of holds, until they are used up", async () => {

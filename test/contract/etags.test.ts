@@ -137,7 +137,7 @@ const MUTATIONS: Readonly<Record<string, Conditional>> = {
   },
   startInstance: {
     object: () => rests,
-    call: (etag) => tenant.wire.call(V.startInstance, { id: rests.id, etag, ...DRY }),
+    call: (etag) => tenant.wire.call(V.startInstance, { id: rests.id, force: false, etag, ...DRY }),
   },
   stopInstance: {
     object: () => runs,

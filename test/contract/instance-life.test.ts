@@ -3,7 +3,11 @@
 import * as nics from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
 import * as calls from "@railyard/proto/gen/railyard/v1/instance";
 import * as links from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
-import { HealthState, InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
+import {
+  HealthState,
+  InstanceStatus,
+  InstanceStatusReasonCode,
+} from "@railyard/proto/gen/railyard/v1/instance_status";
 import { LifecycleState } from "@railyard/proto/gen/railyard/v1/resource";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../until.js";
@@ -221,12 +225,34 @@ describe.runIf(OWN_YARD)("while its machine takes its time", () => {
         const { placedNear } = await tenant.wire.call(startInstance, starting(id));
         expect(placedNear).toBe(calls.PlacedNear.PLACED_NEAR_UNSPECIFIED);
       }
-      const refused = await tenant.wire.refused(startInstance, starting(id));
-      expect([refused.code, refused.reason]).toEqual([
-        ...[FAILED_PRECONDITION, "INSTANCE_ACTIONS_QUEUED"],
-      ]);
+      // Force is ignored for a start: it drops nothing that waits.
+      for (const force of [false, true]) {
+        const refused = await tenant.wire.refused(startInstance, { ...starting(id), force });
+        expect([refused.code, refused.reason]).toEqual([
+          ...[FAILED_PRECONDITION, "INSTANCE_ACTIONS_QUEUED"],
+        ]);
+      }
     });
     await tenant.running(id);
+  });
+
+  test("a start whose attachments were changed while it waited fails for the network", async () => {
+    const { id, clusterNetworkAttachments } = await tenant.instance("one", subnets());
+    await tenant.running(id);
+    await meanwhile(async () => {
+      await tenant.wire.call(stopInstance, stopping(id));
+      await tenant.wire.call(startInstance, starting(id));
+      const path = { instanceId: id, id: clusterNetworkAttachments[0]!.id };
+      const gone = links.DeleteInstanceClusterNetworkAttachmentRequest.fromPartial(path);
+      await tenant.wire.call(remove, gone);
+    });
+    const failed = await tenant.status(id, S.INSTANCE_STATUS_FAILED);
+    expect([failed.startable, failed.healthState]).toEqual([
+      ...[true, HealthState.HEALTH_STATE_INAPPLICABLE],
+    ]);
+    const [reason] = failed.statusReasons;
+    const { INSTANCE_STATUS_REASON_CODE_CANNOT_START_NETWORK: code } = InstanceStatusReasonCode;
+    expect([reason?.code, reason?.metadata.get("permitted")]).toEqual([code, "0,8,16,32"]);
   });
 
   test("a forced reboot drops what waits behind starting", async () => {

@@ -62,6 +62,10 @@ test("nodes are filtered by name, zone, cluster, leaf group and state", async ()
     of((n) => n.leafGroup === "su2").sort(),
   );
   expect((await names({ state })).length).toBeGreaterThan(0);
+  // None is ever undeclared here, and 99 is a state that only a newer client knows.
+  for (const none of [nodes.NodeState.NODE_STATE_UNDECLARED, 99]) {
+    expect(await names({ state: none })).toEqual([]);
+  }
 });
 
 test("a node that is not there is not found", async () => {

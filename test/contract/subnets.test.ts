@@ -81,6 +81,18 @@ test.each(["10.0.0.1/24", "10.0.0.0/30", "10.0.0.0/7", "192.168.0.0/24", "127.0.
   },
 );
 
+test.each([
+  ...["10.0.0.0/09", "10.0.0.0/+9", "10.0.0.0/ 9", "10.0.0.0/009", "10.0.0.0/1e1", "10.0.0.0/"],
+  ...["010.0.0.0/9", "10.00.0.0/9", "10.0.0.0.0/9", "10.0.0/9", "10.0.0.0 /9", " 10.0.0.0/9"],
+  ...["10.0.0.0/9 ", "10.0.0.0/9\n", "+10.0.0.0/9", "0xa.0.0.0/9", "10.0.0.0/9/9", "10.0.0.0"],
+])(
+  "the block %j is written in another way than the only one, and refused by field",
+  async (value) => {
+    const refused = await refusedBy(block(value));
+    expect([refused.code, ...refused.fields]).toEqual([INVALID_ARGUMENT, "ipv4_cidr_block"]);
+  },
+);
+
 test("a block that overlaps a sibling is refused", async () => {
   await tenant.subnet(clusterNetworkId, block("10.1.0.0/24"));
   const refused = await refusedBy(block("10.1.0.128/25"));

@@ -59,6 +59,32 @@ test("a stream ends when its token is revoked", async () => {
   expect(await watch.ended).toMatchObject({ code: UNAUTHENTICATED });
 });
 
+test("a token's name may be another's too, and only its own end ends it", async () => {
+  const [old, next] = [
+    await at.admin.call(createToken, making({ name: "rotated" })),
+    await at.admin.call(createToken, making({ name: "rotated" })),
+  ];
+  expect(next.token?.name).toBe("rotated");
+  expect(next.token?.id).not.toBe(old.token?.id);
+  await at.admin.call(revokeToken, revoking(old.token!.id));
+  const [oldWire, nextWire] = [old, next].map(({ secret }) => at.stranger("server", secret));
+  expect((await oldWire!.refused(listClusterNetworks, LIST)).code).toBe(UNAUTHENTICATED);
+  await nextWire!.call(listClusterNetworks, LIST);
+  await at.admin.call(revokeToken, revoking(next.token!.id));
+});
+
+test("a token's name is well formed, not the provider's, random when none is given", async () => {
+  for (const name of ["Ci", "-ci", "12", "a".repeat(64), "ibm-ci", "railyard-ci"]) {
+    const refused = await at.admin.refused(createToken, making({ name, roles: [] }));
+    expect([refused.code, refused.fields], name).toEqual([INVALID_ARGUMENT, ["name", "roles"]]);
+  }
+  const kept = await at.admin.refused(createToken, making({ name: "ibm-ci" }));
+  expect(kept.reason).toBe("NAME_RESERVED");
+  const { token } = await at.admin.call(createToken, making());
+  expect(token?.name).toMatch(/^[a-z]+(-[a-z]+){3}$/);
+  await at.admin.call(revokeToken, revoking(token!.id));
+});
+
 test("a secret is shown once: lists show tokens without it", async () => {
   const { token, secret } = await at.admin.call(createToken, making());
   const request = tokens.ListTokensRequest.fromPartial({ account, pageSize: 100 });

@@ -1,6 +1,10 @@
 // Holds: room that nobody else gets, used up whole, and gone when its time is over.
 import { checkCapacity } from "@railyard/controller/service/capacity";
-import { deleteNetwork, updateNetwork } from "@railyard/controller/service/cluster-network";
+import {
+  createNetwork,
+  deleteNetwork,
+  updateNetwork,
+} from "@railyard/controller/service/cluster-network";
 import { deleteHold, expireHolds, getHold, listHolds } from "@railyard/controller/service/hold";
 import { HOLDS_ENDED_MAX } from "@railyard/controller/service/hold-rooms";
 import type { HoldId } from "@railyard/lib/ids";
@@ -17,7 +21,17 @@ import {
   PAIR,
   shape,
 } from "./gang-rig.js";
-import { BOB, fieldsOf, H200, instance, instanceWish, type Rig, refusal, rig } from "./rig.js";
+import {
+  BOB,
+  fieldsOf,
+  H200,
+  instance,
+  instanceWish,
+  networkWish,
+  type Rig,
+  refusal,
+  rig,
+} from "./rig.js";
 
 const get = (made: Rig, id: HoldId) => getHold(made.ctx, made.read(), id);
 const list = (made: Rig) => listHolds(made.ctx, made.read(), { limit: 100 });
@@ -208,18 +222,21 @@ test.each([0, 1])("of using it up and its expiry exactly one wins, whichever is 
   expect((await counted(made)).used).toContain("holds 0");
 });
 
-test("a network with a hold is neither deleted nor moved", async () => {
+test("a network with a hold is deleted by cascade, or once the hold's time is over", async () => {
   const made = await gangRig(1);
-  const { networkId } = await made.network();
-  const { id } = await hold(made, shape(networkId), { ttlMs: 60_000 });
-  const remove = () =>
-    deleteNetwork(made.ctx, made.call(), { id: networkId, etag: "", cascade: true });
-  const refused = await refusal(remove());
-  expect(refused.reason).toBe("CLUSTER_NETWORK_IN_USE_HOLD_EXISTS");
-  expect(refused.parts.holders).toEqual([{ type: "hold", id }]);
-  await made.clock.advance(60_000);
-  expect((await remove()).network.id).toBe(networkId);
-  expect((await counted(made)).claims).toEqual([]);
+  for (const cascade of [true, false]) {
+    const { network } = await createNetwork(made.ctx, made.call(), networkWish());
+    const { id } = await hold(made, shape(network.id), { ttlMs: 60_000 });
+    const remove = (how: boolean) =>
+      deleteNetwork(made.ctx, made.call(), { id: network.id, etag: "", cascade: how });
+    const refused = await refusal(remove(false));
+    expect(refused.reason).toBe("CLUSTER_NETWORK_IN_USE_HOLD_EXISTS");
+    expect(refused.parts.holders).toEqual([{ type: "hold", id }]);
+    if (!cascade) await made.clock.advance(60_000);
+    expect((await remove(cascade)).network.id).toBe(network.id);
+    const { claims, used } = await counted(made);
+    expect([claims, used]).toEqual([[], expect.arrayContaining(["holds 0"])]);
+  }
 });
 
 test("a network is deleted with however many holds whose time is over", async () => {

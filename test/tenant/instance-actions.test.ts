@@ -96,7 +96,7 @@ function seenRunning(made: Rig, id: InstanceId): Promise<void> {
   });
 }
 
-const REASON = { code: "cannot_start", message: "", metadata: {} } as const;
+const REASON = { code: "cannot_start_capacity", message: "", metadata: {} } as const;
 
 const COMING: Readonly<Record<InstanceStatus, (made: Rig, id: InstanceId) => Promise<unknown>>> = {
   starting: async () => undefined,

@@ -19,7 +19,7 @@ import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import { expect, test } from "vitest";
 import { H200, instance, instanceWish, type Rig, refusal, rig, seenGone } from "./rig.js";
 
-const REASON = { code: "cannot_start", message: "", metadata: {} } as const;
+const REASON = { code: "cannot_start_capacity", message: "", metadata: {} } as const;
 
 async function rowOf(made: Rig, id: InstanceId): Promise<Instance> {
   return (await getInstance(made.ctx, made.read(), id)).instance;

@@ -7,6 +7,15 @@ import { listAll } from "../pages.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
 
+const ALL = {
+  name: "",
+  vpcId: "",
+  clusterNetworkId: "",
+  profile: "",
+  status: 0,
+  orderBy: "",
+} as const;
+
 /** Every instance that the filters leave in. */
 export function listInstances(
   session: Session,
@@ -14,7 +23,7 @@ export function listInstances(
 ) {
   return listAll(session.tenant, {
     method: service.listInstances,
-    filters: { name: "", vpcId: "", clusterNetworkId: "", profile: "", status: 0, ...only },
+    filters: { ...ALL, ...only },
     items: ({ instances }) => instances,
   });
 }

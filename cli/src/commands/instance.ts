@@ -12,6 +12,7 @@ import type { RepeatOptions } from "../client.js";
 import { deleteObject } from "../delete-object.js";
 import { EXIT } from "../exit-code.js";
 import { type ChangeFlags, change, changing } from "../flags.js";
+import { ORDER_BY, type OrderFlags } from "../pages.js";
 import type { Run } from "../program.js";
 import type { Session } from "../session.js";
 import { printChanges, printChangesOf, WATCH, type WatchFlags } from "../watch.js";
@@ -39,6 +40,7 @@ export function addInstance(program: Command, run: Run): void {
     .option("--network <network>", "only those in this cluster network, by name or id")
     .option("--profile <name>", "only those of this instance profile")
     .option("--status <status>", "only those in this status, such as running")
+    .option(...ORDER_BY)
     .option(...WATCH)
     .action(run(list));
   noun
@@ -66,7 +68,7 @@ export function addInstance(program: Command, run: Run): void {
   addInstanceConsole(noun, run);
 }
 
-interface List extends WatchFlags {
+interface List extends WatchFlags, OrderFlags {
   readonly vpc?: string;
   readonly network?: string;
   readonly profile?: string;
@@ -74,10 +76,10 @@ interface List extends WatchFlags {
 }
 
 async function list(session: Session, flags: List): Promise<void> {
-  const { vpc: vpcId = "", profile = "", network } = flags;
+  const { vpc: vpcId = "", profile = "", orderBy = "", network } = flags;
   const clusterNetworkId = network === undefined ? "" : await networkId(session, network);
   const status = flags.status ? enumValueOf(InstanceStatus, flags.status, "--status") : 0;
-  const now = () => listInstances(session, { vpcId, profile, clusterNetworkId, status });
+  const now = () => listInstances(session, { vpcId, profile, clusterNetworkId, status, orderBy });
   if (!flags.watch) return session.output.many(INSTANCE_VIEW, await now());
   const matches = (it: Instance) =>
     (vpcId === "" || it.vpc?.id === vpcId) &&
@@ -101,8 +103,9 @@ interface ActionFlags extends ChangeFlags {
 
 async function start(session: Session, flags: ActionFlags, [text = ""]: readonly string[]) {
   const target = InstanceStatus.INSTANCE_STATUS_RUNNING;
-  const request = { id: await instanceId(session, text), ...change(session, flags) };
-  const repeat = onceOnly(session, request.id, target);
+  const id = await instanceId(session, text);
+  const request = { id, force: false, ...change(session, flags) };
+  const repeat = onceOnly(session, id, target);
   const answer = await session.tenant.call(service.startInstance, request, repeat);
   const instance = present(answer.instance);
   const near = wordOf(PlacedNear, answer.placedNear);

@@ -20,7 +20,7 @@ import {
   updates,
 } from "../flags.js";
 import type { View } from "../output.js";
-import { listAll } from "../pages.js";
+import { listAll, ORDER_BY, type OrderFlags } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
@@ -74,6 +74,7 @@ export function addInterface(program: Command, run: Run): void {
     .description("list the interfaces of a cluster network")
     .requiredOption(...NETWORK)
     .option("--subnet <subnet>", "only those in this subnet, by name or id")
+    .option(...ORDER_BY)
     .option(...WATCH)
     .action(run(list));
   noun
@@ -134,11 +135,12 @@ async function create(session: Session, flags: Create): Promise<void> {
 
 async function list(
   session: Session,
-  flags: InNetwork & WatchFlags & { readonly subnet?: string },
+  flags: InNetwork & WatchFlags & OrderFlags & { readonly subnet?: string },
 ) {
   const network = await networkId(session, flags.network);
   const subnet = flags.subnet && (await subnetId(session, network, flags.subnet));
-  const now = () => interfaces(session, network, { subnetId: subnet ?? "" });
+  const { orderBy = "" } = flags;
+  const now = () => interfaces(session, network, { subnetId: subnet ?? "", orderBy });
   if (!flags.watch) return session.output.many(VIEW, await now());
   const matches = (it: ClusterNetworkInterface) =>
     it.clusterNetworkId === network && (!subnet || it.subnet?.id === subnet);
@@ -148,11 +150,11 @@ async function list(
 function interfaces(
   session: Session,
   clusterNetworkId: string,
-  only: { readonly name?: string; readonly subnetId?: string },
+  only: OrderFlags & { readonly name?: string; readonly subnetId?: string },
 ) {
   return listAll(session.tenant, {
     method: service.listClusterNetworkInterfaces,
-    filters: { clusterNetworkId, name: "", subnetId: "", targetId: "", ...only },
+    filters: { clusterNetworkId, name: "", subnetId: "", targetId: "", orderBy: "", ...only },
     items: ({ clusterNetworkInterfaces }) => clusterNetworkInterfaces,
   });
 }

@@ -18,7 +18,7 @@ import {
   updates,
 } from "../flags.js";
 import type { View } from "../output.js";
-import { listAll } from "../pages.js";
+import { listAll, ORDER_BY, type OrderFlags } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
@@ -63,7 +63,7 @@ export function addNetwork(program: Command, run: Run): void {
     .description("list cluster networks")
     .option("--vpc <id>", "only those of this VPC")
     .option("--resource-group <id>", "only those of this resource group")
-    .option("--order-by <order>", "created_at, name, with desc behind it or not")
+    .option(...ORDER_BY)
     .option(...WATCH)
     .action(run(list));
   noun
@@ -75,7 +75,7 @@ export function addNetwork(program: Command, run: Run): void {
     .option("--name <name>", "its new name")
     .action(run(update));
   changing(noun.command("delete <network>").description("delete a cluster network"))
-    .option("--cascade", "with its subnets, interfaces and reserved IPs")
+    .option("--cascade", "with its subnets, interfaces, reserved IPs and holds")
     .option("--wait", "wait until it is gone")
     .action(run(remove));
 }
@@ -103,10 +103,9 @@ async function create(session: Session, flags: Create): Promise<void> {
   session.output.one(VIEW, present(answer.clusterNetwork));
 }
 
-interface List {
+interface List extends OrderFlags {
   readonly vpc?: string;
   readonly resourceGroup?: string;
-  readonly orderBy?: string;
 }
 
 async function list(session: Session, flags: List & WatchFlags): Promise<void> {

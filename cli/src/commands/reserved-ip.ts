@@ -19,7 +19,7 @@ import {
   updates,
 } from "../flags.js";
 import type { View } from "../output.js";
-import { listAll } from "../pages.js";
+import { listAll, ORDER_BY, type OrderFlags } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
@@ -68,6 +68,7 @@ export function addReservedIp(program: Command, run: Run): void {
     .action(run(create));
   inSubnet(noun.command("list").description("list the reserved IPs of a subnet"))
     .option("--address <address>", "only the one with this address")
+    .option(...ORDER_BY)
     .option(...WATCH)
     .action(run(list));
   inSubnet(noun.command("get <reserved-ip>").description("show a reserved IP"))
@@ -105,11 +106,11 @@ async function create(
 
 async function list(
   session: Session,
-  flags: InSubnet & WatchFlags & { readonly address?: string },
+  flags: InSubnet & WatchFlags & OrderFlags & { readonly address?: string },
 ) {
-  const { address = "" } = flags;
+  const { address = "", orderBy = "" } = flags;
   const subnet = await subnetOf(session, flags);
-  const now = () => reservedIps(session, { ...subnet, address, name: "" });
+  const now = () => reservedIps(session, subnet, { address, orderBy });
   if (!flags.watch) return session.output.many(VIEW, await now());
   const matches = (it: ClusterNetworkSubnetReservedIp) =>
     it.subnetId === subnet.subnetId && (address === "" || it.address === address);
@@ -119,11 +120,12 @@ async function list(
 
 function reservedIps(
   session: Session,
-  filters: Subnet & { readonly name: string; readonly address: string },
+  subnet: Subnet,
+  only: OrderFlags & { readonly name?: string; readonly address?: string },
 ) {
   return listAll(session.tenant, {
     method: service.listClusterNetworkSubnetReservedIps,
-    filters,
+    filters: { ...subnet, name: "", address: "", orderBy: "", ...only },
     items: ({ clusterNetworkSubnetReservedIps }) => clusterNetworkSubnetReservedIps,
   });
 }
@@ -136,8 +138,7 @@ async function placeOf(session: Session, flags: InSubnet, text: string) {
   const subnet = await subnetOf(session, flags);
   const lookup: Lookup = {
     kind: KIND,
-    named: async (name) =>
-      (await reservedIps(session, { ...subnet, name, address: "" })).map(({ id }) => id),
+    named: async (name) => (await reservedIps(session, subnet, { name })).map(({ id }) => id),
     exists: (id) => whetherFound(read(session, subnet, id)),
   };
   return { ...subnet, id: await resolveId(lookup, text) };

@@ -20,7 +20,7 @@ import {
   wholeNumber,
 } from "../flags.js";
 import type { View } from "../output.js";
-import { listAll } from "../pages.js";
+import { listAll, ORDER_BY, type OrderFlags } from "../pages.js";
 import type { Run } from "../program.js";
 import { type Lookup, resolveId, whetherFound } from "../resolve.js";
 import type { Session } from "../session.js";
@@ -69,6 +69,7 @@ export function addSubnet(program: Command, run: Run): void {
     .command("list")
     .description("list the subnets of a cluster network")
     .requiredOption(...NETWORK)
+    .option(...ORDER_BY)
     .option(...WATCH)
     .action(run(list));
   noun
@@ -121,18 +122,18 @@ async function create(session: Session, flags: Create): Promise<void> {
   session.output.one(VIEW, present(answer.clusterNetworkSubnet));
 }
 
-async function list(session: Session, flags: InNetwork & WatchFlags): Promise<void> {
+async function list(session: Session, flags: InNetwork & WatchFlags & OrderFlags): Promise<void> {
   const network = await networkId(session, flags.network);
-  const now = () => subnets(session, network);
+  const now = () => subnets(session, network, flags);
   if (!flags.watch) return session.output.many(VIEW, await now());
   const matches = (it: ClusterNetworkSubnet) => it.clusterNetworkId === network;
   await printChanges(session, { kind: "clusterNetworkSubnet", view: VIEW, now, matches });
 }
 
-function subnets(session: Session, clusterNetworkId: string) {
+function subnets(session: Session, clusterNetworkId: string, { orderBy = "" }: OrderFlags = {}) {
   return listAll(session.tenant, {
     method: service.listClusterNetworkSubnets,
-    filters: { clusterNetworkId },
+    filters: { clusterNetworkId, orderBy },
     items: ({ clusterNetworkSubnets }) => clusterNetworkSubnets,
   });
 }

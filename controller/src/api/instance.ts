@@ -88,7 +88,7 @@ export function instanceHandlers(ctx: ServiceContext): Handlers<InstanceServiceS
 
 async function list(ctx: ServiceContext, request: ListInstancesRequest, rpc: Rpc) {
   const filter = filterOf(request);
-  const bound = boundOf(filter);
+  const bound = boundOf({ ...filter, orderBy: request.orderBy });
   const query = { filter, ...readPage(rpc, request, bound) };
   const shown = await listShownInstances(ctx, rpc.tenant(), query);
   if (shown) {

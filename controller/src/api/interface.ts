@@ -45,7 +45,7 @@ export function interfaceHandlers(
       answer(await getInterface(ctx, rpc.tenant(), pathOf(request))),
     listClusterNetworkInterfaces: async (request, rpc) => {
       const filter = filterOf(request);
-      const bound = boundOf(filter);
+      const bound = boundOf({ ...filter, orderBy: request.orderBy });
       const query = { filter, ...readPage(rpc, request, bound) };
       const page = await listInterfaces(ctx, rpc.tenant(), query);
       return {

@@ -11,6 +11,7 @@ import {
 import type { FaultKind, FaultSpec, NodeFault } from "../domain/node-fault.js";
 import type { ServiceContext } from "../service/context.js";
 import { addFault, listFaults, removeFault } from "../service/node-fault.js";
+import { msOf } from "./duration.js";
 import type { Handlers } from "./handler.js";
 import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
@@ -40,7 +41,7 @@ export function nodeFaultHandlers(ctx: ServiceContext): FaultRpcs {
       return addFault(ctx, call, {
         nodeId: idFrom("node", request.nodeId),
         spec: specFrom(request.spec),
-        ttlMs: ttl && Number(ttl.seconds) * 1000 + Math.floor(ttl.nanos / 1e6),
+        ttlMs: ttl && msOf(ttl),
       });
     },
 

@@ -1,5 +1,4 @@
 // Nodes and placed layouts as wire messages. Converts only.
-import { invalidField } from "@railyard/lib/errors";
 import type { InstanceId } from "@railyard/lib/ids";
 import {
   FenceMethod,
@@ -79,12 +78,10 @@ const OBSERVED = {
   degraded: attachments.AttachmentObserved.ATTACHMENT_OBSERVED_DEGRADED,
 } as const;
 
-/** The state of a filter; undefined = any. Throws `invalid` for a state that no node has here. */
+/** The state of a filter; undefined = one that no node is ever in here, or that is newer. */
 export function toState(wire: NodeState): NodeView["state"] | undefined {
-  if (wire === NodeState.NODE_STATE_UNSPECIFIED) return undefined;
-  const found = Object.entries(STATES).find(([, state]) => state === wire)?.[0];
-  if (!found) throw invalidField("state", "no node is ever in this state");
-  return found as NodeView["state"];
+  const found = Object.entries(STATES).find(([, state]) => state === wire);
+  return found?.[0] as NodeView["state"] | undefined;
 }
 
 export function toWireNode(view: NodeView): WireNode {

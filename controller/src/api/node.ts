@@ -106,13 +106,12 @@ function changed(view: NodeView) {
 
 function filterOf(request: ListNodesRequest): NodeFilter {
   const { name, zone, physicalCluster, leafGroup } = request;
-  const state = toState(request.state);
   return {
     ...(name !== "" && { name }),
     ...(zone !== "" && { zone }),
     ...(physicalCluster !== "" && { physicalCluster }),
     ...(leafGroup !== "" && { leafGroup }),
-    ...(state && { state }),
+    ...(request.state !== 0 && { state: toState(request.state) ?? "" }),
   };
 }
 

@@ -14,6 +14,7 @@ import { type Capacity, checkCapacity } from "../service/capacity.js";
 import type { ServiceContext } from "../service/context.js";
 import { createHold, deleteHold, getHold, type HoldView, listHolds } from "../service/hold.js";
 import type { RoomShape } from "../service/room-shape.js";
+import { msOf } from "./duration.js";
 import type { Handlers } from "./handler.js";
 import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
@@ -26,7 +27,7 @@ export function placementHandlers(ctx: ServiceContext): Handlers<PlacementServic
     createHold: (request, rpc) => {
       const call = rpc.mutation(request, CreateHoldResponse, answer);
       const { name, shape, ttl } = request;
-      const ttlMs = Number(ttl?.seconds ?? 0n) * 1_000;
+      const ttlMs = ttl ? msOf(ttl) : 0;
       return createHold(ctx, call, { name, shape: shapeOf(shape), ttlMs });
     },
     getHold: async (request, rpc) => answer(await getHold(ctx, rpc.tenant(), idOf(request))),

@@ -39,7 +39,7 @@ export function reservedIpHandlers(
       const { clusterNetworkId, subnetId } = parentOf(request);
       const filter = { subnetId, ...filterOf(request) };
       const faults = addressFaults(request);
-      const bound = boundOf({ clusterNetworkId, ...filter });
+      const bound = boundOf({ clusterNetworkId, ...filter, orderBy: request.orderBy });
       const listing = readPage(rpc, { ...request, faults }, bound);
       const query = { clusterNetworkId, filter, ...listing };
       const page = await listReservedIps(ctx, rpc.tenant(), query);

@@ -37,7 +37,7 @@ export function subnetHandlers(ctx: ServiceContext): Handlers<ClusterNetworkSubn
       answer(await getSubnet(ctx, rpc.tenant(), pathOf(request))),
     listClusterNetworkSubnets: async (request, rpc) => {
       const filter = { clusterNetworkId: networkOf(request) };
-      const bound = boundOf(filter);
+      const bound = boundOf({ ...filter, orderBy: request.orderBy });
       const query = { filter, ...readPage(rpc, request, bound) };
       const page = await listSubnets(ctx, rpc.tenant(), query);
       return {

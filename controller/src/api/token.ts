@@ -18,6 +18,7 @@ import {
   revokeToken,
   tokenEtag,
 } from "../service/token.js";
+import { msOf } from "./duration.js";
 import type { Handlers } from "./handler.js";
 import { idFrom } from "./id.js";
 import { pageToken, readPage } from "./paging.js";
@@ -50,7 +51,7 @@ export function tokenHandlers(ctx: ServiceContext, sealer: Sealer): Handlers<Tok
         account: account === "" ? undefined : idFrom("account", account),
         roles: rolesFrom(request.roles),
         name,
-        ttlMs: ttl && Number(ttl.seconds) * 1000 + Math.floor(ttl.nanos / 1e6),
+        ttlMs: ttl && msOf(ttl),
       });
     },
 

@@ -19,7 +19,9 @@ test("every pair gets as many positions, shares follow position order, speed is 
       for (let pair = 0; pair < pairs; pair++) {
         const here = lands.filter((l) => l.pair === pair);
         expect(here.map((l) => l.share)).toEqual(Array.from({ length: per }, (_, i) => i));
-        expect(here.reduce((sum, l) => sum + l.speedGbps, 0)).toBeCloseTo(400);
+        const sum = here.reduce((all, l) => all + l.rateMbps, 0);
+        expect(here.every((l) => Number.isInteger(l.rateMbps))).toBe(true);
+        expect([sum <= 400_000, sum > 400_000 - per]).toEqual([true, true]);
       }
     }),
   );

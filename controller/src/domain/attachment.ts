@@ -34,6 +34,8 @@ export function isLeaving({ lifecycleState }: Attachment): boolean {
 /** What is known of an attachment before its machine was looked at. */
 export const UNSEEN = { observed: "pending", guestPciAddress: "", hostPciAddress: "" } as const;
 
+const MBPS_PER_GBPS = 1_000;
+
 /** Where one position lands among an instance's pairs, which are in rail order. */
 export interface Landing {
   readonly position: number;
@@ -41,7 +43,8 @@ export interface Landing {
   readonly pair: number;
   /** Which of the attachments that share the pair's NIC this is, in position order. */
   readonly share: number;
-  readonly speedGbps: number;
+  /** Of the NIC's speed, in whole Mb/s: that is how a VF's rate is set and read back. */
+  readonly rateMbps: number;
 }
 
 /**
@@ -62,7 +65,7 @@ export function landings(shape: {
     position,
     pair: layout === "blocked" ? Math.floor(position / per) : position % pairs,
     share: layout === "blocked" ? position % per : Math.floor(position / pairs),
-    speedGbps: nicSpeedGbps / per,
+    rateMbps: Math.floor((nicSpeedGbps * MBPS_PER_GBPS) / per),
   }));
 }
 
@@ -98,11 +101,11 @@ export function logicalPlaces(
     pairs: profile.gpu?.count ?? 0,
     nicSpeedGbps: network.speedGbps,
     layout: profile.attachmentLayout,
-  }).map(({ pair, speedGbps }) => ({
+  }).map(({ pair, rateMbps }) => ({
     rail: rails?.[pair] ?? (whole ? pair : undefined),
     gpuIndex: pair,
     nicIndex: pair,
-    speedGbps: Math.floor(speedGbps),
+    speedGbps: Math.floor(rateMbps / MBPS_PER_GBPS),
   }));
 }
 

@@ -85,7 +85,7 @@ test("a reboot asks for one more boot and keeps the host", () => {
 });
 
 test("a failed instance that still holds its host cannot start", () => {
-  const reason = { code: "cannot_start" as const, message: "", metadata: {} };
+  const reason = { code: "cannot_start_capacity" as const, message: "", metadata: {} };
   const leaving = toFailed({ ...base, status: "starting" }, reason, placement);
   expect(leaving.startable).toBe(false);
   expect(allows(leaving, "start")).toBe(false);

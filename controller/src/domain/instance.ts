@@ -14,13 +14,8 @@ export type InstanceStatus =
   | "stopping";
 
 export const INSTANCE_STATUS_REASON_CODES = [
-  "cannot_start",
   "cannot_start_capacity",
-  "cannot_start_compute",
-  "cannot_start_ip_address",
   "cannot_start_network",
-  "cannot_start_placement_group",
-  "cannot_start_storage",
   "stopped_by_host_failure",
 ] as const;
 export type InstanceStatusReasonCode = (typeof INSTANCE_STATUS_REASON_CODES)[number];

@@ -9,9 +9,10 @@ import {
   PREFIX_LENGTH_MAX,
 } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
+import type { Hold } from "../domain/hold.js";
 import { type ClusterNetworkProfile, zonesOf } from "../domain/profile.js";
-import { RESOURCE_TYPE } from "../domain/resource-type.js";
-import { checkBlock } from "../domain/subnet.js";
+import { RESOURCE_TYPE, type ResourceType } from "../domain/resource-type.js";
+import { checkBlock, type SubnetBlock } from "../domain/subnet.js";
 import type {
   AccountReads,
   AccountRows,
@@ -22,7 +23,7 @@ import type {
 import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { accountOf, findNetwork, HOLDERS_MAX } from "./find.js";
-import { endAllOver } from "./hold-rooms.js";
+import { dropHold, endAllOver } from "./hold-rooms.js";
 import { dropInterface } from "./interface-life.js";
 import { mapNetwork } from "./mapping.js";
 import type { Given } from "./mutate.js";
@@ -154,16 +155,12 @@ export function deleteNetwork<A>(
     checkEtag(network, input.etag, TYPE);
     await refuseResidents(mine, network);
     await endAllOver(tx, given.at);
-    await refuseHolds(mine, network, given.at);
     const subnets = await mine.subnets.ofNetwork(network.id);
-    if (!input.cascade && subnets.length > 0) {
-      throw refuse("precondition", `${TYPE} ${network.id} still has subnets`, {
-        reason: "CLUSTER_NETWORK_IN_USE_SUBNET_EXISTS",
-        resource: { type: TYPE, id: network.id },
-        holders: subnets
-          .slice(0, HOLDERS_MAX)
-          .map(({ id }) => ({ type: RESOURCE_TYPE.subnet, id })),
-      });
+    const holds = await mine.holds.inNetwork(network.id, given.at);
+    if (!input.cascade) refuseContents(network, { subnets, holds });
+    for (const hold of holds) {
+      await dropHold(tx, hold);
+      given.tell({ holdId: hold.id, networkId: network.id }, "hold given back");
     }
     const until = given.at + ctx.settings.quarantineMs;
     await dropInterfaces(mine, network, { given, until });
@@ -228,19 +225,32 @@ async function refuseResidents(mine: AccountReads, { id }: ClusterNetwork): Prom
   throw refuse("precondition", `an instance resides in ${TYPE} ${id}`, {
     reason: "CLUSTER_NETWORK_IN_USE_INSTANCE_EXISTS",
     resource: { type: TYPE, id },
-    holders: residents.rows.map((i) => ({ type: RESOURCE_TYPE.instance, id: i.id })),
+    holders: holdersOf(RESOURCE_TYPE.instance, residents.rows),
   });
 }
 
-/** A hold of room in the network goes before the network does, by its owner's word or its time. */
-async function refuseHolds(mine: AccountReads, { id }: ClusterNetwork, at: number): Promise<void> {
-  const holds = await mine.holds.inNetwork(id, at);
-  if (holds.length === 0) return;
-  throw refuse("precondition", `a hold has room in ${TYPE} ${id}`, {
-    reason: "CLUSTER_NETWORK_IN_USE_HOLD_EXISTS",
-    resource: { type: TYPE, id },
-    holders: holds.slice(0, HOLDERS_MAX).map((hold) => ({ type: RESOURCE_TYPE.hold, id: hold.id })),
-  });
+/** Subnets and holds go with their network only where that was asked for. */
+function refuseContents(
+  { id }: ClusterNetwork,
+  { subnets, holds }: { readonly subnets: readonly SubnetBlock[]; readonly holds: readonly Hold[] },
+): void {
+  const resource = { type: TYPE, id };
+  if (subnets.length > 0) {
+    throw refuse("precondition", `${TYPE} ${id} still has subnets`, {
+      reason: "CLUSTER_NETWORK_IN_USE_SUBNET_EXISTS",
+      ...{ resource, holders: holdersOf(RESOURCE_TYPE.subnet, subnets) },
+    });
+  }
+  if (holds.length > 0) {
+    throw refuse("precondition", `a hold has room in ${TYPE} ${id}`, {
+      reason: "CLUSTER_NETWORK_IN_USE_HOLD_EXISTS",
+      ...{ resource, holders: holdersOf(RESOURCE_TYPE.hold, holds) },
+    });
+  }
+}
+
+function holdersOf(type: ResourceType, rows: readonly { readonly id: string }[]) {
+  return rows.slice(0, HOLDERS_MAX).map(({ id }) => ({ type, id }));
 }
 
 async function dropInterfaces(

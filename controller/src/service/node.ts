@@ -42,7 +42,8 @@ export interface NodeFilter {
   readonly zone?: string;
   readonly physicalCluster?: string;
   readonly leafGroup?: string;
-  readonly state?: NodeState;
+  /** Empty: one that no node is in. */
+  readonly state?: NodeState | "";
 }
 
 /** One page of declared nodes, by name. */

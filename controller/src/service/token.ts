@@ -1,12 +1,13 @@
 // Bearer tokens: made by operators, shown once, kept as hashes, checked at every call. Also the
 // very first one, which has to come from somewhere.
 import { hash } from "node:crypto";
-import { invalidField, notFound, refuse, Violations } from "@railyard/lib/errors";
+import { notFound, refuse } from "@railyard/lib/errors";
 import { type AccountId, newId, type TokenId } from "@railyard/lib/ids";
 import type { Rng } from "@railyard/lib/rng";
 import { andThen, type Soon } from "@railyard/lib/soon";
+import { Faults } from "../domain/faults.js";
 import type { Principal, Role } from "../domain/lifecycle.js";
-import { randomName } from "../domain/names.js";
+import { checkName, randomName } from "../domain/names.js";
 import { isTenantRole, type Token } from "../domain/token.js";
 import type { Page } from "../store/contract.js";
 import type { Mutation, ServiceContext } from "./context.js";
@@ -42,13 +43,16 @@ const SECRET_PREFIX = "ry_";
 const SECRET_BYTES = 32;
 const OPERATOR_ROLES: readonly Role[] = ["operator", "release-engineer", "auditor"];
 
-/** Makes a token. Errors: `invalid` when roles and account do not go together. */
+/**
+ * Makes a token; its name may be another's, too. Errors: `invalid` for a name that is kept for the
+ * provider, and when roles and account do not go together.
+ */
 export function createToken<A>(
   ctx: ServiceContext,
   call: Mutation<NewToken, A>,
   input: CreateToken,
 ): Promise<A> {
-  checkRoles(input);
+  checkWish(input);
   return mutate(ctx, call, async (tx, { at, rng }) => {
     const secret = newSecret(rng);
     const token: Token = {
@@ -155,18 +159,20 @@ export function tokenEtag(token: Token): string {
   return hashOf(`${token.id}/${token.revokedAt ?? ""}`).slice(0, 16);
 }
 
-function checkRoles({ roles, account }: CreateToken): void {
-  if (roles.length === 0) throw invalidField("roles", "must be set");
-  const bad = new Violations();
+function checkWish({ roles, account, name }: CreateToken): void {
+  const faults = new Faults();
+  if (name !== "") checkName(faults, "name", name);
   const tenants = roles.filter(isTenantRole).length;
-  if (tenants > 0 && tenants < roles.length) {
-    bad.add("roles", "must be all of tenants or all of operators");
+  if (roles.length === 0) {
+    faults.invalid("roles", "must be set");
+  } else if (tenants > 0 && tenants < roles.length) {
+    faults.invalid("roles", "must be all of tenants or all of operators");
   } else if (tenants > 0 && !account) {
-    bad.add("account", "must be set for tenant roles");
+    faults.invalid("account", "must be set for tenant roles");
   } else if (tenants === 0 && account) {
-    bad.add("account", "must not be set for operators' roles");
+    faults.invalid("account", "must not be set for operators' roles");
   }
-  bad.throwIfAny();
+  faults.throwIfAny();
 }
 
 function newSecret(rng: Rng): string {
