@@ -7,29 +7,29 @@ import { instance, instanceWish, networkWish, type Rig, refusal, rig } from "./r
 
 interface Forgetful {
   readonly made: Rig;
-  /** From now on, so many runs of mutations draw the same. */
-  forget(runs: number): void;
+  /** Chance begins again as it was; `always`: with every draw. */
+  forget(always?: boolean): void;
 }
 
 async function forgetful(): Promise<Forgetful> {
   const made = await rig({ nodes: 2 });
-  const { rng: chance } = made.ctx;
-  const stream = chance.fork("account");
-  const same = new Uint8Array(32);
-  let left = 0;
-  const bytes = (n: number) => (left-- > 0 ? same : stream.bytes(n));
-  const rng: Rng = { ...chance, fork: () => ({ ...stream, bytes }) };
-  const forget = (runs: number) => {
-    left = runs;
+  const begun = () => made.ctx.rng.fork("account");
+  let stream = begun();
+  let isAlways = false;
+  const bytes = (n: number) => (isAlways ? begun() : stream).bytes(n);
+  const rng: Rng = { ...made.ctx.rng, fork: () => ({ ...begun(), bytes }) };
+  const forget = (always = false) => {
+    stream = begun();
+    isAlways = always;
   };
   return { made: { ...made, ctx: { ...made.ctx, rng } }, forget };
 }
 
 test("a random name that is taken is drawn again, unseen by the caller", async () => {
   const { made, forget } = await forgetful();
-  forget(3);
   const first = await createNetwork(made.ctx, made.call(), networkWish());
   made.clock.advance(1);
+  forget();
   const second = await createNetwork(made.ctx, made.call(), networkWish());
   expect(second.network.name).not.toBe(first.network.name);
   const { rows } = await made.ctx.store.read((tx) =>
@@ -41,10 +41,11 @@ test("a random name that is taken is drawn again, unseen by the caller", async (
 test("so are those of an instance's interfaces and reserved IPs", async () => {
   const { made, forget } = await forgetful();
   const { subnetId } = await made.network();
-  forget(2);
+  forget();
 
   const first = await instance(made, { ...instanceWish(subnetId), name: "one" });
   made.clock.advance(1);
+  forget();
   const second = await instance(made, { ...instanceWish(subnetId), name: "two" });
   expect([first.name, second.name]).toEqual(["one", "two"]);
 });
@@ -53,7 +54,7 @@ test("when no draw is free the caller is asked for a name", async () => {
   const { made, forget } = await forgetful();
   const { networkId, subnetId } = await made.network();
   const wish = { clusterNetworkId: networkId, subnetId, name: "", address: "" };
-  forget(Number.POSITIVE_INFINITY);
+  forget(true);
   await createReservedIp(made.ctx, made.call(), wish);
   made.clock.advance(1);
   const error = await refusal(createReservedIp(made.ctx, made.call(), wish));

@@ -2,13 +2,13 @@
 // the answer; validate_only runs all of it and writes nothing. Knows nothing of any noun.
 import { RailyardError, refuse } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
-import { type Rng, seededRng } from "@railyard/lib/rng";
+import { type Rng, repeating, seededRng } from "@railyard/lib/rng";
 import type { Cause, WriteTx } from "../store/contract.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { noNameLeft } from "./naming.js";
 import { refuseReadOnly } from "./read-only.js";
 
-/** What `fn` may use beside `tx`: drawn before the transaction, so a second run draws the same. */
+/** What `fn` may use beside `tx`; a second run draws the same. */
 export interface Given {
   /** Wall time of the call, milliseconds. */
   readonly at: number;
@@ -21,7 +21,6 @@ export interface MutationGiven extends Given {
   tell(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-const SEED_BYTES = 32;
 /** Runs of one mutation whose random names turn out to be taken. */
 const DRAWS_MAX = 16;
 
@@ -67,7 +66,7 @@ async function runOnce<Value, Answer>(
   fn: (tx: WriteTx, given: MutationGiven) => Promise<Value>,
 ): Promise<Answer> {
   const at = ctx.clock.now();
-  const seed = streamOf(ctx.rng, scopeOf(call.principal.account)).bytes(SEED_BYTES);
+  const chance = repeating(streamOf(ctx.rng, scopeOf(call.principal.account)));
   const { principal, method: rpc, requestId } = call;
   let told: (() => void)[] = [];
   const tell: MutationGiven["tell"] = (fields, message) =>
@@ -80,7 +79,7 @@ async function runOnce<Value, Answer>(
       const first = requestId && (await firstAnswer(tx, call, requestId));
       if (first) return first;
       await refuseReadOnly(tx);
-      const made = call.answer(await fn(tx, { at, rng: seededRng(seed), tell }));
+      const made = call.answer(await fn(tx, { at, rng: chance(), tell }));
       if (call.validateOnly) throw new Unwritten(made);
       tx.acknowledge();
       if (requestId) await record(tx, call, { requestId, made, at });
