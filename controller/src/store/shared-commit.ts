@@ -1,6 +1,5 @@
 // Who runs when on the one connection: waiting reads, then one batch of waiting writes that share a
 // commit, in turns, so that neither starves. Knows transactions, but no table and no engine.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "@railyard/lib/clock";
 import { bug, type RailyardError, refuse } from "@railyard/lib/errors";
 import type { AccountId, InstanceId } from "@railyard/lib/ids";
@@ -184,7 +183,7 @@ export class SharedCommit implements Store {
   private async turn(): Promise<void> {
     await this.serveReads();
     while (this.gathering.goesOn(this.writes.length, this.options.clock.monotonic())) {
-      await nextTurn();
+      await new Promise((turned) => setImmediate(turned));
       await this.serveReads();
     }
     if (this.writes.length > 0) await this.batch();
