@@ -40,7 +40,6 @@ import type {
   Zone,
 } from "./contract-fleet.js";
 import type {
-  ChangeEntry,
   Expired,
   Logs,
   MetaReads,
