@@ -38,6 +38,8 @@ const GUEST_NEEDS = {
   place: guestPlace("/var/lib/railyard-agent/guests", "ins-1"),
   devices: ["/dev/kvm", "/dev/net/tun", "/dev/vfio/vfio", "/dev/vfio/12"],
   volumes: ["/var/lib/railyard-agent/volumes/vol-1.qcow2"],
+  privatePaths: ["/var/lib/railyard-agent", "/etc/railyard/credentials.json"],
+  images: ["/var/lib/railyard-agent/images/one.img"],
 };
 const GUEST_USERS = [undefined, { name: "railyard-guest", uid: 990, gid: 990 }];
 

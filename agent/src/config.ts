@@ -66,6 +66,8 @@ export interface LinuxSettings {
   readonly vpcBridge: string;
   /** The account that guests run under; empty: the agent's own. */
   readonly guestUser: string;
+  /** Files that nobody but the agent may read. */
+  readonly secretPaths: readonly string[];
   /** Whether functions of one IOMMU group may go to a guest one by one. */
   readonly iommu: "strict" | "shared";
   /** Which PCI functions count as GPUs: `vendor:device`, `*` for any. */
@@ -204,7 +206,7 @@ export const SETTINGS = {
   },
   guestUser: {
     env: "RAILYARD_AGENT_GUEST_USER",
-    about: "account that guests run under; empty: the agent's own",
+    about: "account that guests run under; empty: the agent's own, see docs/guests.md",
     fallback: "",
     parse: text,
   },
@@ -282,6 +284,7 @@ function linuxSettings(values: Values<typeof SETTINGS>): LinuxSettings {
     ...{ guests, accelerator, vpcBridge, guestUser, iommu, gpus },
     guestsDir: resolve(values.guestsDir || join(dataDir, "guests")),
     volumesDir: resolve(values.volumesDir || join(dataDir, "volumes")),
+    secretPaths: [resolve(values.credentials)],
   };
 }
 

@@ -49,6 +49,22 @@ function accept(ledger: Ledger, message: SignedDesired) {
   return ledger.accept(message, decode(message));
 }
 
+test("partitions that may be active are remembered over a restart, on their machine", async () => {
+  const dir = directory();
+  const seen = { bootId: "b", partitions: [{ id: 7, gpus: ["gpu-0"] }] };
+  const ledger = await opened(dir);
+  expect(ledger.partitions).toBeUndefined();
+  await ledger.remember({ bootId: "b", partitions: [] });
+  expect(readdirSync(dir)).toEqual([]);
+  await ledger.remember(seen);
+  expect((await opened(dir)).partitions).toEqual(seen);
+  const other = await opened(dir, { serial: "S2" });
+  expect(other.partitions).toBeUndefined();
+  expect(other.warnings.map(({ kind }) => kind)).toEqual(["other-machine"]);
+  await ledger.remember({ bootId: "c", partitions: [] });
+  expect((await opened(dir)).partitions).toEqual({ bootId: "c", partitions: [] });
+});
+
 test("an accepted state is there after a restart", async () => {
   const dir = directory();
   expect(await accept(await opened(dir), signed(1, 7))).toBe("accepted");

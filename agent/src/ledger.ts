@@ -1,14 +1,16 @@
-// What this agent accepted last and how far it got, on disk, so that a restart needs nobody. Two
-// files, each replaced whole: the accepted state, written when one is accepted, and the progress,
-// written by passes. It must not know the wire format of what it keeps, nor the hardware.
+// What this agent accepted last and how far it got, on disk, so that a restart needs nobody. Three
+// files, each replaced whole: the accepted state, written when one is accepted, the progress, and
+// what only somebody else's tool can tell, both written by passes. It must not know the wire format
+// of what it keeps, nor the hardware.
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { canonicalJson, type Plain, sha256Hex } from "@railyard/lib/canonical";
 import { asRailyardError, refuse } from "@railyard/lib/errors";
-import type { Desired, SignedDesired } from "./model.js";
+import type { Desired, RememberedPartitions, SignedDesired } from "./model.js";
 
 const LEDGER = "ledger.json";
 const PROGRESS = "ledger-progress.json";
+const PARTITIONS = "ledger-partitions.json";
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
@@ -66,9 +68,11 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     await removeTemporaries(directory);
     const kept = await readKept(join(directory, LEDGER), options, parseSigned);
     const progress = await readKept(join(directory, PROGRESS), options, parseProgress);
-    for (const { warning } of [kept, progress]) if (warning) warnings.push(warning);
+    const remembered = await readKept(join(directory, PARTITIONS), options, parseRemembered);
+    for (const { warning } of [kept, progress, remembered]) if (warning) warnings.push(warning);
     const state = { accepted: kept.value, progress: progress.value ?? NO_PROGRESS };
-    return new Ledger(options, { ...usable(state, options, warnings), warnings });
+    const partitions = remembered.value;
+    return new Ledger(options, { ...usable(state, options, warnings), partitions, warnings });
   } catch (cause) {
     throw refuse("unavailable", "the ledger cannot be opened", { cause });
   }
@@ -90,6 +94,7 @@ interface Accepted {
 interface LedgerState {
   readonly accepted: Accepted | undefined;
   readonly progress: Progress;
+  readonly partitions: RememberedPartitions | undefined;
   readonly warnings: readonly LedgerWarning[];
 }
 
@@ -101,6 +106,7 @@ export class Ledger {
   readonly interrupted: readonly string[];
   private held: Accepted | undefined;
   private progress: Progress;
+  private remembered: RememberedPartitions | undefined;
   private writing: Promise<unknown> = Promise.resolve();
 
   /** Made by `openLedger`. */
@@ -110,6 +116,7 @@ export class Ledger {
   ) {
     this.held = state.accepted;
     this.progress = state.progress;
+    this.remembered = state.partitions;
     this.warnings = state.warnings;
     this.interrupted = state.progress.applying;
   }
@@ -128,6 +135,11 @@ export class Ledger {
   get appliedGeneration(): bigint {
     const { epoch, generation } = this.progress.applied;
     return this.held?.desired.epoch === epoch ? generation : 0n;
+  }
+
+  /** What was remembered last; undefined when nothing ever was. */
+  get partitions(): RememberedPartitions | undefined {
+    return this.remembered;
   }
 
   /**
@@ -159,6 +171,20 @@ export class Ledger {
       const { applied } = this.progress;
       const next = { epoch, generation };
       return { applied: isBefore(next, applied) ? applied : next, applying: [] };
+    });
+  }
+
+  /**
+   * Remembers which partitions may be active, beyond the day on which nobody can be asked any more.
+   * Throws `unavailable` when it cannot be written.
+   */
+  remember(partitions: RememberedPartitions): Promise<void> {
+    return this.inTurn(async () => {
+      const content = plainRemembered(partitions);
+      const before = this.remembered ?? { ...partitions, partitions: [] };
+      if (canonicalJson(content) === canonicalJson(plainRemembered(before))) return;
+      await this.replace(PARTITIONS, content);
+      this.remembered = partitions;
     });
   }
 
@@ -319,5 +345,18 @@ function parseProgress(content: Record<string, unknown>): Progress {
   return {
     applied: { epoch: BigInt(String(epoch)), generation: BigInt(String(generation)) },
     applying: Array.isArray(applying) ? applying.map(String) : [],
+  };
+}
+
+function plainRemembered({ bootId, partitions }: RememberedPartitions): Plain {
+  return { bootId, partitions: partitions.map(({ id, gpus }) => ({ id, gpus: [...gpus] })) };
+}
+
+function parseRemembered(content: Record<string, unknown>): RememberedPartitions {
+  const { bootId, partitions } = content;
+  if (!Array.isArray(partitions)) throw refuse("invalid", "it has no partitions");
+  return {
+    bootId: String(bootId),
+    partitions: partitions.map(({ id, gpus }) => ({ id: Number(id), gpus: gpus.map(String) })),
   };
 }

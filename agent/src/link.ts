@@ -1,6 +1,5 @@
 // The agent's side of the bus: says hello until it is welcomed, gives signs of life, hears desired
 // states, tells what was seen. It must not know the machine; what it is told to report, it reports.
-import { factsDigest, nodeDigest, partitionDigest, partitionKey } from "@railyard/lib/attest";
 import { backoffMs } from "@railyard/lib/backoff";
 import type { Bus, Message, Subscription } from "@railyard/lib/bus/bus";
 import { type Clock, sleep, type Timer, unlessAborted } from "@railyard/lib/clock";
@@ -17,16 +16,14 @@ import {
   HelloRefusalReason,
   Ping,
   Pong,
-  Report,
   type Welcome,
-  Inventory as WireInventory,
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
 import { desiredSubject, pingSubject, upSubject } from "@railyard/proto/subjects";
 import type { Ledger } from "./ledger.js";
 import { ToldLayouts } from "./link/layouts.js";
-import { wirePartition } from "./link/partitions.js";
 import { receiveDesired } from "./link/receive.js";
-import { wireInstance, wireInventory, wireSigned, wireTrace } from "./link/report.js";
+import { wireSigned } from "./link/report.js";
+import { messageOf, type Telling, tellingOf, toldInventory } from "./link/telling.js";
 import type { Desired, Inventory, PassReport } from "./model.js";
 
 /** Longer than a controller takes to ask another session whether it is alive. */
@@ -37,6 +34,7 @@ const HELLO_BACKOFF = { baseMs: 500, maxMs: 10_000 };
 const WAITING_MAX = 16;
 const HEARTBEAT_MS_MIN = 50;
 const HEARTBEAT_MS_MAX = 60_000;
+const NO_LAYOUTS = new Map<string, never>();
 
 export interface LinkOptions {
   readonly bus: Bus;
@@ -74,8 +72,9 @@ export class Link {
   private hung = false;
   private heartbeat: Timer | undefined;
   private pause = new AbortController();
-  private last: PassReport | undefined;
-  private sent: { readonly report: Uint8Array; readonly at: number } | undefined;
+  /** What the last pass found. */
+  private telling: Telling | undefined;
+  private sent: { readonly telling: Telling; readonly at: number } | undefined;
   private sentInventory: Uint8Array | undefined;
   private readonly layouts = new ToldLayouts();
 
@@ -105,7 +104,7 @@ export class Link {
   /** Takes what a pass found; tells it when it differs from what was told last. */
   report(pass: PassReport): void {
     const rebooted = pass.inventory.bootId !== this.inventory.bootId;
-    this.last = pass;
+    if (pass !== this.telling?.pass) this.telling = tellingOf(pass, this.options);
     this.inventory = pass.inventory;
     // Which boot of the machine it is, is told by a hello alone.
     if (rebooted && this.welcomed) this.pause.abort();
@@ -148,8 +147,8 @@ export class Link {
   private helloMessage(): Hello {
     const { nodeId, session, incarnation, agentVersion, fake, ledger } = this.options;
     const { bootId, serial } = this.inventory;
-    const inventory = wireInventory(this.inventory);
-    this.sentInventory = WireInventory.encode(inventory).finish();
+    const inventory = toldInventory(this.inventory);
+    this.sentInventory = inventory.bytes;
     return {
       nodeId,
       session,
@@ -158,7 +157,7 @@ export class Link {
       serial,
       agentVersion,
       fake,
-      inventory,
+      inventory: inventory.wire,
       ...(ledger.signed && { accepted: wireSigned(ledger.signed) }),
       appliedGeneration: ledger.appliedGeneration,
     };
@@ -198,7 +197,7 @@ export class Link {
       epoch: ledger.signed?.epoch ?? 0n,
       acceptedGeneration: ledger.signed?.generation ?? 0n,
       appliedGeneration: ledger.appliedGeneration,
-      digest: this.last ? digestOf(this.last) : "",
+      digest: this.telling?.digest ?? "",
       bootId: this.inventory.bootId,
     };
     if (!this.hung) bus.publish(upSubject(nodeId, "heartbeat"), Heartbeat.encode(message).finish());
@@ -208,33 +207,21 @@ export class Link {
 
   /** Publishes the last pass when it is news, or when the last telling is long ago. */
   private tell(): void {
-    const { bus, clock, nodeId, session, reportMs } = this.options;
-    if (!this.last || !this.welcomed || this.stopped || this.hung) return;
-    const { epoch, generation, instances, residues, complete, partitions = [] } = this.last;
-    const report: Report = {
-      nodeId,
-      session,
-      epoch,
-      generation,
-      instances: instances.map(wireInstance),
-      residues: residues.map(wireTrace),
-      complete,
-      partitions: partitions.map(wirePartition),
-    };
-    const inventory = wireInventory(this.inventory);
-    const inventoryBytes = WireInventory.encode(inventory).finish();
-    const bytes = Report.encode(report).finish();
-    const isNews = !sameBytes(this.sent?.report, bytes);
-    const moved = !sameBytes(this.sentInventory, inventoryBytes);
-    const isDue = clock.monotonic() - (this.sent?.at ?? 0) >= reportMs;
-    const layouts = this.layouts.untold(instances);
-    if (!isNews && !moved && !isDue && layouts.size === 0) return;
-    const told = report.instances.map((i) => ({ ...i, layout: layouts.get(i.instanceId) }));
-    const whole = { ...report, instances: told, ...(moved && { inventory }) };
-    const data = Report.encode(whole).finish();
-    bus.publish(upSubject(nodeId, "report"), data);
-    this.sent = { report: bytes, at: clock.monotonic() };
-    this.sentInventory = inventoryBytes;
+    const { bus, clock, nodeId, reportMs } = this.options;
+    const { telling, sent } = this;
+    if (!telling || !this.welcomed || this.stopped || this.hung) return;
+    const isDue = clock.monotonic() - (sent?.at ?? 0) >= reportMs;
+    const isOld = telling === sent?.telling && !this.layouts.hasMore;
+    if (isOld && !isDue) return;
+    const layouts = isOld ? NO_LAYOUTS : this.layouts.untold(telling.pass.instances);
+    const moved = !sameBytes(this.sentInventory, telling.inventory.bytes);
+    const isSame = sameBytes(sent?.telling.bytes, telling.bytes) && !moved && layouts.size === 0;
+    if (!isSame || isDue) {
+      bus.publish(upSubject(nodeId, "report"), messageOf(telling, layouts, moved));
+      this.sentInventory = telling.inventory.bytes;
+    }
+    // The same again stands for what was sent: the next sign of life need not compare them.
+    this.sent = { telling, at: isSame && !isDue && sent ? sent.at : clock.monotonic() };
   }
 
   private async hearDesired(message: Message): Promise<void> {
@@ -282,15 +269,6 @@ export class Link {
 
 function hangs(desired: Desired | undefined): boolean {
   return desired?.faults.some(({ kind }) => kind === "machine-hangs") ?? false;
-}
-
-/** Over the instances whose facts could be read back, and the partitions. */
-function digestOf({ instances, partitions = [] }: PassReport): string {
-  const known = instances.flatMap((i): [string, string][] =>
-    i.facts ? [[i.instanceId, factsDigest(i.facts)]] : [],
-  );
-  const told = partitions.map((p): [string, string] => [partitionKey(p.pkey), partitionDigest(p)]);
-  return nodeDigest(new Map([...known, ...told]));
 }
 
 function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {

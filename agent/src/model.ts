@@ -170,6 +170,13 @@ export interface ObservedPartition extends Partition {
   readonly active: boolean;
 }
 
+/** Partitions that may be active, as far as was seen or done last. */
+export interface RememberedPartitions {
+  /** The life of the machine that this holds for: a reboot leaves none active. */
+  readonly bootId: string;
+  readonly partitions: readonly Partition[];
+}
+
 /** The binding of one GPU or NVSwitch as read from the machine. */
 export interface ObservedDevice {
   readonly deviceId: DeviceId;
@@ -216,6 +223,7 @@ export interface Observed {
   readonly vfs: readonly ObservedVf[];
   readonly gpus: readonly ObservedDevice[];
   readonly nvSwitches: readonly ObservedDevice[];
+  /** Where they could not be read, which a problem tells: those that may be active. */
   readonly partitions: readonly ObservedPartition[];
   readonly guests: readonly ObservedGuest[];
   /** Empty when the whole machine was read. */

@@ -2,7 +2,20 @@
 // again by an agent that knows nothing of them but their directory.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Consoles } from "@railyard/agent/console";
 import { systemOutside } from "@railyard/agent/hardware/linux/outside";
@@ -28,6 +41,33 @@ function echoSector(): Buffer {
   sector.write("bafd03eca80174f8baf803eceeebf1", "hex");
   sector.write("55aa", 510, "hex");
   return sector;
+}
+
+const NOBODY = { name: "nobody", uid: 65_534, gid: 65_534 };
+
+/** Lets any account through to what is its own. */
+function openWay({ dir, guestsDir }: GuestRig): void {
+  for (const path of [dir, guestsDir]) chmodSync(path, 0o711);
+}
+
+/** Runs a guest again as agents did before there was a box; its process. */
+async function flatten(dir: string): Promise<number> {
+  const box = join(dir, "box");
+  const made = ["qmp.sock", "serial.sock", "pid"];
+  for (const name of made) rmSync(join(box, name));
+  for (const name of readdirSync(box)) renameSync(join(box, name), join(dir, name));
+  rmdirSync(box);
+  const path = join(dir, "definition.json");
+  const definition = readFileSync(path, "utf8").replaceAll(`${box}/`, `${dir}/`);
+  writeFileSync(path, definition);
+  for (const owned of [dir, join(dir, "seed.iso")]) chownSync(owned, NOBODY.uid, NOBODY.gid);
+  const { uid, gid } = NOBODY;
+  const options = { detached: true, stdio: "ignore", uid, gid } as const;
+  const { args } = JSON.parse(definition);
+  const qemu = spawn("/usr/bin/qemu-system-x86_64", args, options);
+  qemu.unref();
+  await until("its files", () => made.every((name) => existsSync(join(dir, name))));
+  return qemu.pid!;
 }
 
 const TAPS = ["rytest0", "rytest1"];
@@ -148,17 +188,74 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
   });
 
   test("a guest runs under the account that it is given, with no way to more", async () => {
-    chmodSync(rig.dir, 0o711);
-    chmodSync(rig.guestsDir, 0o711);
-    const guests = rig.open({ name: "nobody", uid: 65_534, gid: 65_534 });
+    openWay(rig);
+    const guests = rig.open(NOBODY);
     await guests.start(rig.spec());
     const status = readFileSync(`/proc/${pidsBelow(rig.guestsDir)[0]}/status`, "utf8");
     expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
-    expect(status).toMatch(/^Groups:\s*$/m);
+    expect(status).toMatch(/^CapEff:\t0+$/m);
     expect(status).toMatch(/^NoNewPrivs:\t1$/m);
     expect(status).toMatch(/^Seccomp:\t2$/m);
     await rig.until(guests, (g) => g.running);
+    const dir = join(rig.guestsDir, "ins-1");
+    expect(statSync(dir).uid).toBe(0);
+    expect(statSync(join(dir, "box")).uid).toBe(NOBODY.uid);
     await guests.stop("ins-1");
+  });
+
+  test("a guest without a unit has the groups of its account, /dev/kvm's for one", async () => {
+    openWay(rig);
+    const groups = join(rig.dir, "group");
+    writeFileSync(groups, `${readFileSync("/etc/group", "utf8")}rytest:x:54321:nobody\n`);
+    const script = join(import.meta.dirname, "starter.ts");
+    const node = [process.execPath, "--import", "tsx", "--conditions=railyard-source", script];
+    const elsewhere = 'mount --bind "$0" /etc/group && exec "$@"';
+    const args = ["--mount", "/bin/sh", "-c", elsewhere, groups, ...node, rig.dir, "65534"];
+    const agent = spawn("/usr/bin/unshare", args, { stdio: ["ignore", "pipe", "inherit"] });
+    await once(agent.stdout, "data");
+    const status = readFileSync(`/proc/${pidsBelow(rig.guestsDir)[0]}/status`, "utf8");
+    expect(/^Groups:(.*)$/m.exec(status)?.[1]?.trim().split(" ").sort()).toEqual([
+      "54321",
+      "65534",
+    ]);
+    agent.kill("SIGKILL");
+    await once(agent, "exit");
+  });
+
+  test("a guest that an earlier agent started, in a folder of its own, is adopted", async () => {
+    openWay(rig);
+    const first = rig.open(NOBODY);
+    await first.start(rig.spec());
+    process.kill(pidsBelow(rig.guestsDir)[0]!, "SIGKILL");
+    await rig.until(first, (g) => g.ended !== undefined);
+    const pid = await flatten(join(rig.guestsDir, "ins-1"));
+    const guests = rig.open(NOBODY);
+    const guest = await rig.until(guests, (g) => g.running);
+    expect(guest).toMatchObject({ bootCount: 1, vcpu: 1, memoryMib: 64 });
+    expect(pidsBelow(rig.guestsDir)).toEqual([pid]);
+    expect(statSync(join(rig.guestsDir, "ins-1")).uid).toBe(0);
+    await guests.reboot("ins-1", 2);
+    expect((await rig.until(guests, (g) => g.running)).bootCount).toBe(2);
+    await guests.stop("ins-1");
+    expect(await guests.list()).toEqual([]);
+    expect(pidsBelow(rig.guestsDir)).toEqual([]);
+  });
+
+  test("a guest that turns its monitor into a link has nobody else spoken to", async () => {
+    const guests = rig.open();
+    await guests.start(rig.spec());
+    await guests.start({ ...rig.spec(), instanceId: "ins-2" });
+    const socket = (id: string) => join(rig.guestsDir, id, "box", "qmp.sock");
+    rmSync(socket("ins-1"));
+    symlinkSync(socket("ins-2"), socket("ins-1"));
+    await expect(guests.reboot("ins-1", 2)).rejects.toThrow("it is no socket");
+    const seen = await guests.list();
+    expect(seen.map((g) => [g.instanceId, g.running])).toEqual([
+      ["ins-1", false],
+      ["ins-2", true],
+    ]);
+    await guests.stop("ins-1");
+    expect((await guests.list()).map((g) => [g.instanceId, g.running])).toEqual([["ins-2", true]]);
   });
 
   test("an image that is another than the one asked for starts nothing", async () => {

@@ -22,6 +22,7 @@ function options(change: Partial<MachineOptions> = {}): MachineOptions {
     accelerator: "kvm",
     vpcBridge: "ry-test",
     guestUser: "",
+    secretPaths: [],
     iommu: "strict",
     layoutArguments: qemuArguments,
     ...change,
@@ -54,6 +55,18 @@ test.runIf(process.getuid?.() === 0)("an account needs a way to its guests", () 
 
 test("an account that is not known is refused", () => {
   expect(() => createMachine(options({ guestUser: "no-such" }))).toThrow(/no-such is not known/);
+});
+
+test.each(["nobody\nUser=root", "a b", "-x", "no:body", "../x", "$(id)"])(
+  "%j is no name of an account, and reaches no tool",
+  (guestUser) => {
+    expect(() => createMachine(options({ guestUser }))).toThrow(/must be the name of an account/);
+  },
+);
+
+test("a secret that no unit could hide is refused at the start", () => {
+  const secretPaths = ["/etc/my keys/node.json"];
+  expect(() => createMachine(options({ secretPaths }))).toThrow(/my keys/);
 });
 
 test("rails without sr-iov stand beside the machine's own devices", async () => {

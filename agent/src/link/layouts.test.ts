@@ -49,6 +49,8 @@ test("what does not fit into one report goes out with the next", () => {
   const all = ["a", "b", "c"].map((id) => report(id, large));
   expect([...told.untold(all).keys()]).toEqual(["a"]);
   expect([...told.untold(all).keys()]).toEqual(["b"]);
+  expect(told.hasMore).toBe(true);
   expect([...told.untold(all).keys()]).toEqual(["c"]);
+  expect(told.hasMore).toBe(false);
   expect(told.untold(all).size).toBe(0);
 });

@@ -11,6 +11,12 @@ const LAYOUTS_SIZE_MAX = 512 * 1024;
 
 export class ToldLayouts {
   private readonly told = new Map<string, string>();
+  private left = false;
+
+  /** Whether the last answer was cut short: then the same instances have more to tell. */
+  get hasMore(): boolean {
+    return this.left;
+  }
 
   /** Everything is news again: nobody acknowledges reports, so every welcome starts afresh. */
   forget(): void {
@@ -26,12 +32,14 @@ export class ToldLayouts {
     const there = new Set(instances.map((i) => i.instanceId));
     for (const id of this.told.keys()) if (!there.has(id)) this.told.delete(id);
     let size = 0;
+    this.left = false;
     for (const { instanceId, facts, view } of instances) {
       if (!facts || !view) continue;
       const text = canonicalJson(view as unknown as Plain);
       const digest = `${factsDigest(facts)} ${sha256Hex(text)}`;
       if (this.told.get(instanceId) === digest) continue;
-      if (size > 0 && size + text.length > LAYOUTS_SIZE_MAX) break;
+      this.left = size > 0 && size + text.length > LAYOUTS_SIZE_MAX;
+      if (this.left) break;
       size += text.length;
       this.told.set(instanceId, digest);
       news.set(instanceId, wireLayout(view));

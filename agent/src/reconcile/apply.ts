@@ -21,11 +21,11 @@ export interface Applied {
 }
 
 /**
- * Takes the steps: guests stop, GPUs are parted, then NICs, then GPUs, then GPUs are joined and
- * guests start. Within each of these,
- * lanes go side by side, so that a tool that hangs for one device delays nobody else by more than
- * its deadline. In a lane a failed step holds back the later ones on the same device, and one that
- * hung all that follow.
+ * Takes the steps: guests stop, GPUs are parted, then NICs, then GPUs, which are reset as they are
+ * taken back, then GPUs are joined and guests start; for what the Fabric Manager wants of that
+ * order see `setPartition`. Within each of these, lanes go side by side, so that a tool that hangs
+ * for one device delays nobody else by more than its deadline. In a lane a failed step holds back
+ * the later ones on the same device, and one that hung all that follow.
  */
 export async function applySteps(steps: readonly Step[], input: ApplyInput): Promise<Applied> {
   const failed: FailedStep[] = [];

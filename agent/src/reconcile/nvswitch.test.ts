@@ -178,6 +178,19 @@ test("a GPU of an active partition that nobody wants is a residue", () => {
   expect(findings(deserted({ ...free, partitions: [PARTED] }), [], []).residues).toEqual([]);
 });
 
+test("what may be active but could not be read is neither parted nor given to anybody", () => {
+  const problems = [{ deviceId: "nvswitches", message: "" }];
+  const left = deserted({ problems });
+  expect(keys(left)).toEqual([]);
+  expect(findings(left, [], []).residues).toEqual([{ deviceId: "gpu-0" }]);
+  const wanted = situation(WHOLE, "vfio-pci", { partitions: [JOINED], problems });
+  expect(keys(wanted)).toEqual([]);
+  expect(findings(wanted, [], []).instances[0]?.reason).toContain("is still active");
+  const same = situation(SHARE, "", { problems });
+  expect(keys(same)).toEqual([]);
+  expect(findings(same, [], []).instances[0]?.reason).toContain("could not be read");
+});
+
 test("an instance with every gpu waits until no partition is active", () => {
   const partitions = [JOINED];
   expect(keys(situation(WHOLE, "vfio-pci", { partitions }))).toEqual(["deactivate-partition 7"]);

@@ -11,6 +11,8 @@ import type {
   ObservedDevice,
   ObservedPartition,
   ObserveProblem,
+  Partition,
+  RememberedPartitions,
 } from "../model.js";
 import { NVSWITCHES } from "./diff/partitions.js";
 
@@ -22,17 +24,22 @@ export interface Reading {
 /** Makes the inventory of what sysfs shows. */
 export type ReadInventory = (facts: MachineFacts) => Inventory;
 
-/**
- * One look. Throws what `readFacts` throws; everything narrower becomes a problem of the reading.
- * What had a problem `before` is not asked again, and its problem stands.
- */
+/** What a look need not find out. */
+export interface Known {
+  /** What had a problem is not asked again, and its problem stands. */
+  readonly problems?: readonly ObserveProblem[];
+  readonly partitions?: RememberedPartitions | undefined;
+}
+
+/** One look. Throws what `readFacts` throws; everything narrower is a problem of the reading. */
 export async function observe(
   hardware: Hardware,
   readInventory: ReadInventory,
-  before: readonly ObserveProblem[] = [],
+  { problems: before = [], partitions: known }: Known = {},
 ): Promise<Reading> {
   const facts = await hardware.readFacts();
   const inventory = readInventory(facts);
+  const remembered = known?.bootId === facts.bootId ? known.partitions : [];
   const functions = new Map(facts.functions.map((f) => [f.address, f]));
   const problems: ObserveProblem[] = [...before];
   const read = async <T>(
@@ -51,7 +58,9 @@ export async function observe(
     read("", () => hardware.listGuests()),
     ...inventory.nics.map((nic) => read(nic.deviceId, () => readNic(hardware, nic, functions))),
   ]);
-  const partitions = await read(NVSWITCHES, async () => partitionsOf(facts, inventory));
+  const told = await read(NVSWITCHES, async () => partitionsOf(facts, inventory, remembered));
+  const isUnread = problems.some((p) => p.deviceId === NVSWITCHES);
+  const partitions = isUnread ? remembered.map((one) => ({ ...one, active: true })) : told;
   const bound = ({ deviceId, pciAddress }: Device): ObservedDevice => ({
     deviceId,
     pciAddress,
@@ -75,13 +84,27 @@ async function readNic(
     const reading = readings.get(vf);
     if (!reading) throw refuse("unavailable", `${nic.deviceId} did not tell of its vf ${vf}`);
     const { driver = "", iommuGroup = "" } = functions.get(pciAddress) ?? {};
-    return { ...reading, nic: nic.deviceId, pciAddress, driver, iommuGroup };
+    return { nic: nic.deviceId, pciAddress, driver, iommuGroup, ...reading };
   });
 }
 
-/** Throws `unavailable` when they could not be read, or an active one is of nobody knows whom. */
-function partitionsOf(facts: MachineFacts, { partitions }: Inventory): ObservedPartition[] {
-  if (!facts.fabricManager) return [];
+/**
+ * Throws `unavailable` when they could not be read, or an active one is of nobody knows whom. A
+ * Fabric Manager that is gone, or its tool, takes no partition with it.
+ */
+function partitionsOf(
+  facts: MachineFacts,
+  { partitions }: Inventory,
+  remembered: readonly Partition[],
+): ObservedPartition[] {
+  if (!facts.fabricManager) {
+    if (remembered.length === 0) return [];
+    const ids = remembered.map(({ id }) => id).join(", ");
+    throw refuse(
+      "unavailable",
+      `no Fabric Manager can be asked about NVSwitch partitions, and ${ids} may be active`,
+    );
+  }
   if (!facts.partitions || !partitions) {
     throw refuse("unavailable", "the NVSwitch partitions could not be read");
   }

@@ -5,7 +5,6 @@ import type { Clock } from "@railyard/lib/clock";
 import type { Log } from "@railyard/lib/log";
 import type { Rng } from "@railyard/lib/rng";
 import type { Hardware } from "../hardware/hardware.js";
-import { compileLayout } from "../layout/layout.js";
 import type { Ledger } from "../ledger.js";
 import type {
   Desired,
@@ -16,13 +15,14 @@ import type {
   Step,
 } from "../model.js";
 import { applySteps } from "./apply.js";
-import { differences, type Situation } from "./diff/view.js";
-import { diff } from "./diff.js";
+import { NVSWITCHES } from "./diff/partitions.js";
+import { differences } from "./diff/view.js";
 import { Ends } from "./ends.js";
 import { injectFaults } from "./faults.js";
+import { Judge, type Judgement } from "./judge.js";
 import { observe, type ReadInventory, type Reading } from "./observe.js";
 import { Passes } from "./passes.js";
-import { findings } from "./report.js";
+import { type FailedStep, findings } from "./report.js";
 import { Retries } from "./retries.js";
 
 /**
@@ -50,6 +50,9 @@ export interface ReconcilerOptions {
 export class Reconciler extends Passes {
   private readonly retries: Retries;
   private readonly ends = new Ends();
+  private readonly judge = new Judge();
+  /** The last pass that had nothing to do, and what it reported. */
+  private quiet: { readonly judgement: Judgement; readonly report: PassReport } | undefined;
   private last: PassReport | undefined;
   private problems = "";
 
@@ -72,27 +75,30 @@ export class Reconciler extends Passes {
     const desired = ledger.desired;
     const mayAct = () => this.acting && !signal.aborted && ledger.desired === desired;
     const refused = await injectFaults(this.options.hardware, desired);
-    const { retries, ends } = this;
-    const work = new Work(this.options, desired, { mayAct, signal, retries, ends });
-    const { situation, pending, taken } = await work.run();
+    const { retries, ends, judge } = this;
+    const work = new Work(this.options, desired, { mayAct, signal, retries, ends, judge });
+    const { judgement, taken } = await work.run();
     if (signal.aborted) return false;
     if (taken.size > 0) failpoint("after-apply-before-report");
     if ([...taken.keys()].some((key) => !retries.knows(key))) this.progressed();
+    const { pending } = judgement;
     const failed = retries.note(pending, taken);
-    const { problems } = situation.observed;
+    const { problems } = judgement.situation.observed;
     this.tellProblems(problems);
     const left = pending.length > 0 || problems.length > 0 || failed.length > 0;
     if (desired && !left && ledger.desired === desired) await noted(log, ledger.applied(desired));
     if (!left) this.progressed();
-    this.last = {
-      epoch: desired?.epoch ?? 0n,
-      generation: desired?.generation ?? 0n,
-      ...findings(situation, pending, failed),
-      complete: problems.length === 0,
-      inventory: withWarnings(situation.inventory, refused),
-    };
+    this.last = left ? reportOf(judgement, failed, refused) : this.quietReport(judgement, refused);
     onPass(this.last);
     return left && this.acting;
+  }
+
+  /** While nothing is to be done and nothing changes, it is the same object. */
+  private quietReport(judgement: Judgement, refused: readonly InventoryWarning[]): PassReport {
+    if (this.quiet?.judgement !== judgement) {
+      this.quiet = { judgement, report: reportOf(judgement, [], refused) };
+    }
+    return this.quiet.report;
   }
 
   /** What the last pass found must not go on as if it were still seen. */
@@ -111,6 +117,22 @@ export class Reconciler extends Passes {
   }
 }
 
+/** `refused`: what is to be told of the desired state's faults. */
+function reportOf(
+  { situation, pending }: Judgement,
+  failed: readonly FailedStep[],
+  refused: readonly InventoryWarning[],
+): PassReport {
+  const { desired, inventory, observed } = situation;
+  return {
+    epoch: desired?.epoch ?? 0n,
+    generation: desired?.generation ?? 0n,
+    ...findings(situation, pending, failed),
+    complete: observed.problems.length === 0,
+    inventory: withWarnings(inventory, refused),
+  };
+}
+
 function withWarnings(inventory: Inventory, more: readonly InventoryWarning[]): Inventory {
   if (more.length === 0) return inventory;
   return { ...inventory, warnings: [...inventory.warnings, ...more] };
@@ -122,8 +144,7 @@ async function noted(log: Log, written: Promise<void>): Promise<void> {
 }
 
 interface Outcome {
-  readonly situation: Situation;
-  readonly pending: readonly Step[];
+  readonly judgement: Judgement;
   /** What taking each step came to, by key; empty when nothing went wrong. */
   readonly taken: ReadonlyMap<string, string>;
 }
@@ -134,6 +155,7 @@ interface Leave {
   readonly signal: AbortSignal;
   readonly retries: Retries;
   readonly ends: Ends;
+  readonly judge: Judge;
 }
 
 /**
@@ -151,19 +173,20 @@ class Work {
   ) {}
 
   async run(): Promise<Outcome> {
-    const { mayAct, retries } = this.leave;
+    const { mayAct, retries, judge, ends } = this.leave;
     for (let round = 1; ; round++) {
       const { hardware, readInventory } = this.options;
-      const reading = await observe(hardware, readInventory, this.problems);
+      const { problems } = this;
+      const { partitions } = this.options.ledger;
+      const reading = await observe(hardware, readInventory, { problems, partitions });
       this.problems = reading.observed.problems;
+      await this.remember(reading);
       this.noteEnds(reading);
-      const layouts = this.layouts(reading);
-      const ended = this.leave.ends.byInstance;
-      const situation = { desired: this.desired, ...reading, layouts, ends: ended };
-      const pending = diff(situation);
+      const judgement = judge.judge(this.desired, reading, ends.byInstance);
+      const { pending } = judgement;
       const steps = pending.filter((s) => !this.tried.has(s.key) && retries.isDue(s));
-      const ends = steps.length === 0 || round === ROUNDS_MAX || !mayAct();
-      if (ends) return { situation, pending, taken: this.taken(pending, reading) };
+      const isLast = steps.length === 0 || round === ROUNDS_MAX || !mayAct();
+      if (isLast) return { judgement, taken: this.taken(pending, reading) };
       await this.take(steps, reading);
     }
   }
@@ -173,11 +196,22 @@ class Work {
     const { signal } = this.leave;
     const keys = steps.map((s) => s.key);
     await noted(log, ledger.applying(keys));
+    await this.remember(reading, steps);
     for (const key of keys) this.tried.add(key);
     const { doneCount, failed } = await applySteps(steps, { hardware, reading, signal });
     for (const { key, reason } of failed) this.failed.set(key, reason);
     const generation = String(this.desired?.generation ?? 0n);
     log.info({ generation, steps: keys, doneCount, failed }, "steps taken");
+  }
+
+  /** Which partitions are active, or will be by these steps; what was not read stays as it was. */
+  private async remember({ inventory, observed }: Reading, steps: readonly Step[] = []) {
+    const { ledger, log } = this.options;
+    const { bootId, fabricManager } = inventory;
+    if (!fabricManager || observed.problems.some((p) => p.deviceId === NVSWITCHES)) return;
+    const joining = steps.flatMap((s) => (s.kind === "activate-partition" ? [s.partition] : []));
+    const partitions = observed.partitions.filter((p) => p.active || joining.includes(p.id));
+    await noted(log, ledger.remember({ bootId, partitions }));
   }
 
   private noteEnds({ observed }: Reading): void {
@@ -188,11 +222,6 @@ class Work {
       const reason = ends.byInstance.get(instanceId);
       this.options.log.warn({ instanceId, reason }, "guest ended by itself");
     }
-  }
-
-  private layouts(reading: Reading): Situation["layouts"] {
-    const instances = this.desired?.instances ?? [];
-    return new Map(instances.map((i) => [i.instanceId, compileLayout(reading.inventory, i)]));
   }
 
   /** What was taken and is still asked for has failed. */

@@ -15,18 +15,18 @@ import { join } from "node:path";
 import { Customer } from "../../customer.js";
 import { ProcessYard } from "../../process-yard.js";
 import { ROOT } from "../../root.js";
-import { until } from "../../until.js";
 import { HYPERVISORS, overlayMzone, RAILS } from "../overlay/declared.js";
 import { managementAddressOf, RAIL_MTU, uplinkOf } from "../overlay/fabric.js";
 import { Machine, WAY_OUT } from "../overlay/machine.js";
 import { machineImage } from "../overlay/machine-image.js";
 import { AGENT_SETTINGS, CONTROLLER, overlayOf } from "../overlay/plant.js";
+import { patiently } from "../patience.js";
 
 const INIT = join(import.meta.dirname, "scripts", "init.sh");
 /** Inside. */
 const SHARE = "/run/lab";
-const SETTINGS = "/etc/railyard";
-const DATA_DIR = "/var/lib/railyard-agent";
+export const SETTINGS = "/etc/railyard";
+export const DATA_DIR = "/var/lib/railyard-agent";
 export const GUESTS_DIR = `${DATA_DIR}/guests`;
 export const VOLUMES_DIR = `${DATA_DIR}/volumes`;
 export const GUEST_USER = "railyard-guest";
@@ -74,7 +74,7 @@ export class SystemdPlant {
   }
 
   async ready(): Promise<void> {
-    await until(`${this.node} is ready`, () => this.yard.isReady(this.node), READY_MS);
+    await patiently(`${this.node} is ready`, () => this.yard.isReady(this.node), READY_MS);
   }
 
   async tenant(): Promise<Customer> {

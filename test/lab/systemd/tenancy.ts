@@ -6,10 +6,18 @@ import {
   InstanceServiceService,
 } from "@railyard/proto/gen/railyard/v1/instance";
 import type { Customer } from "../../customer.js";
-import { until } from "../../until.js";
 import { IMAGE_ID, INSTANCE_PROFILE } from "../overlay/declared.js";
 import { hasStatus, orderNetwork, start, stop } from "../overlay/tenancy.js";
-import { AGENT, GUEST_USER, GUESTS_DIR, type SystemdPlant, VOLUMES_DIR } from "./plant.js";
+import { patiently } from "../patience.js";
+import {
+  AGENT,
+  DATA_DIR,
+  GUEST_USER,
+  GUESTS_DIR,
+  SETTINGS,
+  type SystemdPlant,
+  VOLUMES_DIR,
+} from "./plant.js";
 
 const WAIT_MS = 120_000;
 /** Of the example's catalog. */
@@ -51,7 +59,7 @@ export class Tenancy {
     await hasStatus(this.customer, this.id);
     const pid = await this.mainPid();
     const said = await this.plant.ask(
-      `cat ${GUESTS_DIR}/${this.id}/pid; readlink /proc/${pid}/exe`,
+      `cat ${GUESTS_DIR}/${this.id}/box/pid; readlink /proc/${pid}/exe`,
     );
     assert.equal(said, `${pid}\n/usr/bin/qemu-system-x86_64\n`);
   }
@@ -76,14 +84,32 @@ export class Tenancy {
     await plant.ask(`mkdir ${GUESTS_DIR}/other; touch ${VOLUMES_DIR}/other.qcow2`);
     // As root, who could do more than the guest's user, where QEMU is.
     const inside = (script: string) => plant.ask(`nsenter -t ${pid} -m sh -c '${script}'`);
+    const own = `${GUESTS_DIR}/${id}`;
+    assert.equal(await inside(`ls ${DATA_DIR}`), "guests\nvolumes\n");
     assert.equal(await inside(`ls ${GUESTS_DIR}`), `${id}\n`);
+    assert.equal(await inside(`ls ${own}`), "box\nseed.iso\n");
     assert.equal(await inside(`ls ${VOLUMES_DIR}`), `${VOLUME}.qcow2\n`);
-    await inside(`touch ${GUESTS_DIR}/${id}/probe && rm ${GUESTS_DIR}/${id}/probe`);
-    for (const dir of [GUESTS_DIR, VOLUMES_DIR, "/var/lib", "/etc", "/usr", "/sys"]) {
-      const said = await inside(`touch ${dir}/probe 2>&1 || true`);
+    await inside(`touch ${own}/box/probe && rm ${own}/box/probe`);
+    const kept = [own, `${own}/seed.iso`, GUESTS_DIR, VOLUMES_DIR, DATA_DIR];
+    for (const path of [...kept, "/var/lib", "/etc", "/usr", "/sys", "/run"]) {
+      const said = await inside(
+        `test -d ${path} && p=${path}/probe || p=${path}; touch $p 2>&1 || true`,
+      );
       assert.match(said, /Read-only|not permitted|denied/);
     }
     await plant.ask(`rmdir ${GUESTS_DIR}/other; rm ${VOLUMES_DIR}/other.qcow2`);
+  }
+
+  async sharesNoSecrets(): Promise<void> {
+    const pid = await this.mainPid();
+    const { plant } = this;
+    const inside = (script: string) => plant.ask(`nsenter -t ${pid} -m sh -c '${script}'`);
+    assert.notEqual(await plant.ask(`ls ${SETTINGS}`), "");
+    assert.equal(await inside(`ls -A ${SETTINGS}`), "");
+    assert.notEqual(await plant.ask("wc -c < /etc/shadow"), "0\n");
+    assert.equal(await inside("wc -c < /etc/shadow"), "0\n");
+    assert.equal(await inside("find /run -type s"), "");
+    assert.equal(await inside("ls -A /proc"), "");
   }
 
   async outlives(): Promise<void> {
@@ -91,12 +117,12 @@ export class Tenancy {
     const [agent, guest] = [await this.mainPid(AGENT), await this.mainPid()];
     const before = await this.welcomes();
     await plant.ask(`systemctl kill --signal=KILL ${AGENT}`);
-    await until("another agent", async () => {
+    await patiently("another agent", async () => {
       const now = await this.mainPid(AGENT);
       return now !== "0" && now !== agent;
     });
     const again = async () => (await this.welcomes()) > before;
-    await until("the next agent is welcome", again, WAIT_MS);
+    await patiently("the next agent is welcome", again, WAIT_MS);
     await hasStatus(customer, id);
     assert.equal(await this.mainPid(), guest);
   }
@@ -105,7 +131,11 @@ export class Tenancy {
     const before = await this.mainPid();
     await this.plant.ask(`kill -SEGV ${before}`);
     await this.saysEnded("SIGSEGV");
-    await until("another qemu", async () => !["0", before].includes(await this.mainPid()), WAIT_MS);
+    await patiently(
+      "another qemu",
+      async () => !["0", before].includes(await this.mainPid()),
+      WAIT_MS,
+    );
     await hasStatus(this.customer, this.id);
   }
 
@@ -124,7 +154,7 @@ export class Tenancy {
     await plant.ask(`systemctl stop ${AGENT}; kill -KILL ${pid}`);
     await customer.wire.call(deleteInstance, DeleteInstanceRequest.fromPartial({ id }));
     await plant.ask(`systemctl start ${AGENT}`);
-    await until("the instance is gone", async () => !(await customer.get(id)), WAIT_MS);
+    await patiently("the instance is gone", async () => !(await customer.get(id)), WAIT_MS);
     await this.leftNothing();
   }
 
@@ -143,7 +173,7 @@ export class Tenancy {
       (await this.plant.log())
         .split("\n")
         .some((line) => line.includes("guest ended by itself") && line.includes(words));
-    await until(`the agent says that ${words}`, said, WAIT_MS);
+    await patiently(`the agent says that ${words}`, said, WAIT_MS);
   }
 
   private async leftNothing(): Promise<void> {

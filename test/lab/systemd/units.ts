@@ -32,6 +32,9 @@ export const units: Tier = {
       await proof("QEMU can write to its own folder and nowhere else, and sees no other's", () =>
         tenancy.seesItsOwn(),
       );
+      await proof("what is secret is not there for it, nor any daemon that it could ask", () =>
+        tenancy.sharesNoSecrets(),
+      );
       await proof("the agent is killed and comes back: the guest lived on, adopted", () =>
         tenancy.outlives(),
       );

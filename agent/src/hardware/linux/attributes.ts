@@ -1,7 +1,7 @@
 // Reads kernel attributes: small files and links that answer from memory. What is absent reads as
 // undefined, since devices may vanish between two reads; a process that cannot read at all is told
 // so, or a whole machine would look empty. Knows no path of its own.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { type RailyardError, refuse } from "@railyard/lib/errors";
 
 /** The reader's own trouble, which says nothing about what it wanted to read. */
@@ -10,18 +10,12 @@ const ABSENT = ["ENOENT", "ENOTDIR", "ENODEV", "ENXIO"];
 
 /** The trimmed text of an attribute; undefined when it is absent or the device refuses to tell. */
 export function readText(path: string): string | undefined {
-  return readBytes(path)?.toString("utf8").trim();
+  return told(path, () => readFileSync(path, "utf8"))?.trim();
 }
 
 /** The same as bytes. */
 export function readBytes(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch (err) {
-    // Gone, or the driver answers with an error (e.g. `speed` of an interface that is down).
-    if (!OWN_TROUBLE.includes(codeOf(err))) return undefined;
-    throw unreadable(path, err);
-  }
+  return told(path, () => readFileSync(path));
 }
 
 /** A decimal number; `fallback` when absent or not one. */
@@ -32,13 +26,17 @@ export function readNumber(path: string, fallback: number): number {
 
 /** Where a link points, as written in it; undefined when there is none. */
 export function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch (err) {
-    // Gone, never there, or no link.
-    if (!OWN_TROUBLE.includes(codeOf(err))) return undefined;
-    throw unreadable(path, err);
-  }
+  return told(path, () => readlinkSync(path));
+}
+
+/**
+ * Tells a link from one that takes its place later; undefined when there is none. The kernel gives
+ * no number of its inodes twice (fs/kernfs/dir.c); other file systems do, and know when each was
+ * made.
+ */
+export function readLinkIdentity(path: string): string | undefined {
+  const found = told(path, () => lstatSync(path, { throwIfNoEntry: false }));
+  return found && `${found.ino} ${found.birthtimeMs}`;
 }
 
 /** The last part of a link's target, e.g. a driver's name; empty when there is no link. */
@@ -52,6 +50,17 @@ export function readNames(path: string): readonly string[] {
     return readdirSync(path).sort();
   } catch (err) {
     if (ABSENT.includes(codeOf(err))) return [];
+    throw unreadable(path, err);
+  }
+}
+
+function told<T>(path: string, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (err) {
+    // Gone, no link, or the driver answers with an error (e.g. `speed` of an interface that is
+    // down).
+    if (!OWN_TROUBLE.includes(codeOf(err))) return undefined;
     throw unreadable(path, err);
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "@railyard/lib/clock";
 import { asRailyardError } from "@railyard/lib/errors";
 import type { MachineFacts, Oddity, PciFunction, RdmaDevice } from "../hardware.js";
+import { busReader } from "./bus.js";
 import { readPartitions } from "./fmpm.js";
 import { readHost } from "./host.js";
 import { readRdmaDevices } from "./infiniband.js";
@@ -19,7 +20,7 @@ import { groupByFunction, type Netdev, readNetdevs } from "./net.js";
 import { readFabricManager } from "./nv-fabric.js";
 import { isMissingTool, type Outside } from "./outside.js";
 import { readBoardSerial } from "./pcie.js";
-import { PCI_DEVICES, readBus } from "./sysfs.js";
+import { PCI_DEVICES } from "./sysfs.js";
 
 /** How long cables count as seen while nobody tells of them. */
 const CABLES_KEPT_MS = 300_000;
@@ -39,6 +40,7 @@ export function factsReader(
   toolMs: number,
 ): () => Promise<MachineFacts> {
   const { root } = outside;
+  const readBus = busReader(root);
   const permanentMac = rememberMacs(outside, toolMs);
   const boardSerials = rememberBoards(outside, clock, toolMs);
   const ethernet = rememberCables(clock, () => readNeighbours(outside, toolMs));
@@ -47,7 +49,7 @@ export function factsReader(
   );
   const partitions = pausingPartitions(outside, clock, toolMs);
   return async () => {
-    const { functions, oddities } = readBus(root);
+    const { functions, oddities } = readBus();
     const physical = functions.filter((fn) => fn.pf === undefined);
     const wanted = new Set(physical.map((fn) => fn.address));
     const rdma = readRdmaDevices(root, wanted);

@@ -1,6 +1,6 @@
 // Reads and sets the partitions of the NVSwitches through fmpm, the partition manager that NVIDIA
 // publishes for its Fabric Manager (github.com/NVIDIA/Fabric-Manager-Client). Knows the tool's
-// options and its JSON, not which GPUs belong together.
+// options and its JSON, not which GPUs belong together, nor who has them.
 import { invalidField, refuse } from "@railyard/lib/errors";
 import type { PartitionReading } from "../hardware.js";
 import type { Outside } from "./outside.js";
@@ -21,7 +21,16 @@ export async function readPartitions(
   return parsePartitions(await outside.exec("fmpm", ["-l"], deadlineMs));
 }
 
-/** Activates or deactivates one partition. Errors: see `Hardware`. */
+/**
+ * Activates or deactivates one partition. Errors: see `Hardware`.
+ *
+ * The caller keeps the order of NVIDIA's Fabric Manager user guide
+ * (docs.nvidia.com/datacenter/tesla/fabric-manager-user-guide): activated before its guest starts
+ * ("Starting a Guest Virtual Machine"); deactivated once the guest has shut down, never while one
+ * runs on its GPUs ("Deactivating the Partition"); GPUs reset once both are done ("GPU Reset").
+ * QEMU resets a GPU once more as it opens it: boards from HGX H100 on train their links anew by
+ * themselves then, older ones would stay without (README of github.com/NVIDIA/libvirt-hooks).
+ */
 export async function setPartition(
   outside: Outside,
   { id, deadlineMs }: { readonly id: number; readonly deadlineMs: number },

@@ -1,6 +1,6 @@
 // Shows which arguments ip is given and what is understood of its answers.
 import { expect, test } from "vitest";
-import { parseVfs, setArguments, showPermanentMac } from "./ip-link.js";
+import { parseVfs, setArguments, showPermanentMac, vfsShower } from "./ip-link.js";
 
 const SETTINGS = { mac: "02:00:00:00:00:05", vlan: 101, rateMbps: 200_000, spoofCheck: true };
 
@@ -75,4 +75,18 @@ test("the permanent MAC is the one behind a changed address", async () => {
   const answer = '[{"address":"02:00:00:00:00:01","permaddr":"B8:00:00:00:00:01"}]';
   const outside = { root: "/", write: async () => {}, exec: async () => answer };
   expect(await showPermanentMac(outside, "eth0", 1000)).toBe("b8:00:00:00:00:01");
+});
+
+test("the same words of ip are understood once, other words anew, of each nic for itself", async () => {
+  const said = new Map([["eth0", 1]]);
+  const exec = async (_: string, args: readonly string[]) => {
+    const vlan = said.get(args.at(-1) ?? "") ?? 7;
+    return JSON.stringify([{ vfinfo_list: [{ vf: 0, vlan_list: [{ vlan }] }] }]);
+  };
+  const show = vfsShower({ root: "/", exec, write: async () => undefined }, 1_000);
+  const first = await show("eth0");
+  expect(await show("eth0")).toBe(first);
+  expect((await show("eth1"))[0]?.vlan).toBe(7);
+  said.set("eth0", 2);
+  expect((await show("eth0"))[0]?.vlan).toBe(2);
 });

@@ -42,15 +42,25 @@ export async function setVf(
   await outside.exec("ip", setArguments(place, settings), place.deadlineMs);
 }
 
-/** All VFs of a physical function as its driver tells them, in VF order. */
-export async function showVfs(
+/**
+ * Shows all VFs of a physical function as its driver tells them, in VF order. What the tool said
+ * last of each physical function is remembered: the same text means the same.
+ */
+export function vfsShower(
   outside: Outside,
-  pfName: string,
   deadlineMs: number,
-): Promise<readonly VfReading[]> {
-  checkName(pfName);
-  const args = ["-j", "-d", "link", "show", "dev", pfName];
-  return parseVfs(await outside.exec("ip", args, deadlineMs));
+): (pfName: string) => Promise<readonly VfReading[]> {
+  const known = new Map<string, { readonly text: string; readonly vfs: readonly VfReading[] }>();
+  return async (pfName) => {
+    checkName(pfName);
+    const args = ["-j", "-d", "link", "show", "dev", pfName];
+    const text = await outside.exec("ip", args, deadlineMs);
+    const before = known.get(pfName);
+    if (before?.text === text) return before.vfs;
+    const vfs = parseVfs(text);
+    known.set(pfName, { text, vfs });
+    return vfs;
+  };
 }
 
 /** The address that the hardware brought along, for an interface whose address was changed. */
@@ -130,7 +140,11 @@ function parseLink(text: string): Told {
 }
 
 function record(value: unknown): Told {
-  return typeof value === "object" && value !== null ? { ...value } : {};
+  return isTold(value) ? value : {};
+}
+
+function isTold(value: unknown): value is Told {
+  return typeof value === "object" && value !== null;
 }
 
 function number(value: unknown): number {

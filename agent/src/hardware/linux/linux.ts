@@ -6,7 +6,7 @@ import { factsReader } from "./facts.js";
 import { setPartition } from "./fmpm.js";
 import type { Guests } from "./guests.js";
 import { isInfinibandPf, readGuids, setGuids } from "./ib-vf.js";
-import { setVf, showVfs } from "./ip-link.js";
+import { setVf, vfsShower } from "./ip-link.js";
 import type { Outside } from "./outside.js";
 import { setVfCount } from "./sriov.js";
 import { bindVfio, type IommuRule, unbindVfio } from "./vfio.js";
@@ -35,6 +35,7 @@ export function createLinuxHardware(options: LinuxOptions): Hardware {
   const deviceMs = within(DEVICE_DEADLINE_MS);
   const guest = <T>(what: string, promise: Promise<T>) =>
     withDeadline(clock, { ms: within(GUEST_DEADLINE_MS), what }, promise);
+  const showVfs = vfsShower(outside, toolMs);
   return {
     fake: options.fake,
     readFacts: factsReader(outside, clock, toolMs),
@@ -44,9 +45,7 @@ export function createLinuxHardware(options: LinuxOptions): Hardware {
       return set(outside, { pfName, vf, deadlineMs: toolMs }, settings);
     },
     readVfs: async (pfName) =>
-      isInfinibandPf(outside.root, pfName)
-        ? readGuids(outside.root, pfName)
-        : showVfs(outside, pfName, toolMs),
+      isInfinibandPf(outside.root, pfName) ? readGuids(outside.root, pfName) : showVfs(pfName),
     bindVfio: (address) => bindVfio(outside, address, { deadlineMs: deviceMs, iommu }),
     unbindVfio: (address) => unbindVfio(outside, address, deviceMs),
     setPartition: (id, active) => setPartition(outside, { id, deadlineMs: deviceMs }, active),

@@ -16,7 +16,7 @@ import { type OverlayOptions, overlayRails, withOverlay } from "./overlay/overla
 import type { LayoutArguments } from "./qemu/arguments.js";
 import { passthroughBackings } from "./qemu/backings.js";
 import { qemuGuests } from "./qemu/guests.js";
-import { guestPlace } from "./qemu/place.js";
+import { guestPlace, isPlainPath } from "./qemu/place.js";
 import { type GuestUser, QEMU } from "./qemu/processes.js";
 import { PCI_DRIVERS } from "./sysfs.js";
 import type { IommuRule } from "./vfio.js";
@@ -30,6 +30,8 @@ export interface MachineOptions {
   readonly vpcBridge: string;
   /** Empty: guests run as the agent does. */
   readonly guestUser: string;
+  /** Files with what nobody but the agent may read. */
+  readonly secretPaths: readonly string[];
   readonly iommu: IommuRule;
   readonly overlay?: OverlayOptions;
   readonly layoutArguments: LayoutArguments;
@@ -39,6 +41,9 @@ export interface MachineOptions {
 
 /** The owner's, and a way through for others. */
 const WAY_MODE = 0o711;
+/** What systemd takes for the name of an account, too; systemd-run is told it. */
+const ACCOUNT = /^[A-Za-z_][-A-Za-z0-9_.]{0,30}\$?$/;
+const NUMBER = /^\d{1,10}$/;
 /** As long as the ids that are given out. */
 const LONGEST_ID = "i".repeat(28);
 
@@ -49,6 +54,9 @@ export function createMachine(options: MachineOptions): Hardware {
   guestPlace(guestsDir, LONGEST_ID);
   makePrivateFolder(guestsDir, "RAILYARD_AGENT_GUESTS_DIR");
   makePrivateFolder(volumesDir, "RAILYARD_AGENT_VOLUMES_DIR");
+  const privatePaths = [options.dataDir, volumesDir, ...options.secretPaths];
+  const odd = privatePaths.find((path) => !isPlainPath(path));
+  if (odd !== undefined) throw invalidField("private paths", `no unit can name ${odd}`);
   const outside = systemOutside(clock);
   const user = guestUser === "" ? undefined : readUser(guestUser);
   const place = { dataDir: options.dataDir, ...(user && { uid: user.uid }) };
@@ -61,7 +69,7 @@ export function createMachine(options: MachineOptions): Hardware {
     : qemuGuests({
         ...{ outside, clock, guestsDir, volumesDir, accelerator, vpcBridge, layoutArguments },
         ...(user && { user }),
-        backings,
+        ...{ privatePaths, backings },
       });
   const linux = createLinuxHardware({ outside, guests, clock, fake: false, iommu });
   const machine: Hardware = {
@@ -125,10 +133,12 @@ function openWay(dir: string, { name, uid, gid }: GuestUser): void {
 }
 
 function readUser(name: string): GuestUser {
+  const refused = (why: string) => invalidField("RAILYARD_AGENT_GUEST_USER", why);
+  if (!ACCOUNT.test(name)) throw refused("must be the name of an account");
   const line = readFileSync("/etc/passwd", "utf8")
     .split("\n")
     .find((entry) => entry.startsWith(`${name}:`));
-  const [, , uid, gid] = line?.split(":") ?? [];
-  if (!uid || !gid) throw invalidField("RAILYARD_AGENT_GUEST_USER", `account ${name} is not known`);
+  const [, , uid = "", gid = ""] = line?.split(":") ?? [];
+  if (!NUMBER.test(uid) || !NUMBER.test(gid)) throw refused(`account ${name} is not known`);
   return { name, uid: Number(uid), gid: Number(gid) };
 }

@@ -1,8 +1,15 @@
 // Reads the PCI functions of a machine from sysfs below a root. Knows sysfs' names, not what the
 // functions are used for; bridges are told as the path above a function and not listed themselves.
 import { join } from "node:path";
-import type { Oddity, PciFunction } from "../hardware.js";
-import { readLink, readLinkName, readNames, readNumber, readText } from "./attributes.js";
+import type { PciFunction } from "../hardware.js";
+import {
+  readLink,
+  readLinkIdentity,
+  readLinkName,
+  readNames,
+  readNumber,
+  readText,
+} from "./attributes.js";
 import { readAnswers, readBars, readLinkMax, readLinkNow } from "./pcie.js";
 
 export const PCI_DEVICES = "/sys/bus/pci/devices";
@@ -27,66 +34,74 @@ export function quoted(name: string): string {
   return JSON.stringify(name.slice(0, NAME_SHOWN_MAX));
 }
 
-/** Every PCI function except PCI-to-PCI bridges, in address order, and what was left aside. */
-export function readBus(root: string): {
-  readonly functions: readonly PciFunction[];
-  readonly oddities: readonly Oddity[];
-} {
-  const functions: PciFunction[] = [];
-  const oddities: Oddity[] = [];
-  for (const address of readNames(join(root, PCI_DEVICES))) {
-    const found = isPciAddress(address) ? readFunction(root, address) : undefined;
-    if (found === undefined) oddities.push(...oddityOf(root, address));
-    else if (!found.classCode.startsWith(BRIDGE_CLASS)) functions.push(found);
-  }
-  return { functions, oddities };
-}
-
-function oddityOf(root: string, address: string): readonly Oddity[] {
-  if (!isPciAddress(address)) {
-    const message = `${quoted(address)} on the bus is no PCI address`;
-    return [{ kind: "strange-name", pciAddress: "", message }];
-  }
-  // Gone between two reads is no oddity.
-  if (readLink(join(root, PCI_DEVICES, address)) === undefined) return [];
-  const message = "the kernel does not tell its class";
-  return [{ kind: "unreadable-attribute", pciAddress: address, message }];
+/**
+ * What a function is for as long as it stands on the bus: a device that comes back, or another one
+ * in its place, is linked anew.
+ */
+export interface Nature {
+  readonly is: Pick<PciFunction, "address" | "vendor" | "device" | "classCode" | "path" | "pf">;
+  /** The identity of its link on the bus. */
+  readonly link: string;
+  /** Of a VF; other functions can be told theirs by an administrator. */
+  readonly numa: number | undefined;
 }
 
 /** One function; undefined when it is not, or no longer, on the bus. */
 export function readFunction(root: string, address: string): PciFunction | undefined {
+  const nature = readNature(root, address);
+  return nature && functionOf(root, nature);
+}
+
+/**
+ * What the function at an address is; `known`, what it was before, stands as long as it stayed on
+ * the bus. Undefined when nothing is there.
+ */
+export function readNature(root: string, address: string, known?: Nature): Nature | undefined {
   const dir = join(root, PCI_DEVICES, address);
+  const link = readLinkIdentity(dir);
+  if (link !== undefined && link === known?.link) return known;
   const target = readLink(dir);
   const classCode = hex(readText(join(dir, "class")));
-  if (target === undefined || classCode === "") return undefined;
-  const bridge = classCode.startsWith(BRIDGE_CLASS);
-  const names = new Set(bridge ? [] : readNames(dir));
-  const path = target.split("/").filter((part) => isPciAddress(part) && part !== address);
-  const vfsMax = names.has("sriov_totalvfs") ? readNumber(join(dir, "sriov_totalvfs"), 0) : 0;
+  if (link === undefined || target === undefined || classCode === "") return undefined;
+  const pf = readLinkName(join(dir, "physfn")) || undefined;
   return {
-    address,
-    vendor: hex(readText(join(dir, "vendor"))),
-    device: hex(readText(join(dir, "device"))),
-    classCode,
-    numa: bridge ? -1 : readNumber(join(dir, "numa_node"), -1),
-    iommuGroup: names.has("iommu_group") ? readLinkName(join(dir, "iommu_group")) : "",
-    driver: names.has("driver") ? driverName(readLinkName(join(dir, "driver"))) : "",
-    path,
-    vfsMax,
-    vfCount: names.has("sriov_numvfs") ? readNumber(join(dir, "sriov_numvfs"), 0) : 0,
-    vfs: readVfAddresses(dir, names),
-    pf: names.has("physfn") ? readLinkName(join(dir, "physfn")) : undefined,
-    ...(bridge || names.has("physfn") ? NO_DETAILS : readDetails(root, dir, { path, vfsMax })),
+    link,
+    is: {
+      address,
+      vendor: hex(readText(join(dir, "vendor"))),
+      device: hex(readText(join(dir, "device"))),
+      classCode,
+      path: target.split("/").filter((part) => isPciAddress(part) && part !== address),
+      pf,
+    },
+    numa: pf === undefined ? undefined : readNuma(dir),
   };
 }
 
-type Details = Pick<
-  PciFunction,
-  "linkSpeedGts" | "linkWidth" | "linkMax" | "bars" | "vfBars" | "answers"
->;
+/** A function as it is now. */
+export function functionOf(root: string, { is, numa }: Nature): PciFunction {
+  const dir = join(root, PCI_DEVICES, is.address);
+  if (isBridge(is)) return { iommuGroup: "", driver: "", numa: -1, ...is, ...NO_DETAILS };
+  return {
+    iommuGroup: readLinkName(join(dir, "iommu_group")),
+    driver: readDriver(join(dir, "driver")),
+    numa: numa ?? readNuma(dir),
+    ...is,
+    ...(is.pf === undefined ? readDetails(root, dir, is.path) : NO_DETAILS),
+  };
+}
+
+export function isBridge({ classCode }: Pick<PciFunction, "classCode">): boolean {
+  return classCode.startsWith(BRIDGE_CLASS);
+}
+
+type Details = Omit<PciFunction, keyof Nature["is"] | "iommuGroup" | "driver" | "numa">;
 
 // A VF has no link and no ranges of its own, and a machine has many: they are not asked.
 const NO_DETAILS: Details = {
+  vfsMax: 0,
+  vfCount: 0,
+  vfs: [],
   linkSpeedGts: 0,
   linkWidth: 0,
   linkMax: NO_LINK,
@@ -95,14 +110,15 @@ const NO_DETAILS: Details = {
   answers: true,
 };
 
-function readDetails(
-  root: string,
-  dir: string,
-  { path, vfsMax }: Pick<PciFunction, "path" | "vfsMax">,
-): Details {
+function readDetails(root: string, dir: string, path: readonly string[]): Details {
+  const names = new Set(readNames(dir));
   const above = path.at(-1);
   const { speedGts, width } = readLinkNow(dir);
+  const vfsMax = names.has("sriov_totalvfs") ? readNumber(join(dir, "sriov_totalvfs"), 0) : 0;
   return {
+    vfsMax,
+    vfCount: names.has("sriov_numvfs") ? readNumber(join(dir, "sriov_numvfs"), 0) : 0,
+    vfs: readVfAddresses(dir, names),
     linkSpeedGts: speedGts,
     linkWidth: width,
     linkMax: readLinkMax(dir, above === undefined ? undefined : join(root, PCI_DEVICES, above)),
@@ -120,7 +136,14 @@ function readVfAddresses(dir: string, names: ReadonlySet<string>): readonly stri
   return found;
 }
 
-function driverName(name: string): string {
+function readNuma(dir: string): number {
+  return readNumber(join(dir, "numa_node"), -1);
+}
+
+// Most VFs have none, and a link that is absent costs more to read than to look for.
+function readDriver(path: string): string {
+  if (readLinkIdentity(path) === undefined) return "";
+  const name = readLinkName(path);
   return DRIVER_NAME.test(name) ? name : STRANGE_DRIVER;
 }
 

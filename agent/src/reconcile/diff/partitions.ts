@@ -16,9 +16,10 @@ export function partitionOf(view: View, instance: DesiredInstance): ObservedPart
 
 /** Why the instance has no partition that it needs; undefined when it has, or needs none. */
 export function partitionObstacle(view: View, instance: DesiredInstance): string | undefined {
-  if (!view.needsPartition(instance) || partitionOf(view, instance)) return undefined;
-  if (!view.dividesNvSwitches) return "no Fabric Manager that can be told divides the NVSwitches";
+  if (!view.needsPartition(instance)) return undefined;
   if (view.unread(NVSWITCHES)) return "the NVSwitch partitions could not be read";
+  if (partitionOf(view, instance)) return undefined;
+  if (!view.dividesNvSwitches) return "no Fabric Manager that can be told divides the NVSwitches";
   return "no partition of the NVSwitches has exactly its GPUs";
 }
 
@@ -59,8 +60,13 @@ export function activation(view: View, instance: DesiredInstance): Step | undefi
   return { kind, key: `${kind} ${id}`, instanceId, partition: id };
 }
 
-/** Active partitions that no instance wants and of which no guest has a GPU any more. */
+/**
+ * Active partitions that no instance wants and of which no guest has a GPU any more: "do not
+ * deactivate partitions when VMs are executing on the GPUs in the partition" (Fabric Manager guide,
+ * "Deactivating the Partition"). None while it cannot be read which are.
+ */
 export function deactivations(view: View): Step[] {
+  if (view.unread(NVSWITCHES)) return [];
   const wanted = new Set(view.instances.map((instance) => partitionOf(view, instance)));
   const isHeld = ({ gpus }: ObservedPartition) => gpus.some((id) => view.isHeld(id));
   return view.observed.partitions

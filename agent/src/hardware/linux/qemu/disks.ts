@@ -1,6 +1,6 @@
 // Makes a guest's disks and its seed image through qemu-img and genisoimage. What is there already
 // stays as it is: a volume belongs to its owner, and a disk holds what the guest wrote.
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { lstat, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidField, refuse } from "@railyard/lib/errors";
 import type { GuestSpec } from "../../../model.js";
@@ -37,15 +37,17 @@ export async function prepareDisks(
   const bootDisk = boot ? volumePath(maker, boot.id) : place.disk;
   // Also for a disk that is there: it lies over the image for as long as it lives.
   const under = { path: image.path, format: await maker.checkImage(image) };
-  if (!(await exists(bootDisk))) {
-    const size = boot ? boot.capacityGib * GIB : Math.max(DISK_BYTES_MIN, image.sizeBytes);
-    await createDisk(maker.outside, bootDisk, { bytes: size, under });
+  if (!(boot ? await exists(bootDisk) : await isFile(bootDisk))) {
+    const bytes = boot ? boot.capacityGib * GIB : Math.max(DISK_BYTES_MIN, image.sizeBytes);
+    const draft = boot ? `${bootDisk}.draft` : join(place.dir, "disk.draft");
+    await createDisk(maker.outside, bootDisk, { bytes, under, draft });
   }
   const disks = [bootDisk];
   for (const volume of volumes.filter((v) => v !== boot)) {
     const path = volumePath(maker, volume.id);
     const bytes = volume.capacityGib * GIB;
-    if (!(await exists(path))) await createDisk(maker.outside, path, { bytes });
+    const draft = `${path}.draft`;
+    if (!(await exists(path))) await createDisk(maker.outside, path, { bytes, draft });
     disks.push(path);
   }
   await makeSeed(maker.outside, spec, place);
@@ -58,15 +60,17 @@ export async function prepareDisks(
 /** The addresses come from here when the guest is read back. */
 export const NETWORK_CONFIG = "network-config";
 
-async function createDisk(
-  outside: Outside,
-  path: string,
-  disk: { readonly bytes: number; readonly under?: Pick<Disk, "path" | "format"> },
-): Promise<void> {
-  const { bytes, under } = disk;
+interface NewDisk {
+  readonly bytes: number;
+  readonly under?: Pick<Disk, "path" | "format">;
+  /** Where it is made: in a folder of the agent's, or the tool would follow a link put there. */
+  readonly draft: string;
+}
+
+async function createDisk(outside: Outside, path: string, disk: NewDisk): Promise<void> {
+  const { bytes, under, draft } = disk;
   const backing = under ? ["-F", under.format, "-b", under.path] : [];
   // One that was cut off in the making is made again: only a finished one has its name.
-  const draft = `${path}.draft`;
   await rm(draft, { force: true });
   const args = ["create", "-q", "-f", "qcow2", ...backing, draft, String(bytes)];
   await outside.exec("qemu-img", args, TOOL_DEADLINE_MS);
@@ -80,7 +84,7 @@ async function makeSeed(outside: Outside, spec: GuestSpec, place: GuestPlace): P
   for (const [name, content] of files) {
     await writeFile(join(place.seedFiles, name), content, { mode: 0o600 });
   }
-  // The tool would write wherever a link leads that the guest had put there.
+  // The tool would write wherever a link leads that was put there before the folder was ours.
   await rm(place.seed, { force: true });
   const layout = ["-quiet", "-volid", "cidata", "-joliet", "-rock"];
   const args = [...layout, "-output", place.seed, place.seedFiles];
@@ -98,4 +102,9 @@ function volumePath({ volumesDir }: DiskMaker, id: string): string {
 
 async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
+}
+
+/** And no link: what is in a guest's box may be anything. */
+async function isFile(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isFile() === true;
 }

@@ -2,28 +2,35 @@
 // them. Each has a directory; whoever opens the same directory finds the guests again and goes on
 // with them. It must not know what instances are for.
 import { once } from "node:events";
-import { lchown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, realpath, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type Clock, sleep } from "@railyard/lib/clock";
 import { asRailyardError, refuse } from "@railyard/lib/errors";
 import type { GuestSpec, ObservedGuest } from "../../../model.js";
 import type { GuestConsole } from "../../hardware.js";
-import { readText } from "../attributes.js";
 import type { Guests } from "../guests.js";
 import type { Outside } from "../outside.js";
 import { makeVpcPort, removeInterface, vpcTapName } from "../tap.js";
 import {
   type Accelerator,
   type Backing,
-  type Disk,
   type LayoutArguments,
   qemuArguments,
   VPC_NICS_MAX,
 } from "./arguments.js";
 import { NETWORK_CONFIG, prepareDisks } from "./disks.js";
+import {
+  handOver,
+  makeFolder,
+  noteStopping,
+  readRecord,
+  readSeedFile,
+  reclaimFolders,
+  writeRecord,
+} from "./folder.js";
 import { imageChecker } from "./image.js";
 import { asDefined, askGuest } from "./observe.js";
+import { reachSocket } from "./own-files.js";
 import { checkGuestsDir, type GuestPlace, guestPlace, isGuestId } from "./place.js";
 import {
   failureOf,
@@ -51,6 +58,8 @@ export interface QemuOptions {
   readonly vpcBridge: string;
   /** Who guests run as; undefined: as the agent does. */
   readonly user?: GuestUser;
+  /** Folders and files of this machine that hold what no guest may read, the agent's above all. */
+  readonly privatePaths?: readonly string[];
   /** How long a guest has to shut down by itself, milliseconds. */
   readonly graceMs?: number;
   /** What the functions of a guest are. Throws `unavailable` when one cannot be given. */
@@ -65,16 +74,11 @@ const READY_MS = 45_000;
 const END_MS = 5_000;
 const TRY_AGAIN_MS = 100;
 
-/** Guests below `guestsDir`. Throws `invalid` when the directory cannot be used. */
+/** Guests below `guestsDir`. Throws `invalid` or `unavailable` when it cannot be used. */
 export function qemuGuests(options: QemuOptions): Guests {
   checkGuestsDir(options.guestsDir);
+  reclaimFolders(options.guestsDir);
   return new QemuGuests(options);
-}
-
-/** What the directory of a guest says of it. */
-interface GuestRecord {
-  readonly bootCount: number;
-  readonly args: readonly string[];
 }
 
 class QemuGuests implements Guests {
@@ -110,11 +114,8 @@ class QemuGuests implements Guests {
   }
 
   async console(instanceId: string): Promise<GuestConsole> {
-    const { serial } = this.place(instanceId);
-    if (!findGuests(this.options.guestsDir).has(instanceId)) {
-      throw refuse("unavailable", `guest ${instanceId} does not run`);
-    }
-    const stream = connect(serial);
+    const guest = this.running(this.place(instanceId));
+    const stream = reachSocket(guest.place.serial, guest.uid);
     try {
       await once(stream, "connect");
     } catch (cause) {
@@ -137,12 +138,12 @@ class QemuGuests implements Guests {
 
   private async observe(id: string, found: GuestProcess | undefined): Promise<ObservedGuest> {
     const place = this.place(id);
-    const record = await readRecord(place);
+    const record = readRecord(place);
     const args = found?.args ?? record?.args ?? [];
     const unasked = {
       instanceId: id,
       bootCount: record?.bootCount ?? 0,
-      addresses: addressesIn(readText(join(place.seedFiles, NETWORK_CONFIG)) ?? ""),
+      addresses: addressesIn(readSeedFile(place, NETWORK_CONFIG) ?? ""),
     };
     const gone = async () => {
       const ended = await failureOf(this.options.outside, place);
@@ -150,7 +151,7 @@ class QemuGuests implements Guests {
     };
     if (!found) return gone();
     try {
-      return { ...(await this.ask(place, (qmp) => askGuest(qmp, args))), ...unasked };
+      return { ...(await this.ask(found, (qmp) => askGuest(qmp, args))), ...unasked };
     } catch (thrown) {
       // One guest that does not answer must not keep the others from being told.
       if (asRailyardError(thrown).code === "bug") throw thrown;
@@ -159,28 +160,32 @@ class QemuGuests implements Guests {
   }
 
   private async startNow(spec: GuestSpec): Promise<void> {
-    const { guestsDir, outside, user, backings } = this.options;
+    const { guestsDir, outside, clock, user, backings } = this.options;
     const place = this.place(spec.instanceId);
     const running = findGuests(guestsDir).get(spec.instanceId);
     if (running) {
-      if ((await readRecord(place))?.bootCount === spec.bootCount) return;
+      if (readRecord(place)?.bootCount === spec.bootCount) return;
       throw refuse("unavailable", `guest ${spec.instanceId} already runs`);
     }
     this.checkFree(spec);
     const backed = await backings(spec);
     // Before anything of the guest is there: a large image takes long, and what is there is seen.
     await this.checkImage(spec.desired.image);
-    await mkdir(place.dir, { recursive: true, mode: 0o700 });
+    await makeFolder(place, user);
     await mkdir(this.options.volumesDir, { recursive: true, mode: 0o700 });
     const maker = { ...this.options, checkImage: this.checkImage };
     const disks = await prepareDisks(maker, spec, place);
     const vpcTaps = await this.makeVpcPorts(spec);
     const machine = { ...this.options, spec, place, disks, vpcTaps, backings: backed };
     const args = qemuArguments(machine);
-    if (user) await giveTo(user, [place.dir, ...disks.map((d) => d.path)]);
+    const written = disks.filter((disk) => !disk.readOnly).map(({ path }) => path);
+    await handOver(place, user, written);
     await writeRecord(place, { bootCount: spec.bootCount, args });
-    const needs = { place, user, devices: devicesOf(machine), volumes: volumesAmong(disks, place) };
-    await launch({ outside, needs, args });
+    const volumes = written.filter((path) => dirname(path) !== place.box);
+    const { path } = spec.desired.image;
+    const images = [path, await realpath(path)];
+    const needs = { ...this.options, place, user, devices: devicesOf(machine), volumes, images };
+    await launch({ outside, clock, needs, args });
     await this.untilReady(place);
   }
 
@@ -212,10 +217,10 @@ class QemuGuests implements Guests {
     const { clock, guestsDir } = this.options;
     const end = clock.monotonic() + READY_MS;
     for (;;) {
-      const alive = findGuests(guestsDir).has(place.instanceId);
-      const failure = await this.ask(place, async () => undefined).catch(asRailyardError);
+      const guest = findGuests(guestsDir).get(place.instanceId);
+      if (!guest) throw refuse("unavailable", `qemu did not start: ${lastComplaint(place)}`);
+      const failure = await this.ask(guest, async () => undefined).catch(asRailyardError);
       if (!failure) return;
-      if (!alive) throw refuse("unavailable", `qemu did not start: ${lastComplaint(place)}`);
       if (clock.monotonic() >= end) throw failure;
       await sleep(clock, TRY_AGAIN_MS);
     }
@@ -224,7 +229,8 @@ class QemuGuests implements Guests {
   private async stopNow(place: GuestPlace): Promise<void> {
     const { clock, guestsDir, outside, graceMs } = this.options;
     const guest = findGuests(guestsDir).get(place.instanceId);
-    if (guest && !(await this.powerDown(place, guest, graceMs ?? GRACE_MS))) {
+    await noteStopping(place);
+    if (guest && !(await this.powerDown(guest, graceMs ?? GRACE_MS))) {
       if (isAlive(guest)) process.kill(guest.pid, "SIGKILL");
       if (!(await hasEnded(clock, guest, END_MS))) {
         throw refuse("unavailable", `qemu of guest ${place.instanceId} does not end`);
@@ -238,14 +244,10 @@ class QemuGuests implements Guests {
   }
 
   /** Asks the guest first, then its QEMU; whether the process ended. */
-  private async powerDown(
-    place: GuestPlace,
-    guest: GuestProcess,
-    graceMs: number,
-  ): Promise<boolean> {
+  private async powerDown(guest: GuestProcess, graceMs: number): Promise<boolean> {
     const { clock } = this.options;
     const tell = (command: string) =>
-      this.ask(place, (qmp) => qmp.execute(command)).catch(() => undefined);
+      this.ask(guest, (qmp) => qmp.execute(command)).catch(() => undefined);
     await tell("system_powerdown");
     if (await hasEnded(clock, guest, graceMs)) return true;
     await tell("quit");
@@ -254,50 +256,30 @@ class QemuGuests implements Guests {
 
   // The count is written once the machine was reset: whoever is cut off before resets it again.
   private async rebootNow(place: GuestPlace, bootCount: number): Promise<void> {
-    const record = await readRecord(place);
-    const runs = findGuests(this.options.guestsDir).has(place.instanceId);
-    if (!record || !runs) {
-      throw refuse("unavailable", `guest ${place.instanceId} does not run`);
-    }
-    await this.ask(place, async (qmp) => {
+    const record = readRecord(place);
+    const guest = this.running(place);
+    if (!record) throw refuse("unavailable", `nothing is known of guest ${place.instanceId}`);
+    await this.ask(guest, async (qmp) => {
       await qmp.execute("system_reset");
       await qmp.event("RESET");
     });
     await writeRecord(place, { ...record, bootCount });
+    await rm(place.stopping, { force: true });
   }
 
-  private ask<T>(place: GuestPlace, work: (qmp: Qmp) => Promise<T>): Promise<T> {
+  /** Throws `unavailable` when it does not run. */
+  private running({ instanceId }: GuestPlace): GuestProcess {
+    const guest = findGuests(this.options.guestsDir).get(instanceId);
+    if (guest) return guest;
+    throw refuse("unavailable", `guest ${instanceId} does not run`);
+  }
+
+  private ask<T>({ place, uid }: GuestProcess, work: (qmp: Qmp) => Promise<T>): Promise<T> {
     const { clock } = this.options;
-    return withQmp({ socket: place.control, clock, deadlineMs: QMP_MS }, work);
+    return withQmp({ socket: place.control, owner: uid, clock, deadlineMs: QMP_MS }, work);
   }
 
   private place(instanceId: string): GuestPlace {
     return guestPlace(this.options.guestsDir, instanceId);
   }
-}
-
-/** Undefined when there is none, or none that can be read: then nothing is known but that it is. */
-async function readRecord(place: GuestPlace): Promise<GuestRecord | undefined> {
-  try {
-    return JSON.parse(await readFile(place.definition, "utf8"));
-  } catch {
-    // Absent or cut off: such a guest was never started.
-    return undefined;
-  }
-}
-
-async function writeRecord(place: GuestPlace, record: GuestRecord): Promise<void> {
-  const draft = `${place.definition}.draft`;
-  await rm(draft, { force: true });
-  await writeFile(draft, JSON.stringify(record), { mode: 0o600, flush: true, flag: "wx" });
-  await rename(draft, place.definition);
-}
-
-function volumesAmong(disks: readonly Disk[], { dir }: GuestPlace): readonly string[] {
-  return disks.map(({ path }) => path).filter((path) => dirname(path) !== dir);
-}
-
-// The directory is the account's own: what is there may be a link to something that is not.
-async function giveTo({ uid, gid }: GuestUser, paths: readonly string[]): Promise<void> {
-  for (const path of paths) await lchown(path, uid, gid);
 }

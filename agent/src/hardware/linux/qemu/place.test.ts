@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { guestPlace, SOCKET_PATH_BYTES_MAX } from "./place.js";
 
 test("a directory whose sockets have too long an address is refused with their length", () => {
-  const tail = "/ins-1/serial.sock".length;
+  const tail = "/ins-1/box/serial.sock".length;
   const fits = `/${"d".repeat(SOCKET_PATH_BYTES_MAX - tail - 1)}`;
   expect(Buffer.byteLength(guestPlace(fits, "ins-1").serial)).toBe(SOCKET_PATH_BYTES_MAX);
   expect(() => guestPlace(`${fits}d`, "ins-1")).toThrow(/has 108 bytes, at most 107/);

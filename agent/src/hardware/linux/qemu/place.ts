@@ -11,18 +11,26 @@ const PLAIN_PATH = /^\/[-0-9A-Za-z_.+@/]*$/;
 
 export interface GuestPlace {
   readonly instanceId: string;
+  /** The agent's own: a guest's account may pass through it and change nothing in it. */
   readonly dir: string;
-  /** QMP. */
+  /** What QEMU writes to; its account's own. Nothing that the agent keeps lies in it. */
+  readonly box: string;
+  /** QMP; in the box. */
   readonly control: string;
+  /** In the box. */
   readonly serial: string;
+  /** In the box. */
   readonly pid: string;
-  /** What QEMU complained about; empty in good times. */
+  /** The disk over the image, where no boot volume is asked for; in the box. */
+  readonly disk: string;
+  /** What QEMU complained about; empty in good times. It has the file open, not its name. */
   readonly complaints: string;
   /** How its process failed, in words; only of one that is no unit. */
   readonly failure: string;
+  /** There from when the guest was told to stop: however it ends then, it was made to. */
+  readonly stopping: string;
   readonly definition: string;
-  /** The disk over the image, where no boot volume is asked for. */
-  readonly disk: string;
+  /** For QEMU to read. */
   readonly seed: string;
   /** What the seed image is made from. */
   readonly seedFiles: string;
@@ -40,21 +48,42 @@ export function isGuestId(name: string): boolean {
 export function guestPlace(guestsDir: string, instanceId: string): GuestPlace {
   if (!ID.test(instanceId)) throw invalidField("instanceId", "must be an id");
   checkGuestsDir(guestsDir);
+  const place = pathsOf(guestsDir, instanceId);
+  checkSocket(place.serial);
+  return place;
+}
+
+/** The same, unchecked: for telling whether something lies there. */
+export function pathsOf(guestsDir: string, instanceId: string): GuestPlace {
   const dir = join(guestsDir, instanceId);
-  const serial = join(dir, "serial.sock");
-  checkSocket(serial);
   return {
     instanceId,
     dir,
-    control: join(dir, "qmp.sock"),
-    serial,
-    pid: join(dir, "pid"),
+    ...inBox(join(dir, "box")),
     complaints: join(dir, "complaints"),
     failure: join(dir, "failure"),
+    stopping: join(dir, "stopping"),
     definition: join(dir, "definition.json"),
-    disk: join(dir, "disk.qcow2"),
     seed: join(dir, "seed.iso"),
     seedFiles: join(dir, "seed"),
+  };
+}
+
+/**
+ * Where an earlier version of the agent had what is in the box: in the folder itself, which then
+ * was the account's. Guests that it started run on there.
+ */
+export function flatPlace(place: GuestPlace): GuestPlace {
+  return { ...place, ...inBox(place.dir) };
+}
+
+function inBox(box: string): Pick<GuestPlace, "box" | "control" | "serial" | "pid" | "disk"> {
+  return {
+    box,
+    control: join(box, "qmp.sock"),
+    serial: join(box, "serial.sock"),
+    pid: join(box, "pid"),
+    disk: join(box, "disk.qcow2"),
   };
 }
 

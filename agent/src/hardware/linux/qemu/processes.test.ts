@@ -11,10 +11,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "@railyard/lib/clock";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Outside } from "../outside.js";
 import { guestPlace } from "./place.js";
-import { isUnitsOwn, launch } from "./processes.js";
+import { commandOf, failureOf, isUnitsOwn, launch, QEMU } from "./processes.js";
 
 let root: string;
 beforeEach(() => {
@@ -38,7 +39,7 @@ async function launched(complaints: (path: string) => void): Promise<readonly st
     },
   };
   const needs = { place, user: undefined, devices: [], volumes: [] };
-  await launch({ outside, needs, args: [] });
+  await launch({ outside, clock: systemClock(), needs, args: [] });
   return found;
 }
 
@@ -64,4 +65,29 @@ test.each([
   ["0::/system.slice/railyard-guest-ins-2.service\n", false],
 ])("only the machine's own systemd makes a process a guest (%#)", (cgroup, isGuest) => {
   expect(isUnitsOwn(cgroup, "ins-1")).toBe(isGuest);
+});
+
+test("an account's process gets the account's groups, by numbers and without a shell", () => {
+  const [program, ...args] = commandOf({ name: "$(id)", uid: 7, gid: 8 }, ["-m", "1M"]);
+  expect(program).toBe("/usr/bin/setpriv");
+  expect(args.slice(0, 3)).toEqual(["--reuid=7", "--regid=8", "--init-groups"]);
+  expect(args.slice(args.indexOf("--"))).toEqual(["--", QEMU, "-m", "1M"]);
+  expect(args.join(" ")).not.toContain("$(id)");
+  expect(commandOf(undefined, ["-m", "1M"])).toEqual([QEMU, "-m", "1M"]);
+});
+
+test("how it failed is not told of a guest that was to stop, nor in another's words", async () => {
+  rmSync(join(root, "run"), { recursive: true });
+  const place = guestPlace(join(root, "g"), "ins-1");
+  mkdirSync(place.dir, { recursive: true });
+  const outside = { root } as Outside;
+  writeFileSync(place.failure, "qemu was killed by SIGKILL");
+  expect(await failureOf(outside, place)).toBe("qemu was killed by SIGKILL");
+  writeFileSync(place.stopping, "");
+  expect(await failureOf(outside, place)).toBeUndefined();
+  rmSync(place.stopping);
+  rmSync(place.failure);
+  writeFileSync(join(root, "other"), "words");
+  symlinkSync(join(root, "other"), place.failure);
+  expect(await failureOf(outside, place)).toBeUndefined();
 });

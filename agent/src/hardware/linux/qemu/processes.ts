@@ -2,13 +2,22 @@
 // of its own session elsewhere, so that guests outlive the agent. A process is told by its own
 // command line, never by a number that was written down.
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
-import { closeSync, openSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Clock, sleep } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
 import { readNames, readText } from "../attributes.js";
 import type { Outside } from "../outside.js";
-import type { GuestPlace } from "./place.js";
+import { readOwnText } from "./own-files.js";
+import { flatPlace, type GuestPlace, isGuestId, pathsOf } from "./place.js";
 import type { GuestNeeds } from "./sandbox.js";
 import {
   endUnit,
@@ -21,8 +30,12 @@ import {
 } from "./units.js";
 
 export const QEMU = "/usr/bin/qemu-system-x86_64";
+/** Of util-linux; see `commandOf`. */
+const SETPRIV = "/usr/bin/setpriv";
 const PROC = "/proc";
 const POLL_MS = 50;
+/** Looking up an account's groups may take a while where they are not in a file. */
+const EXEC_MS = 10_000;
 const COMPLAINT_LENGTH_MAX = 300;
 
 /** Who a guest's process runs as. */
@@ -34,12 +47,17 @@ export interface GuestUser {
 
 export interface GuestProcess {
   readonly pid: number;
+  /** The account that it runs under, as the kernel tells it. */
+  readonly uid: number;
+  /** Where its files are, by its own words; see `flatPlace`. */
+  readonly place: GuestPlace;
   /** Everything after the program's name. */
   readonly args: readonly string[];
 }
 
 export interface Launch {
   readonly outside: Outside;
+  readonly clock: Clock;
   readonly needs: GuestNeeds;
   readonly args: readonly string[];
 }
@@ -48,20 +66,22 @@ export interface Launch {
 export async function launch(one: Launch): Promise<void> {
   const { outside, needs, args } = one;
   const { place } = needs;
-  // systemd would write over old words from their beginning, and wherever a guest had a link lead.
-  rmSync(place.complaints, { force: true });
-  rmSync(place.failure, { force: true });
+  // systemd would write over old words from their beginning.
+  const { complaints, failure, stopping } = place;
+  for (const path of [complaints, failure, stopping]) rmSync(path, { force: true });
   if (!hasSystemd(outside.root)) return detach(one);
   await forgetUnit(outside, place.instanceId);
   await startUnit(outside, needs, [QEMU, ...args]);
 }
 
 /**
- * How a guest's process that is gone failed; undefined when it ended well, or when nobody knows: of
- * a process without a unit only the agent that started it does.
+ * How a guest's process that is gone failed; undefined when it ended well or was told to stop, or
+ * when nobody knows: of a process without a unit only the agent that started it does.
  */
 export async function failureOf(outside: Outside, place: GuestPlace): Promise<string | undefined> {
-  if (!hasSystemd(outside.root)) return readText(place.failure);
+  // A stop that did not get to its end may have killed it.
+  if (existsSync(place.stopping)) return undefined;
+  if (!hasSystemd(outside.root)) return readOwnText(place.failure);
   // A machine that does not tell has the guest started again all the same.
   return unitFailure(outside, place.instanceId).catch(() => undefined);
 }
@@ -77,7 +97,7 @@ export function findGuests(guestsDir: string): ReadonlyMap<string, GuestProcess>
   for (const name of readNames(PROC)) {
     if (!/^\d+$/.test(name)) continue;
     const guest = readGuest(Number(name), guestsDir);
-    if (guest) found.set(guest.instanceId, guest);
+    if (guest) found.set(guest.place.instanceId, guest);
   }
   return found;
 }
@@ -99,36 +119,53 @@ export async function hasEnded(clock: Clock, guest: GuestProcess, ms: number): P
 
 /** The last thing that a QEMU complained about. */
 export function lastComplaint(place: GuestPlace): string {
-  const line = readText(place.complaints)?.split("\n").at(-1) ?? "";
+  const line = readOwnText(place.complaints)?.split("\n").at(-1) ?? "";
   return line.slice(0, COMPLAINT_LENGTH_MAX) || "it ended without a word";
 }
 
-async function detach({ needs: { place, user }, args }: Launch): Promise<void> {
-  const complaints = openSync(place.complaints, "w", 0o600);
+async function detach({ needs: { place, user }, args, clock }: Launch): Promise<void> {
+  const complaints = openSync(place.complaints, "wx", 0o600);
   try {
-    const child = await spawned(args, {
+    const child = await spawned(commandOf(user, args), {
       detached: true,
       cwd: "/",
       env: { LC_ALL: "C" },
       stdio: ["ignore", "ignore", complaints],
-      ...(user && { uid: user.uid, gid: user.gid }),
     });
     child.once("exit", (code, signal) => {
       if (signal !== null) noteFailure(place, killedBy(signal));
       else if (code !== 0) noteFailure(place, `qemu exited with ${code}`);
     });
     child.unref();
+    await untilQemu(clock, child);
   } finally {
     closeSync(complaints);
   }
 }
 
-function spawned(args: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
+/**
+ * Program and arguments of a process that is no unit. An account's QEMU gets there by setpriv(1),
+ * which gives it the account's supplementary groups too, that of /dev/kvm for one: Node's `spawn`
+ * sets none. Accounts are numbers here; no name reaches a command line.
+ */
+export function commandOf(
+  user: GuestUser | undefined,
+  args: readonly string[],
+): readonly [string, ...string[]] {
+  if (!user) return [QEMU, ...args];
+  const account = [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups"];
+  return [SETPRIV, ...account, "--inh-caps=-all", "--no-new-privs", "--", QEMU, ...args];
+}
+
+function spawned(
+  [program, ...args]: readonly [string, ...string[]],
+  options: SpawnOptions,
+): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const fail = (cause: NodeJS.ErrnoException) =>
-      reject(refuse("unavailable", `${QEMU} cannot be started: ${cause.code}`, { cause }));
+      reject(refuse("unavailable", `${program} cannot be started: ${cause.code}`, { cause }));
     try {
-      const child = spawn(QEMU, args, options);
+      const child = spawn(program, args, options);
       child.once("spawn", () => resolve(child));
       child.once("error", fail);
     } catch (thrown) {
@@ -138,7 +175,19 @@ function spawned(args: readonly string[], options: SpawnOptions): Promise<ChildP
   });
 }
 
+/** Until the process is QEMU and nothing before it any more, or is gone. */
+async function untilQemu(clock: Clock, child: ChildProcess): Promise<void> {
+  const end = clock.monotonic() + EXEC_MS;
+  const isGone = () => child.exitCode !== null || child.signalCode !== null;
+  while (!isGone() && commandLineOf(child.pid ?? 0)[0] !== QEMU) {
+    if (clock.monotonic() >= end) throw refuse("unavailable", "qemu does not start");
+    await sleep(clock, POLL_MS);
+  }
+}
+
 function noteFailure(place: GuestPlace, words: string): void {
+  // Nor may a file come to be in a folder that is about to be removed.
+  if (existsSync(place.stopping)) return;
   try {
     writeFileSync(place.failure, words, { mode: 0o600 });
   } catch {
@@ -146,18 +195,27 @@ function noteFailure(place: GuestPlace, words: string): void {
   }
 }
 
-function readGuest(
-  pid: number,
-  guestsDir: string,
-): (GuestProcess & { readonly instanceId: string }) | undefined {
+function readGuest(pid: number, guestsDir: string): GuestProcess | undefined {
   const [program, ...args] = commandLineOf(pid);
   if (program !== QEMU) return undefined;
   const pidFile = args[args.indexOf("-pidfile") + 1] ?? "";
   const instanceId = args[args.indexOf("-name") + 1] ?? "";
-  if (pidFile !== join(guestsDir, instanceId, "pid")) return undefined;
+  if (!isGuestId(instanceId)) return undefined;
+  const boxed = pathsOf(guestsDir, instanceId);
+  const place = [boxed, flatPlace(boxed)].find((one) => one.pid === pidFile);
+  if (!place) return undefined;
   // Anybody may write such a command line; only QEMU is QEMU.
   const groups = readText(join(PROC, String(pid), "cgroup")) ?? "";
-  return isUnitsOwn(groups, instanceId) || isQemu(pid) ? { instanceId, pid, args } : undefined;
+  if (!isUnitsOwn(groups, instanceId) && !isQemu(pid)) return undefined;
+  const uid = accountOf(pid);
+  return uid === undefined ? undefined : { place, pid, uid, args };
+}
+
+/** Undefined for a process that is gone. */
+function accountOf(pid: number): number | undefined {
+  const status = readText(join(PROC, String(pid), "status")) ?? "";
+  const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
+  return uid === undefined ? undefined : Number(uid);
 }
 
 /** Empty for a process that is gone, or dead and not yet waited for. */

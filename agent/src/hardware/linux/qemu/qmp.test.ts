@@ -7,6 +7,7 @@ import { ManualClock, systemClock } from "@railyard/lib/clock";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { withQmp } from "./qmp.js";
 
+const owner = process.getuid?.() ?? 0;
 const GREETING = '{"QMP": {"version": {}, "capabilities": []}}\r\n';
 let dir: string;
 let server: Server | undefined;
@@ -44,7 +45,7 @@ const returning: Answer = ({ execute, id }) =>
 
 test("answers find their questions, also when events come in between", async () => {
   const socket = await listen((command) => `{"event":"RESET","data":{}}\r\n${returning(command)}`);
-  const place = { socket, clock: systemClock(), deadlineMs: 5_000 };
+  const place = { socket, owner, clock: systemClock(), deadlineMs: 5_000 };
   const answers = await withQmp(place, async (qmp) => {
     const both = await Promise.all([qmp.execute("a"), qmp.execute("b")]);
     await qmp.event("RESET");
@@ -59,7 +60,7 @@ test("what QEMU refuses is told in its words", async () => {
       ? returning(command)
       : `${JSON.stringify({ error: { class: "X", desc: "no such thing" }, id: command.id })}\n`,
   );
-  const place = { socket, clock: systemClock(), deadlineMs: 5_000 };
+  const place = { socket, owner, clock: systemClock(), deadlineMs: 5_000 };
   await expect(withQmp(place, (qmp) => qmp.execute("a"))).rejects.toThrow(
     "qemu refused a: no such thing",
   );
@@ -67,7 +68,7 @@ test("what QEMU refuses is told in its words", async () => {
 
 test("nobody there, another language and silence are three different errors", async () => {
   const clock = new ManualClock();
-  const place = { socket: join(dir, "none"), clock, deadlineMs: 5_000 };
+  const place = { socket: join(dir, "none"), owner, clock, deadlineMs: 5_000 };
   await expect(withQmp(place, async () => 1)).rejects.toThrow("ENOENT");
   const talker = await listen(() => "", "SSH-2.0\r\n");
   await expect(withQmp({ ...place, socket: talker }, async () => 1)).rejects.toThrow(

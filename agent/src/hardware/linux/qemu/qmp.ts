@@ -1,9 +1,10 @@
 // Speaks QMP, the control language of a running QEMU, over its unix socket: one conversation at a
 // time, every answer within a deadline. It knows the language, not what is asked in it.
 // Source: QEMU's docs/interop/qmp-spec.
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { type Clock, withDeadline } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
+import { reachSocket } from "./own-files.js";
 
 /** A longer line than any that is asked for; a QEMU that sends one is not listened to. */
 const LINE_BYTES_MAX = 4 * 1024 * 1024;
@@ -13,6 +14,8 @@ const EVENTS_MAX = 64;
 export interface QmpPlace {
   /** Path of the unix socket. */
   readonly socket: string;
+  /** Whose socket it must be: a number of an account. */
+  readonly owner: number;
   readonly clock: Clock;
   /** Bound for the greeting and for each answer, milliseconds. */
   readonly deadlineMs: number;
@@ -58,7 +61,7 @@ class Conversation implements Qmp {
   private lastId = 0;
 
   constructor(private readonly place: QmpPlace) {
-    this.socket = connect(place.socket);
+    this.socket = reachSocket(place.socket, place.owner);
     this.socket.on("data", (chunk) => this.hear(chunk));
     this.socket.on("error", (cause) => this.close(String((cause as NodeJS.ErrnoException).code)));
     this.socket.on("close", () => this.close("it hung up"));

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Backing } from "./arguments.js";
 import { guestPlace } from "./place.js";
-import { devicesOf, renderUnit, unitProperties } from "./sandbox.js";
+import { devicesOf, type GuestNeeds, renderUnit, unitProperties } from "./sandbox.js";
 
 const NEEDS = {
   place: guestPlace("/g", "ins-1"),
@@ -16,12 +16,55 @@ test("a guest with an account runs under it, and finds its own folder and volume
   for (const property of [
     ...["User=guest", "Group=8", "DevicePolicy=closed", "DeviceAllow=/dev/kvm rw"],
     ...["ProtectSystem=strict", "TemporaryFileSystem=/g:ro", "TemporaryFileSystem=/v:ro"],
-    ...["BindPaths=/g/ins-1", "BindPaths=/v/vol-1.qcow2"],
+    ...["BindPaths=/g/ins-1/box", "BindPaths=/v/vol-1.qcow2"],
+    "BindReadOnlyPaths=/g/ins-1/seed.iso",
   ]) {
     expect(properties).toContain(property);
   }
   const writable = properties.filter((p) => p.startsWith("ReadWritePaths"));
   expect(writable).toEqual([]);
+});
+
+/** The properties of one kind, without its name. */
+function values(name: string, change: Partial<GuestNeeds> = {}): readonly string[] {
+  return unitProperties({ ...NEEDS, ...change })
+    .filter((property) => property.startsWith(`${name}=`))
+    .map((property) => property.slice(name.length + 1));
+}
+
+test("keys and settings are out of reach, and so is where the machine's daemons listen", () => {
+  const user = undefined;
+  const hidden = values("InaccessiblePaths", { user });
+  expect(hidden).toEqual(expect.arrayContaining(["-/etc/railyard", "-/etc/shadow", "-/etc/ssh"]));
+  expect(values("TemporaryFileSystem", { user })).toContain("/run:ro");
+});
+
+test("guests of one account cannot look into each other's processes", () => {
+  expect(values("InaccessiblePaths")).toContain("-/proc");
+  expect(values("SystemCallFilter").at(-1)).toMatch(/^~.*\bprocess_vm_readv process_vm_writev\b/);
+});
+
+test("what is private is hidden whole, but for what the guest has of it", () => {
+  const place = guestPlace("/d/guests", "ins-1");
+  const privatePaths = ["/d", "/d/volumes", "/k/node.json", "/etc/railyard/credentials.json"];
+  const needs = {
+    place,
+    volumes: [],
+    privatePaths,
+    images: ["/d/images/one.img", "/d/images/one.img"],
+  };
+  expect(values("TemporaryFileSystem", needs)).toEqual(["/run:ro", "/d:ro"]);
+  expect(values("InaccessiblePaths", needs)).toContain("-/k/node.json");
+  expect(values("InaccessiblePaths", needs).join()).not.toContain("-/d");
+  expect(values("BindPaths", needs)).toEqual(["/d/guests/ins-1/box"]);
+  const shown = ["/d/guests/ins-1/seed.iso", "/d/images/one.img"];
+  expect(values("BindReadOnlyPaths", needs)).toEqual(shown);
+});
+
+test("volumes of others are hidden from a guest without any, and an image elsewhere stays", () => {
+  const needs = { volumes: [], privatePaths: ["/v"], images: ["/srv/odd name.img"] };
+  expect(values("InaccessiblePaths", needs)).toContain("-/v");
+  expect(values("BindReadOnlyPaths", needs)).toEqual(["/g/ins-1/seed.iso"]);
 });
 
 test("without an account none is named", () => {

@@ -1,6 +1,6 @@
 // What a guest's QEMU may do where systemd runs: one list of unit properties, given to systemd-run
 // and rendered as a unit file for whoever wants to judge it. Pure; it starts nothing.
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { invalidField } from "@railyard/lib/errors";
 import type { GuestMachine } from "./arguments.js";
 import { type GuestPlace, isPlainPath } from "./place.js";
@@ -13,13 +13,33 @@ export interface GuestNeeds {
   readonly user: GuestUser | undefined;
   /** Paths of device nodes. */
   readonly devices: readonly string[];
-  /** Disks that outlive it; nothing else in their directories can be seen, no image either. */
+  /** Disks that outlive it; nothing else in their directories can be seen. */
   readonly volumes: readonly string[];
+  /** What its disk lies over, by every path that leads there. */
+  readonly images?: readonly string[];
+  /** Folders and files that it must not see, whoever may read them. */
+  readonly privatePaths?: readonly string[];
 }
+
+/**
+ * Of every machine, the same: without an account of its own QEMU is root as far as files go, if
+ * without any capability. Keys and settings of Railyard, and of the machine.
+ */
+const SECRETS = [
+  ...["/etc/railyard", "/etc/shadow", "/etc/gshadow"],
+  ...["/etc/ssh", "/etc/ssl/private"],
+  // Guests may have one account, and so may look into each other's processes: at /proc/PID/root
+  // they would find each other's files, at /proc/PID/mem each other. QEMU can do without.
+  "/proc",
+];
+/** Where daemons listen that do as root tells them: the service manager, D-Bus, containers. */
+const DAEMONS = "/run";
 
 const FORBIDDEN_CALLS = [
   ...["@privileged", "@mount", "@swap", "@reboot", "@module", "@raw-io"],
   ...["@obsolete", "@debug", "@cpu-emulation", "@clock"],
+  // Part of @ipc; see /proc above.
+  ...["process_vm_readv", "process_vm_writev"],
 ];
 
 /** The same for every guest. Sources: systemd.exec(5), systemd.resource-control(5). */
@@ -73,19 +93,50 @@ const CLOSED = [
  * The properties of one guest's unit, each `Name=value`. Throws `invalid` for a path that a
  * property would read in another way than as one path.
  */
-export function unitProperties({ place, user, devices, volumes }: GuestNeeds): readonly string[] {
-  for (const path of [...devices, ...volumes]) checkPath(path);
-  const hidden = new Set([dirname(place.dir), ...volumes.map((path) => dirname(path))]);
+export function unitProperties(needs: GuestNeeds): readonly string[] {
+  const { place, user, devices, volumes } = needs;
+  const { covered, inaccessible, shown } = hiding(needs);
+  for (const path of [...devices, ...volumes, ...covered, ...inaccessible, ...shown]) {
+    checkPath(path);
+  }
   return [
     "Type=exec",
     `StandardError=file:${place.complaints}`,
     ...(user ? [`User=${user.name}`, `Group=${user.gid}`] : []),
     ...CLOSED,
     ...devices.map((path) => `DeviceAllow=${path} rw`),
-    // Other guests may have the same user: neither their folders nor their volumes are there.
-    ...[...hidden].map((path) => `TemporaryFileSystem=${path}:ro`),
-    ...[place.dir, ...volumes].map((path) => `BindPaths=${path}`),
+    ...covered.map((path) => `TemporaryFileSystem=${path}:ro`),
+    ...inaccessible.map((path) => `InaccessiblePaths=-${path}`),
+    ...[place.box, ...volumes].map((path) => `BindPaths=${path}`),
+    ...shown.map((path) => `BindReadOnlyPaths=${path}`),
   ];
+}
+
+/**
+ * What a guest does not see: other guests may have the same user, so neither their folders nor
+ * their volumes are there. A folder in which something is to be seen after all is covered by an
+ * empty one, as nothing can be shown below an inaccessible one.
+ */
+function hiding({ place, volumes, images = [], privatePaths = [] }: GuestNeeds) {
+  const used = [place.box, place.seed, ...images, ...volumes];
+  const own = [DAEMONS, dirname(place.dir), ...volumes.map((path) => dirname(path))];
+  const secret = [...SECRETS, ...privatePaths];
+  const holdsUsed = (path: string) => used.some((one) => isBelow(one, path));
+  const covered = outermost([...own, ...secret.filter(holdsUsed)]);
+  const isCovered = (path: string) => covered.some((one) => one === path || isBelow(path, one));
+  const inaccessible = outermost(secret.filter((path) => !holdsUsed(path) && !isCovered(path)));
+  const shown = [...new Set([place.seed, ...images.filter(isCovered)])];
+  return { covered, inaccessible, shown };
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(join(folder, "/"));
+}
+
+/** Those that lie below no other. */
+function outermost(paths: readonly string[]): readonly string[] {
+  const all = [...new Set(paths)];
+  return all.filter((path) => !all.some((other) => isBelow(path, other)));
 }
 
 /** The same as a unit file. */
