@@ -37,8 +37,8 @@ export interface Cable {
 export interface Hypervisor {
   /** Resolves with the first console line that `pattern` matches; throws after `limitMs`. */
   line(pattern: RegExp, limitMs: number): Promise<string>;
-  /** The exit code of the command; throws when the machine ended without one. */
-  ended(limitMs: number): Promise<number>;
+  /** Types a line at the console. */
+  type(line: string): void;
   stop(): Promise<void>;
 }
 
@@ -48,22 +48,21 @@ const STOP_MS = 5_000;
 export function startHypervisor(options: HypervisorOptions): Hypervisor {
   const { image, log } = options;
   const child = spawn(image.qemu, hypervisorArguments(options), {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
   // Whatever ends this process, the machine must not go on without it.
   const end = () => child.kill("SIGKILL");
   process.once("exit", end);
   child.once("exit", () => process.off("exit", end));
+  // A machine that is gone shows in what does not come.
+  child.stdin?.on("error", () => undefined);
   const file = createWriteStream(log, { flags: "a" });
   child.stderr?.pipe(file, { end: false });
   const console = new Console(child);
   console.onLine((line) => file.write(`${line}\n`));
   return {
     line: (pattern, limitMs) => console.line(pattern, limitMs),
-    async ended(limitMs) {
-      const said = await console.line(/^LAB-RC (\d+)/, limitMs);
-      return Number(said.split(" ")[1]);
-    },
+    type: (line) => void child.stdin?.write(`${line}\n`),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = new Promise((resolve) => child.once("exit", resolve));

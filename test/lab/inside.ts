@@ -7,7 +7,11 @@ import { ScriptFolder } from "./script-folder.js";
 
 const BOOT_MS = 60_000;
 const BOOT_TRIES = 2;
+/** Seconds for all calls that are made at once. */
+const HANDS_S = 45;
 const HANDS = join(import.meta.dirname, "inside", "hands.mjs");
+/** Inside; with an ending each, the pipes that the hands are asked and answer by. */
+const PIPE = "/run/hands";
 const SERVE = join(import.meta.dirname, "inside", "serve.sh");
 
 export type InsideOptions = Omit<HypervisorOptions, "run" | "log" | "share"> & {
@@ -17,13 +21,14 @@ export type InsideOptions = Omit<HypervisorOptions, "run" | "log" | "share"> & {
 
 export class Inside {
   private readonly scripts: ScriptFolder;
+  private hands: Promise<unknown> | undefined;
 
   private constructor(
     private readonly hypervisor: Hypervisor,
     /** `/run/lab` inside. */
     readonly share: string,
   ) {
-    this.scripts = new ScriptFolder(share);
+    this.scripts = new ScriptFolder(share, (number) => hypervisor.type(String(number)));
   }
 
   /** Boots a hypervisor, again when it does not come up the first time. */
@@ -49,6 +54,24 @@ export class Inside {
     return this.scripts.ask(script, limitMs);
   }
 
+  /** Calls the agent's code for Linux hardware inside, one call after the other. */
+  async call(iommu: "strict" | "shared", calls: readonly Call[]): Promise<readonly Outcome[]> {
+    const quoted = JSON.stringify([iommu, ...calls]);
+    if (quoted.includes("'")) throw new Error("an argument would end the quotes");
+    this.hands ??= this.ask(`
+      mkfifo ${PIPE}.in ${PIPE}.out
+      ${process.execPath} ${HANDS} ${PIPE}.in ${PIPE}.out >${PIPE}.log 2>&1 &
+    `);
+    await this.hands;
+    return JSON.parse(
+      await this.ask(`
+        echo '${quoted}' >${PIPE}.asked
+        timeout ${HANDS_S} sh -c 'cat ${PIPE}.asked >${PIPE}.in; cat ${PIPE}.out' ||
+          { cat ${PIPE}.log; exit 1; }
+      `),
+    );
+  }
+
   stop(): Promise<void> {
     return this.hypervisor.stop();
   }
@@ -58,15 +81,4 @@ export class Inside {
 export type Outcome = { readonly ok: unknown } | { readonly error: string; readonly code: string };
 
 /** Of the agent's code for Linux hardware, or `exec`: a tool and its arguments. */
-type Call = readonly [method: keyof Hardware | "exec", ...args: unknown[]];
-
-/** Calls the agent's code for Linux hardware inside, one call after the other. */
-export async function callHardware(
-  inside: Inside,
-  iommu: "strict" | "shared",
-  calls: readonly Call[],
-): Promise<readonly Outcome[]> {
-  const quoted = JSON.stringify(calls);
-  if (quoted.includes("'")) throw new Error("an argument would end the quotes");
-  return JSON.parse(await inside.ask(`${process.execPath} ${HANDS} ${iommu} '${quoted}'`));
-}
+export type Call = readonly [method: keyof Hardware | "exec", ...args: unknown[]];

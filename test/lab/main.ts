@@ -1,15 +1,19 @@
-// `npm run lab`: every tier of the lab that this machine can run, one after the other. A line for
-// each proof. It knows the tiers by name and nothing of what they do.
+// `npm run lab`: every tier of the lab that this machine can run, two at a time. A line for each
+// proof. It knows the tiers by name and nothing of what they do.
+import { availableParallelism, freemem } from "node:os";
 import { parseArgs } from "node:util";
-import { partitions } from "./infiniband/partitions.js";
-import { overlaid } from "./overlay/overlaid.js";
-import { kept } from "./settings/kept.js";
-import { placed } from "./sriov/placed.js";
-import { wired } from "./sriov/wired.js";
-import { units } from "./systemd/units.js";
-import type { Report, Tier } from "./tier.js";
+import type { Told } from "./one-tier.js";
+import type { Tier } from "./tier.js";
+import { runTierProcess } from "./tier-process.js";
+import { LANES, TIERS } from "./tiers.js";
 
-const TIERS: readonly Tier[] = [overlaid, units, placed, wired, kept, partitions];
+/** Of one tier, once what it needs is there. */
+const TIER_LIMIT_MS = 10 * 60_000;
+/** Of them all, what they need included. */
+const LIMIT_MS = 20 * 60_000;
+/** Of all machines that may run at the same time, with room to spare. */
+const MEMORY_BYTES = 6 * 1024 ** 3;
+const NAME_WIDTH = Math.max(...TIERS.map(({ name }) => name.length));
 
 const { values } = parseArgs({
   options: {
@@ -26,49 +30,54 @@ interface Proof {
   readonly seconds: number;
 }
 
+const interrupted = new AbortController();
+const end = AbortSignal.any([AbortSignal.timeout(LIMIT_MS), interrupted.signal]);
 const proofs: Proof[] = [];
 const say = (line: string) => values.json || console.log(line);
+const labelled = (tier: string, line: string) => `${tier.padEnd(NAME_WIDTH)}  ${line}`;
 
-function tell(proof: Proof): void {
+function prove(proof: Proof): void {
   proofs.push(proof);
-  const { outcome, sentence, seconds } = proof;
-  say(`  ${outcome.padEnd(7)} ${sentence} (${seconds.toFixed(1)} s)`);
+  const { tier, outcome, sentence, seconds } = proof;
+  say(labelled(tier, `${outcome.padEnd(7)} ${sentence} (${seconds.toFixed(1)} s)`));
 }
 
-function reportOf(tier: string): Report {
-  return {
-    note: (line) => say(`          … ${line}`),
-    async proof(sentence, look) {
-      const begun = performance.now();
-      const seconds = () => (performance.now() - begun) / 1000;
-      try {
-        await look();
-      } catch (thrown) {
-        tell({ tier, sentence, outcome: "FAIL", seconds: seconds() });
-        throw thrown;
-      }
-      tell({ tier, sentence, outcome: "ok", seconds: seconds() });
-    },
-  };
-}
+const noteOf = (tier: string) => (line: string) => say(labelled(tier, `        … ${line}`));
 
-/** Whether the tier held, or could not be tried. */
-async function take({ name, about, needs, run }: Tier): Promise<boolean> {
-  say(`${name}: ${about}`);
-  const report = reportOf(name);
-  const lack = await needs(report.note);
-  if (lack !== undefined) {
-    tell({ tier: name, sentence: lack, outcome: "skipped", seconds: 0 });
-    return true;
+/** Those that can run here; one after the other, since several may install packages. */
+async function runnable(tiers: readonly Tier[]): Promise<readonly Tier[]> {
+  const able: Tier[] = [];
+  for (const tier of tiers) {
+    const lack = await tier.needs(noteOf(tier.name)).catch(String);
+    if (lack === undefined) able.push(tier);
+    else prove({ tier: tier.name, sentence: lack, outcome: "skipped", seconds: 0 });
   }
-  try {
-    await run(report);
-    return true;
-  } catch (thrown) {
-    console.error(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
-    const failed = proofs.some((proof) => proof.tier === name && proof.outcome === "FAIL");
-    if (!failed) tell({ tier: name, sentence: "the tier itself", outcome: "FAIL", seconds: 0 });
-    return false;
+  return able;
+}
+
+async function take({ name: tier, about }: Tier): Promise<void> {
+  say(labelled(tier, about));
+  const begun = performance.now();
+  const seconds = () => (performance.now() - begun) / 1000;
+  const onTold = (told: Told) => {
+    if (told.kind === "note") return noteOf(tier)(told.line);
+    const { sentence, held } = told;
+    prove({ tier, sentence, outcome: held ? "ok" : "FAIL", seconds: told.seconds });
+  };
+  const onComplaint = (line: string) => console.error(labelled(tier, line));
+  const signal = AbortSignal.any([end, AbortSignal.timeout(TIER_LIMIT_MS)]);
+  const how = await runTierProcess({ name: tier, signal, onTold, onComplaint });
+  const failed = proofs.some((proof) => proof.tier === tier && proof.outcome === "FAIL");
+  if (how !== undefined && !failed) {
+    prove({ tier, sentence: how, outcome: "FAIL", seconds: seconds() });
+  }
+  say(labelled(tier, `${how === undefined ? "held" : "did not hold"} (${seconds().toFixed(1)} s)`));
+}
+
+async function takeAll(tiers: readonly Tier[]): Promise<void> {
+  for (const tier of tiers) {
+    if (!end.aborted) await take(tier);
+    else prove({ tier: tier.name, sentence: "not begun in time", outcome: "FAIL", seconds: 0 });
   }
 }
 
@@ -77,17 +86,22 @@ async function main(): Promise<number> {
   const unknown = only.find((wanted) => !TIERS.some(({ name }) => name === wanted));
   if (list || unknown !== undefined) {
     if (unknown !== undefined) console.error(`no tier is called ${unknown}; there are:`);
-    for (const { name, about } of TIERS) console.log(`${name.padEnd(14)}${about}`);
+    for (const { name, about } of TIERS) console.log(`${name.padEnd(NAME_WIDTH)}  ${about}`);
     return unknown === undefined ? 0 : 2;
   }
-  let held = true;
-  for (const tier of TIERS) if (only.includes(tier.name)) held = (await take(tier)) && held;
+  const able = await runnable(TIERS.filter(({ name }) => only.includes(name)));
+  // Tiers have something to put away; until here there was nothing.
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => interrupted.abort());
+  }
+  const isSmall = availableParallelism() < LANES.length || freemem() < MEMORY_BYTES;
+  const lanes = isSmall ? [TIERS] : LANES;
+  await Promise.all(lanes.map((lane) => takeAll(lane.filter((tier) => able.includes(tier)))));
   if (json) console.log(JSON.stringify(proofs, undefined, 2));
   const count = (wanted: Proof["outcome"]) =>
     proofs.filter(({ outcome }) => outcome === wanted).length;
   say(`${count("ok")} proved, ${count("FAIL")} failed, ${count("skipped")} tiers skipped`);
-  return held ? 0 : 1;
+  return count("FAIL") === 0 ? 0 : 1;
 }
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main();

@@ -12,8 +12,8 @@ export class ScriptFolder {
 
   constructor(
     readonly path: string,
-    /** Tells the machine that script `number` is there, unless it looks by itself. */
-    private readonly call: (number: number) => void = () => undefined,
+    /** Tells the machine that script `number` is there. */
+    private readonly call: (number: number) => void,
   ) {}
 
   /** What a shell script printed there; throws with it when the script failed. */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The command of an emulated hypervisor: drivers, links up, LLDP; then it runs the scripts that the
-# outside puts into the shared folder, one after the other, until the machine is switched off.
+# The command of an emulated hypervisor: drivers, links up, LLDP; then it runs the scripts of the
+# shared folder, one after the other, until the machine is switched off.
 for module in virtio_net igb igbvf vfio-pci; do
   modprobe "$module" || echo "LAB-FAIL modprobe $module"
 done
@@ -17,14 +17,5 @@ done
 mkdir -p /run/lldpd
 chown _lldpd:_lldpd /run/lldpd
 /usr/sbin/lldpd || echo "LAB-FAIL lldpd"
-echo "LAB-READY $(cut -d' ' -f1 /proc/uptime)"
-at=1
-while :; do
-  if [ -e "/run/lab/ask-$at.sh" ]; then
-    sh "/run/lab/ask-$at.sh" >"/run/lab/answer-$at.part" 2>&1
-    echo "LAB-STATUS $?" >>"/run/lab/answer-$at.part"
-    mv "/run/lab/answer-$at.part" "/run/lab/answer-$at"
-    at=$((at + 1))
-  fi
-  sleep 0.1
-done
+stty -echo
+. "${0%/*}/../overlay/scripts/serve.sh"

@@ -9,6 +9,8 @@ import { until } from "../../until.js";
 const BOOT_MS = 180_000;
 const ANSWER_MS = 120_000;
 const TRY_MS = 30_000;
+/** How often a guest that boots is tried: what is typed meanwhile may get lost. */
+const KNOCK_MS = 1_500;
 
 /** A NIC as the guest's kernel shows it. */
 export interface GuestNic {
@@ -52,7 +54,7 @@ export class Guest {
   /** Waits until the guest's shell answers. */
   static async reach(customer: Customer, instanceId: string): Promise<Guest> {
     const guest = new Guest(customer, instanceId);
-    await guest.said("true", BOOT_MS);
+    await guest.said("true", BOOT_MS, KNOCK_MS);
     return guest;
   }
 
@@ -92,16 +94,16 @@ export class Guest {
   }
 
   /**
-   * Says a command until it is answered: a guest that boots hears nothing yet, and a session may be
-   * lost while others boot. Commands bear being given twice.
+   * Says a command until it is answered: a session may be lost while others boot. Commands bear
+   * being given twice.
    */
-  private async said(command: string, limitMs = ANSWER_MS): Promise<Answer> {
+  private async said(command: string, limitMs = ANSWER_MS, againMs?: number): Promise<Answer> {
     const end = performance.now() + limitMs;
     let last: unknown;
     while (performance.now() < end) {
       try {
         this.session ??= await this.attach();
-        return await answered(this.session, command.trim());
+        return await answered(this.session, command.trim(), againMs);
       } catch (thrown) {
         last = thrown;
         await this.leave();
@@ -129,16 +131,29 @@ interface Answer {
   readonly text: string;
 }
 
-async function answered(session: ConsoleCaller, command: string): Promise<Answer> {
+/** `againMs`: it is typed again whenever so much time has passed. */
+async function answered(
+  session: ConsoleCaller,
+  command: string,
+  againMs = TRY_MS,
+): Promise<Answer> {
   const mark = randomUUID();
   const [head, tail] = [mark.slice(0, 8), mark.slice(8)];
   const from = session.said.length;
-  // What is typed while the guest boots may come back as it is: the shell puts the mark together.
-  session.type(`${command}\necho "${head}""${tail} $?"\r`);
-  const answer = () => new RegExp(`${mark} (\\d+)\\s`).exec(session.said.slice(from));
-  const found = await unlessEnded(session, until(`an answer to ${command}`, answer, TRY_MS));
-  const text = session.said.slice(from).slice(0, found.index).replaceAll("\r", "");
-  return { status: Number(found[1]), text };
+  // What is typed while the guest boots may come back as it is: the shell puts the marks together.
+  // Between them is nothing that an earlier command says late.
+  const say = (word: string) => `echo "${head}""${tail}" ${word}`;
+  const typed = `${say("begins")}\n${command}\n${say("$?")}\r`;
+  const whole = new RegExp(`${mark} begins\\r?\\n([^]*?)${mark} (\\d+)\\s`);
+  session.type(typed);
+  const again = setInterval(() => session.type(typed), againMs);
+  try {
+    const answer = () => whole.exec(session.said.slice(from));
+    const found = await unlessEnded(session, until(`an answer to ${command}`, answer, TRY_MS));
+    return { status: Number(found[2]), text: (found[1] ?? "").replaceAll("\r", "") };
+  } finally {
+    clearInterval(again);
+  }
 }
 
 /** What `awaited` comes to; throws when the session ends first. */

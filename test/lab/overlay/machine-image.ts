@@ -34,6 +34,7 @@ const PROGRAMS = {
   "/sbin/ip": "iproute2",
   "/usr/bin/genisoimage": "genisoimage",
   "/usr/bin/qemu-img": "qemu-utils",
+  "/usr/bin/taskset": "util-linux",
   "/usr/bin/qemu-system-x86_64": "qemu-system-x86",
 };
 

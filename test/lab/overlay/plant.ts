@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Customer } from "../../customer.js";
 import { ProcessYard } from "../../process-yard.js";
-import { until } from "../../until.js";
+import { patiently } from "../patience.js";
 import {
   GPU,
   HYPERVISORS,
@@ -78,7 +78,7 @@ export class OverlayPlant {
 
   async ready(): Promise<void> {
     for (const name of HYPERVISORS) {
-      await until(`${name} is ready`, () => this.yard.isReady(name), READY_MS);
+      await patiently(`${name} is ready`, () => this.yard.isReady(name), READY_MS);
     }
   }
 
@@ -101,8 +101,8 @@ export class OverlayPlant {
 
   /** The hypervisor that has a guest, and the process that the guest is. */
   async whereabouts(instanceId: string): Promise<{ readonly host: string; readonly pid: number }> {
-    const said = await this.machine.ask(`grep -H . ${HOME}/*/guests/${instanceId}/pid`);
-    const [, host = "", pid] = /([^/]+)\/guests\/[^/]+\/pid:(\d+)/.exec(said) ?? [];
+    const said = await this.machine.ask(`grep -H . ${HOME}/*/guests/${instanceId}/box/pid`);
+    const [, host = "", pid] = /([^/]+)\/guests\/[^/]+\/box\/pid:(\d+)/.exec(said) ?? [];
     return { host, pid: Number(pid) };
   }
 

@@ -2,7 +2,7 @@
 // another with the same addresses. Every method holds one thing against what the guests see.
 import assert from "node:assert/strict";
 import type { Customer } from "../../customer.js";
-import { until } from "../../until.js";
+import { patiently } from "../patience.js";
 import { HYPERVISORS, MTU } from "./declared.js";
 import { managementAddressOf } from "./fabric.js";
 import { Guest, type GuestNic, type Probe } from "./guest.js";
@@ -163,7 +163,7 @@ export class Scene {
     await guest.leave();
     const applied = await this.plant.yard.node(before.host);
     await this.plant.startAgent(before.host);
-    await until(
+    await patiently(
       "the agent reports again",
       async () => {
         const node = await this.plant.yard.node(before.host);
@@ -252,7 +252,7 @@ export class Scene {
     const { id, guest } = this.resident(name);
     await guest.leave();
     await this.customer.delete(id);
-    await until(`${name} is gone`, async () => !(await this.customer.get(id)), GONE_MS);
+    await patiently(`${name} is gone`, async () => !(await this.customer.get(id)), GONE_MS);
     this.residents.delete(name);
   }
 

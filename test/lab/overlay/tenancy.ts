@@ -13,7 +13,7 @@ import {
 import { GetInstanceLayoutRequest } from "@railyard/proto/gen/railyard/v1/instance_layout";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import type { Customer } from "../../customer.js";
-import { until } from "../../until.js";
+import { patiently } from "../patience.js";
 import { ATTACHMENTS, IMAGE_ID, INSTANCE_PROFILE, NETWORK_PROFILE } from "./declared.js";
 
 /** Several guests boot at once, emulated within an emulation. */
@@ -58,10 +58,12 @@ export async function hasStatus(
   wanted = InstanceStatus.INSTANCE_STATUS_RUNNING,
 ): Promise<void> {
   const arrived = async () => (await customer.get(id))?.status === wanted;
-  await until(`${id} is ${InstanceStatus[wanted]}`, arrived, RUNNING_MS).catch(async (cause) => {
-    const { status, statusReasons } = (await customer.get(id)) ?? {};
-    throw new Error(JSON.stringify({ status, statusReasons }), { cause });
-  });
+  await patiently(`${id} is ${InstanceStatus[wanted]}`, arrived, RUNNING_MS).catch(
+    async (cause) => {
+      const { status, statusReasons } = (await customer.get(id)) ?? {};
+      throw new Error(JSON.stringify({ status, statusReasons }), { cause });
+    },
+  );
 }
 
 /** The commands that the layout recommends to the owner of a guest. */

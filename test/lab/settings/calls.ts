@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { VfReading, VfSettings } from "@railyard/agent/hardware/hardware";
 import type { VfStray } from "@railyard/agent/model/observed-vf";
-import { callHardware, type Outcome } from "../inside.js";
+import type { Call, Outcome } from "../inside.js";
 import type { SimulatedNics } from "./nics.js";
 import { inWords, plain } from "./words.js";
 
@@ -32,8 +32,6 @@ const ROWS: readonly Row[] = [
   { change: { spoofCheck: false }, words: "vlan 100 proto 802.1ad", stray: "vlan-protocol" },
 ];
 const WANTED = ROWS.map(({ change }, vf) => ({ ...plain(vf), ...change }));
-
-type Calls = Parameters<typeof callHardware>[2];
 
 export class SingleCalls {
   private readonly pf: string;
@@ -87,8 +85,8 @@ export class SingleCalls {
     await nics.setVfCount(NIC, 0);
   }
 
-  private call(calls: Calls): Promise<readonly Outcome[]> {
-    return callHardware(this.nics.inside, "strict", calls);
+  private call(calls: readonly Call[]): Promise<readonly Outcome[]> {
+    return this.nics.inside.call("strict", calls);
   }
 
   private async areAsWanted(reading: Outcome | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 // What the agent's passes come to over virtual functions of which every setting can go wrong.
 import assert from "node:assert/strict";
 import type { DesiredInstance, PassReport } from "@railyard/agent/model";
-import { until } from "../../until.js";
+import { patiently } from "../patience.js";
 import { NAMES, StandIn } from "./machine.js";
 import type { SimulatedNics } from "./nics.js";
 import { inWords, plain, UNUSED } from "./words.js";
@@ -81,7 +81,10 @@ export class Passes {
     const changed = await this.told();
     for (const [at, words] of this.wanted().entries()) assert.notEqual(changed[at], words);
     this.machine.look();
-    await until("all is as it was", async () => String(await this.told()) === this.wanted().join());
+    await patiently(
+      "all is as it was",
+      async () => String(await this.told()) === this.wanted().join(),
+    );
     const { instances } = await this.machine.report(isPresent);
     assert.equal(instances[0]?.facts?.bootCount, 1);
   }

@@ -5,9 +5,8 @@ import { NodeServiceService } from "@railyard/proto/gen/railyard/admin/v1/node";
 import { IsolationKind } from "@railyard/proto/gen/railyard/v1/cluster_network_profile";
 import { InstanceStatus } from "@railyard/proto/gen/railyard/v1/instance_status";
 import type { Customer } from "../../customer.js";
-import { until } from "../../until.js";
 import { hypervisorNeeds } from "../image/hypervisor-image.js";
-import { callHardware } from "../inside.js";
+import { patiently } from "../patience.js";
 import type { Tier } from "../tier.js";
 import { GPU, INSTANCE_PROFILE, NETWORK_PROFILE, NIC, PAIRS, VFS } from "./declared.js";
 import { LabPlant } from "./plant.js";
@@ -53,7 +52,7 @@ export const placed: Tier = {
       );
       await customer.delete(id);
       await proof("deleted, all of it is given back: no address, no VLAN, no driver", async () => {
-        await until("the instance is gone", async () => !(await customer.get(id)), STEP_MS);
+        await patiently("the instance is gone", async () => !(await customer.get(id)), STEP_MS);
         nothingLeft(await look(plant.inside));
       });
       await proof("the strict rule refuses to take a VF out of a group with others", () =>
@@ -76,7 +75,7 @@ function intended(plant: LabPlant, id: string) {
 }
 
 async function ready({ yard }: LabPlant): Promise<void> {
-  await until("the node is ready", () => yard.isReady("lab-s01"), STEP_MS);
+  await patiently("the node is ready", () => yard.isReady("lab-s01"), STEP_MS);
 }
 
 export async function order(customer: Customer): Promise<string> {
@@ -90,7 +89,7 @@ export async function order(customer: Customer): Promise<string> {
 async function status(customer: Customer, id: string): Promise<void> {
   const running = InstanceStatus.INSTANCE_STATUS_RUNNING;
   const arrived = async () => (await customer.get(id))?.status === running;
-  await until("the instance runs", arrived, STEP_MS).catch(async (cause) => {
+  await patiently("the instance runs", arrived, STEP_MS).catch(async (cause) => {
     const { status, statusReasons } = (await customer.get(id)) ?? {};
     throw new Error(JSON.stringify({ status, statusReasons }), { cause });
   });
@@ -98,7 +97,7 @@ async function status(customer: Customer, id: string): Promise<void> {
 
 async function strictRefuses({ inside }: LabPlant, { pfs }: Seen): Promise<void> {
   const [vf, other] = pfs[0]?.vfs ?? [];
-  const [outcome] = await callHardware(inside, "strict", [["bindVfio", vf?.address]]);
+  const [outcome] = await inside.call("strict", [["bindVfio", vf?.address]]);
   const text = `pci function ${vf?.address} shares its iommu group with ${other?.address}`;
   assert.deepEqual(outcome, { error: text, code: "unavailable" });
 }

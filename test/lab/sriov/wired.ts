@@ -5,15 +5,15 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "../../until.js";
 import type { Cable } from "../hypervisor.js";
 import {
   type HypervisorImage,
   hypervisorImage,
   hypervisorNeeds,
 } from "../image/hypervisor-image.js";
-import { callHardware, Inside } from "../inside.js";
+import { type Call, Inside } from "../inside.js";
 import { cableBetween } from "../leaf.js";
+import { patiently } from "../patience.js";
 import type { Tier } from "../tier.js";
 import { look } from "./seen.js";
 
@@ -70,11 +70,8 @@ function bootOne(one: {
   return Inside.boot({ ...machine, pairs: 1, below: "root-port", memoryMib: MEMORY_MIB });
 }
 
-async function done(
-  inside: Inside,
-  calls: Parameters<typeof callHardware>[2],
-): Promise<readonly unknown[]> {
-  const outcomes = await callHardware(inside, "strict", calls);
+async function done(inside: Inside, calls: readonly Call[]): Promise<readonly unknown[]> {
+  const outcomes = await inside.call("strict", calls);
   return outcomes.map((outcome) => {
     if ("error" in outcome) throw new Error(outcome.error);
     return outcome.ok;
@@ -155,7 +152,7 @@ async function pings(inside: Inside, vlan: number, to: string): Promise<boolean>
 }
 
 function reaches(inside: Inside, vlan: number, to: string): Promise<boolean> {
-  return until(`vlan ${vlan} reaches ${to}`, () => pings(inside, vlan, to), PASS_MS);
+  return patiently(`vlan ${vlan} reaches ${to}`, () => pings(inside, vlan, to), PASS_MS);
 }
 
 /**
