@@ -34,7 +34,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Ledger, openLedger } from "./ledger.js";
 import { decodeDesired } from "./link/desired.js";
 import { Link } from "./link.js";
-import type { InstanceReport, Inventory, PassReport } from "./model.js";
+import type { Inventory, PassReport } from "./model.js";
 
 const NODE = "node-1";
 const SESSION = "ses-1";
@@ -345,73 +345,6 @@ test("a ping for this session is answered", async () => {
   await clock.advance(5);
   expect(Pong.decode(await asked).session).toBe(SESSION);
 });
-
-test("a report is told at once when it is news, else once per period", async () => {
-  await started();
-  link.report(passed());
-  link.report(passed());
-  await clock.advance(5);
-  expect(heard.reports.length).toBe(1);
-  link.report(passed({ generation: 2n }));
-  await clock.advance(5);
-  expect(heard.reports.map((r) => r.generation)).toEqual([1n, 2n]);
-  await clock.advance(12_000);
-  expect(heard.reports.length).toBe(3);
-});
-
-test("a report carries the inventory only when it changed", async () => {
-  await started();
-  link.report(passed());
-  link.report(passed({ inventory: { ...INVENTORY, vcpu: 9 } }));
-  link.report(passed({ generation: 2n, inventory: { ...INVENTORY, vcpu: 9 } }));
-  await clock.advance(5);
-  expect(heard.reports.map((r) => r.inventory?.vcpu)).toEqual([undefined, 9, undefined]);
-});
-
-test("a machine that stays the same is encoded once a pass, not with each sign of life", async () => {
-  await started();
-  link.report(passed());
-  await clock.advance(5);
-  const encode = vi.spyOn(Report, "encode");
-  link.report(passed());
-  await clock.advance(5_000);
-  expect(encode).toHaveBeenCalledTimes(1);
-  encode.mockRestore();
-  expect(heard.heartbeats.length).toBe(6);
-  await clock.advance(7_000);
-  expect(heard.reports.length).toBe(2);
-});
-
-test("layouts that one report has no room for follow with the next signs of life", async () => {
-  await started();
-  link.report(passed({ instances: ["ins-1", "ins-2", "ins-3"].map(largeInstance) }));
-  await clock.advance(3_000);
-  const layouts = heard.reports.map(({ instances }) => instances.filter((i) => i.layout).length);
-  expect(layouts).toEqual([1, 1, 1]);
-});
-
-test("after a new welcome an unchanged machine is told again", async () => {
-  await started();
-  link.report(passed());
-  broker.setUp(false);
-  broker.setUp(true);
-  await settle();
-  await clock.advance(10);
-  expect(heard.reports.length).toBe(2);
-});
-
-function largeInstance(instanceId: string): InstanceReport {
-  const counts = { bootCount: 1, vcpu: 1, memoryMib: 1 };
-  const texts = { ncclTopologyXml: "", ncclEnvironment: "", kernelSettings: "" };
-  const view = { ...texts, tree: [], networkSettings: "x".repeat(300_000), qemuArguments: [] };
-  return {
-    instanceId,
-    phase: "present",
-    facts: { instanceId, ...counts, gpus: [], attachments: [] },
-    view,
-    ...{ reason: "", attachments: [], devices: [], failures: [] },
-  };
-}
 
 test("a stopped link says and hears nothing", async () => {
   await started();

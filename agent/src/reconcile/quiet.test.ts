@@ -62,7 +62,7 @@ async function next(): Promise<PassReport> {
   return passes.at(-1) as PassReport;
 }
 
-test("a machine that stays as it is has one report, and another once a link went down", async () => {
+test("a machine that stays as it is has one report, another once a link went down", async () => {
   await next();
   const quiet = await next();
   expect(await next()).toBe(quiet);

@@ -24,15 +24,24 @@ test("a batch waits until half of the callers are there", () => {
   expect(gathering.goesOn(32, 100)).toBe(false);
 });
 
-test("it does not wait when nobody comes any more, nor longer than six milliseconds", () => {
+test("it does not wait for more than it takes", () => {
+  const gathering = new Gathering();
+  gathering.take(1_000, 256);
+  gathering.take(600, 256);
+  gathering.begin(100);
+  expect(gathering.goesOn(255, 100)).toBe(true);
+  expect(gathering.goesOn(256, 100)).toBe(false);
+});
+
+test("it does not wait when nobody comes any more, nor longer than four milliseconds", () => {
   const quiet = after(64);
   expect(quiet.goesOn(3, 100)).toBe(true);
-  expect(quiet.goesOn(3, 100.6)).toBe(true);
+  expect(quiet.goesOn(3, 100.3)).toBe(true);
+  expect(quiet.goesOn(4, 100.6)).toBe(true);
   expect(quiet.goesOn(4, 100.9)).toBe(true);
-  expect(quiet.goesOn(4, 101.5)).toBe(true);
-  expect(quiet.goesOn(4, 101.7)).toBe(false);
+  expect(quiet.goesOn(4, 101.1)).toBe(false);
   const busy = after(64);
-  const looks = Array.from({ length: 20 }, (_, i) => busy.goesOn(i + 1, 100 + i / 2));
+  const looks = Array.from({ length: 20 }, (_, i) => busy.goesOn(i + 1, 100 + i / 3));
   expect(looks.indexOf(false)).toBe(13);
 });
 

@@ -6,9 +6,9 @@ const BATCH_MIN = 16;
 /** After a smaller batch the next one does not wait. */
 const GATHER_FROM = 8;
 /** Waiting ends when nobody came for so long, milliseconds, … */
-const QUIET_MS = 0.7;
+const QUIET_MS = 0.4;
 /** … and in any case after so long, … */
-const GATHER_MS = 6;
+const GATHER_MS = 4;
 /** … and so many looks: a clock may stand still. */
 const LOOKS_MAX = 4_000;
 
@@ -48,7 +48,7 @@ export class Gathering {
     const half = Math.ceil((waiting + this.lastBatch) / 2);
     const most = Math.min(max, Math.max(BATCH_MIN, half));
     this.lastBatch = Math.min(waiting, most);
-    this.wanted = Math.max(half, Math.min(this.lastBatch, BATCH_MIN));
+    this.wanted = Math.min(max, Math.max(half, Math.min(this.lastBatch, BATCH_MIN)));
     return most;
   }
 }

@@ -21,9 +21,9 @@ export interface Bus {
 }
 
 /**
- * Each call reads the whole bus. A machine may have hundreds of VFs, of which nothing but driver
- * and group ever changes, so what a function is, is read once in its stay. Remembers as many entries
- * as were there last.
+ * Each call reads the whole bus. A machine may have hundreds of VFs, of which only driver and
+ * group ever change, so what a function is, is read once in its stay. Remembers as many entries as
+ * were there last.
  */
 export function busReader(root: string): () => Bus {
   let known: ReadonlyMap<string, Nature> = new Map();

@@ -77,7 +77,7 @@ test("the permanent MAC is the one behind a changed address", async () => {
   expect(await showPermanentMac(outside, "eth0", 1000)).toBe("b8:00:00:00:00:01");
 });
 
-test("the same words of ip are understood once, other words anew, of each nic for itself", async () => {
+test("the same words of ip are understood once, other words anew, of each NIC apart", async () => {
   const said = new Map([["eth0", 1]]);
   const exec = async (_: string, args: readonly string[]) => {
     const vlan = said.get(args.at(-1) ?? "") ?? 7;
