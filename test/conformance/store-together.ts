@@ -7,7 +7,6 @@ import * as rows from "./store-rows.js";
 import { ACCOUNT, cause, OTHER } from "./store-rows.js";
 
 const HERE = [rows.network().id];
-const _SUBNETS = [rows.subnet().id];
 
 /** Names, blocks, orders. */
 export function togetherSuite(open: OpenStore): void {

@@ -5,7 +5,7 @@ import type { AccountId } from "@railyard/lib/ids";
 import type { AccountChangeRow, AccountEntry, AccountLog, LogPage } from "./contract.js";
 import { type Sql, type SqlRow, toBigint, toNumber, toText } from "./sql.js";
 
-/** Newest rows kept of each account's log, at least; the rest goes with the next `expire`. */
+/** Newest rows kept of each account's log unless they are large; `expire` drops the rest. */
 export const ACCOUNT_LOG_ROWS = 10_000;
 /** Bytes that an account's log keeps at most as stored, or its newest row where that is larger. */
 export const ACCOUNT_LOG_BYTES = 64 * 1024 * 1024;

@@ -44,6 +44,16 @@ test("an account that has had its turn waits for those that came meanwhile", () 
   expect([line.length, line.shift()]).toEqual([0, undefined]);
 });
 
+test("the provider's own and the accounts' are counted apart", () => {
+  const line = new FairLine<Write>();
+  for (const name of ["p1", "a1", "a2", "b1"]) line.push(write(name));
+  const counts = () => [line.waitingLike(write("p")), line.waitingLike(write("c")), line.length];
+  expect(counts()).toEqual([1, 3, 4]);
+  line.shift();
+  line.shift();
+  expect(counts()).toEqual([0, 2, 2]);
+});
+
 test("nothing is lost, nothing comes twice, and each account's keep their order", () => {
   const steps = fc.array(fc.constantFrom("p", "a", "b", "c", "take"), { maxLength: 60 });
   fc.assert(

@@ -22,6 +22,12 @@ export class FairLine<Item extends InLine> {
     return this.count;
   }
 
+  /** How many wait as this one would: of the provider's own, or of all the accounts'. */
+  waitingLike({ account }: InLine): number {
+    const own = this.provider.length;
+    return account === undefined ? own : this.count - own;
+  }
+
   push(item: Item): void {
     const { account } = item;
     const line = account === undefined ? this.provider : this.accounts.get(account);

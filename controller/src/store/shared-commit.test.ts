@@ -2,10 +2,11 @@
 // request.
 import { ManualClock } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
+import type { AccountId } from "@railyard/lib/ids";
 import { silentLog } from "@railyard/lib/log";
 import { expect, test } from "vitest";
 import type { Cause } from "./contract.js";
-import { BATCH_MAX, SharedCommit } from "./shared-commit.js";
+import { BATCH_MAX, SharedCommit, WAITING_MAX } from "./shared-commit.js";
 import type { Engine, Sql, Trouble } from "./sql.js";
 
 const CAUSE: Cause = { by: "system:test", method: "Test", at: 1 };
@@ -143,4 +144,14 @@ test("whoever comes back alone is not kept waiting for the others", async () => 
   await write();
   await write();
   expect(engine.calls.filter((call) => call === "commit")).toHaveLength(3);
+});
+
+test("however many writes of accounts wait, there is a place for the provider's own", async () => {
+  const { store } = scripted();
+  const of = (account: string) => ({ ...CAUSE, account: account as AccountId });
+  const write = (cause: Cause) => store.write(cause, async () => cause.account);
+  const waiting = Array.from({ length: WAITING_MAX }, (_, n) => write(of(`acc-${n % 20}`)));
+  await expect(write(of("acc-one-more"))).rejects.toMatchObject({ code: "unavailable" });
+  await expect(write(CAUSE)).resolves.toBeUndefined();
+  await Promise.all(waiting);
 });

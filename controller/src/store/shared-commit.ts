@@ -22,7 +22,7 @@ import { type Show, Work } from "./work.js";
 export const BATCH_MAX = 256;
 /** After this long, milliseconds, a batch takes no further write. */
 export const BATCH_MS = 40;
-/** Reads, and writes, that may wait at the same time. */
+/** Reads, accounts' writes, and the provider's own, that may wait at the same time. */
 export const WAITING_MAX = 8_192;
 const RETRY_AFTER_MS = 200;
 
@@ -43,7 +43,9 @@ interface Waiting extends InLine {
 
 /** Where to wait, and as whose. */
 interface Line extends InLine {
-  readonly of: { readonly length: number; push(waiting: Waiting): void };
+  readonly of: { push(waiting: Waiting): void };
+  /** How many wait there already. */
+  readonly waiting: number;
 }
 
 interface Outcome {
@@ -90,7 +92,7 @@ export class SharedCommit implements Store {
   }
 
   read<T>(fn: (tx: ReadTx) => Promise<T>): Promise<T> {
-    return this.queue({ of: this.reads }, this.readRefusal(), (resolve, reject) =>
+    return this.queue(this.readLine(), this.readRefusal(), (resolve, reject) =>
       this.runRead(fn).then(
         (value) => ({ tell: () => resolve(value) }),
         (err: unknown) => ({ tell: () => reject(err) }),
@@ -99,7 +101,8 @@ export class SharedCommit implements Store {
   }
 
   write<T>(cause: Cause, fn: (tx: WriteTx) => Promise<T>): Promise<T> {
-    const line = { of: this.writes, account: cause.account };
+    const { account } = cause;
+    const line = { of: this.writes, waiting: this.writes.waitingLike({ account }), account };
     return this.queue(line, this.writeRefusal(), (resolve, reject) =>
       this.runWrite(cause, fn).then(
         ({ value, revision }) => ({ tell: () => resolve(value), revision }),
@@ -120,7 +123,7 @@ export class SharedCommit implements Store {
   }
 
   revision(): Promise<bigint> {
-    return this.queue({ of: this.reads }, this.readRefusal(), (resolve, reject) =>
+    return this.queue(this.readLine(), this.readRefusal(), (resolve, reject) =>
       this.storedRevision().then(
         (revision) => ({ tell: () => resolve(revision) }),
         (err: unknown) => ({ tell: () => reject(err) }),
@@ -151,7 +154,7 @@ export class SharedCommit implements Store {
     run: (resolve: (value: T) => void, reject: (err: unknown) => void) => Promise<Outcome>,
   ): Promise<T> {
     if (refusal) return Promise.reject(refusal);
-    if (line.of.length >= WAITING_MAX) {
+    if (line.waiting >= WAITING_MAX) {
       return Promise.reject(
         refuse("unavailable", "the store is overloaded", { retryAfterMs: RETRY_AFTER_MS }),
       );
@@ -160,6 +163,10 @@ export class SharedCommit implements Store {
       line.of.push({ run: () => run(resolve, reject), reject, account: line.account });
       this.wake();
     });
+  }
+
+  private readLine(): Line {
+    return { of: this.reads, waiting: this.reads.length };
   }
 
   private readRefusal(): RailyardError | undefined {

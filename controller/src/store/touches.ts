@@ -26,7 +26,8 @@ export class Touches {
   }
 
   partDone(): void {
-    this.batch.push(...this.part);
+    // One by one: there may be more of them than a call takes arguments.
+    for (const touch of this.part) this.batch.push(touch);
     this.part = [];
   }
 
