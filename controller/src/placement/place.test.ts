@@ -129,6 +129,8 @@ test("all that fit are told leaf group by leaf group, in an order that the seed 
     expect(told(seed, [...nodes].reverse())).toEqual(ids);
   }
   expect(new Set(SEEDS.map((seed) => told(seed).join())).size).toBeGreaterThan(1);
+  const roomier = node("z", { free: { vcpu: 177, memoryMib: 1_900_000, diskGib: 20_000 } });
+  for (const seed of SEEDS) expect(told(seed, [...nodes, roomier])[0]).toBe("z");
 });
 
 test("a part of a node is one of the board's partitions, and breaks up the smallest block", () => {

@@ -31,8 +31,9 @@ export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | u
 }
 
 /**
- * All nodes that fit, leaf group by leaf group from the seed's lot on; it looks at every node. For
- * whoever must look at the nodes themselves to tell which of them are full.
+ * All nodes that fit, those with the most vCPUs free first, alike ones leaf group by leaf group from
+ * the seed's lot on; it looks at every node. For whoever must look at the nodes themselves to tell
+ * which of them are full: what fills a node takes vCPUs, too.
  */
 export function fittingNodes(fleet: FleetIndex, request: PlacementRequest): readonly NodeId[] {
   const { cursor } = fleet;
@@ -41,17 +42,17 @@ export function fittingNodes(fleet: FleetIndex, request: PlacementRequest): read
   const first = fleet.ring().firstFrom(start);
   const far = (row: number) => distance(start, cursor.lotOf(row));
   const name = (row: number) => cursor.nameOf(row);
-  const found: NodeId[] = [];
+  const found: { readonly row: number; readonly vcpu: number }[] = [];
   for (let i = 0; i < groups.length; i++) {
     const { rows } = groups[(first + i) % groups.length] as LeafGroup;
-    const fit = rows.filter((row) => {
+    const fit = rows.flatMap((row) => {
       cursor.row = row;
-      return fitting(cursor, request) !== undefined;
+      return fitting(cursor, request) ? { row, vcpu: cursor.vcpu } : [];
     });
-    fit.sort((a, b) => far(a) - far(b) || (name(a) < name(b) ? -1 : 1));
-    found.push(...fit.map(name));
+    fit.sort((a, b) => far(a.row) - far(b.row) || (name(a.row) < name(b.row) ? -1 : 1));
+    for (const one of fit) found.push(one);
   }
-  return found;
+  return found.sort((a, b) => b.vcpu - a.vcpu).map(({ row }) => name(row));
 }
 
 /** How many nodes each rule removes; it looks at every node. */
