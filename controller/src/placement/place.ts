@@ -31,9 +31,9 @@ export function choose(fleet: FleetIndex, request: PlacementRequest): Choice | u
 }
 
 /**
- * All nodes that fit, those with the most vCPUs free first, alike ones leaf group by leaf group from
- * the seed's lot on; it looks at every node. For whoever must look at the nodes themselves to tell
- * which of them are full: what fills a node takes vCPUs, too.
+ * All nodes that fit, those with the most vCPUs free first, alike ones leaf group by leaf group
+ * from the seed's lot on; it looks at every node. For whoever must look at the nodes themselves to
+ * tell which of them are full: what fills a node takes vCPUs, too.
  */
 export function fittingNodes(fleet: FleetIndex, request: PlacementRequest): readonly NodeId[] {
   const { cursor } = fleet;
