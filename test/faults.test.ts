@@ -1,6 +1,5 @@
 // Every kind of fault, injected through the API into a made-up machine below production code: each
 // ends in a correct state that says why, and everything recovers once the fault is gone.
-import { silentLog } from "@railyard/lib/log";
 import {
   NodeServiceService,
   NodeState,
@@ -30,10 +29,12 @@ import { Customer } from "./customer.js";
 import { keptLog } from "./kept-log.js";
 import { operatorRailctl } from "./operator-railctl.js";
 import { until } from "./until.js";
-import { exampleMzone, Yard } from "./yard.js";
+import { exampleMzone, type MzoneDocument, Yard, type YardOptions } from "./yard.js";
 
 const A1 = "wdc07-a-r01-s01";
-const LEASE_MS = 600;
+/** So short that silence shows at once; where none is meant, one that a busy machine keeps. */
+const SHORT_LEASE_MS = 600;
+const LEASE_MS = 60_000;
 const RUNS = InstanceStatus.INSTANCE_STATUS_RUNNING;
 /** Longer than the deadline of an outside tool. */
 const HUNG_MS = 45_000;
@@ -43,8 +44,12 @@ let customer: Customer;
 let subnets: string[];
 afterEach(() => yard.close());
 
-async function open(document = exampleMzone(), log = silentLog()): Promise<void> {
-  yard = await Yard.open({ leaseMs: LEASE_MS, log });
+interface Opening extends YardOptions {
+  readonly document?: MzoneDocument;
+}
+
+async function open({ document = exampleMzone(), ...how }: Opening = {}): Promise<void> {
+  yard = await Yard.open({ leaseMs: LEASE_MS, ...how });
   await yard.applyMzone(document);
   await yard.startAgent(A1);
   await yard.ready(A1);
@@ -156,7 +161,7 @@ test("where the profile says so, too few well rails stop the instance, saying wh
   const document = exampleMzone();
   const [hopper] = document.profiles.clusterNetworks;
   Object.assign(hopper!, { minRails: 7, onRailDown: "stop" });
-  await open(document);
+  await open({ document });
   const id = await runningOne();
   const first = await inject(FaultKind.FAULT_KIND_LINK_DOWN, { rail: 3 });
   await health(id, HEALTH_STATE_DEGRADED, HEALTH_REASON_CODE_ATTACHMENT_DEGRADED);
@@ -238,7 +243,7 @@ test("a restarted machine has its instance again, under another boot id", async 
 });
 
 test("a machine that hangs is suspect, its instance faulted, until its time is over", async () => {
-  await open();
+  await open({ leaseMs: SHORT_LEASE_MS });
   const id = await runningOne();
   await inject(FaultKind.FAULT_KIND_MACHINE_HANGS, {}, 3);
   const silent = [NodeState.NODE_STATE_SUSPECT, NodeState.NODE_STATE_LOST];
@@ -253,7 +258,7 @@ test("a machine that hangs is suspect, its instance faulted, until its time is o
 });
 
 test("a hanging machine hears that its fault is gone, after an agent restart too", async () => {
-  await open();
+  await open({ leaseMs: SHORT_LEASE_MS });
   const fault = await inject(FaultKind.FAULT_KIND_MACHINE_HANGS);
   const silent = async () => (await node()).state !== NodeState.NODE_STATE_READY;
   await when("silence", silent);
@@ -266,7 +271,7 @@ test("a hanging machine hears that its fault is gone, after an agent restart too
 
 test("a guest that crashes is started again; one that keeps crashing is never well", async () => {
   const { log, lines } = keptLog();
-  await open(exampleMzone(), log);
+  await open({ log });
   const id = await runningOne();
   await inject(FaultKind.FAULT_KIND_GUEST_CRASHES, { times: 1 });
   await health(id, HEALTH_STATE_DEGRADED, HEALTH_REASON_CODE_LAYOUT_MISMATCH);

@@ -40,15 +40,19 @@ interface Serving {
   readonly port: number;
   /** Calls that came to their handler. */
   calls: number;
+  readonly stop: () => Promise<void>;
 }
 
 interface With {
   readonly clock?: Clock;
+  readonly host?: string;
+  readonly perPeerMax?: number;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
 }
 
-async function serve({ clock = systemClock(), tls }: With = {}): Promise<Serving> {
-  const serving = { port: 0, calls: 0 };
+async function serve(how: With = {}): Promise<Serving> {
+  const { clock = systemClock(), host = "127.0.0.1", perPeerMax, tls } = how;
+  const serving = { port: 0, calls: 0, stop: () => server.stop() };
   const answer = () => {
     serving.calls += 1;
     return Buffer.from("seen");
@@ -56,7 +60,7 @@ async function serve({ clock = systemClock(), tls }: With = {}): Promise<Serving
   const server = new ApiServer({
     services: [InstanceServiceService],
     handlers: { getInstance: answer },
-    ...{ limits, clock, tls, signPage: () => Buffer.alloc(0), log: silentLog() },
+    ...{ limits, clock, tls, perPeerMax, signPage: () => Buffer.alloc(0), log: silentLog() },
     ...{ reflect: undefined, onTokenTouch: () => () => undefined },
     health: { store: async () => true, dispatch: () => true },
     authenticate: () => ({ id: "tok", account: "acc" as AccountId, roles: ["tenant-viewer"] }),
@@ -66,7 +70,7 @@ async function serve({ clock = systemClock(), tls }: With = {}): Promise<Serving
     if (clock instanceof ManualClock) await clock.advance(10_000);
     await stopping;
   });
-  serving.port = await server.listen({ host: "127.0.0.1", port: 0 });
+  serving.port = await server.listen({ host, port: 0 });
   return serving;
 }
 
@@ -168,6 +172,44 @@ test.skipIf(!OPENSSL)("connections count before their handshake, and no longer a
   await later(clock, CLIENT_MS_MAX + 2_000);
   await Promise.all(silent.map(({ closed }) => closed));
   expect(await called(session(serving, "https"))).toBe(0);
+});
+
+test.skipIf(!OPENSSL)("a listener that stops waits for no handshake of TLS", async () => {
+  const clock = new ManualClock();
+  const serving = await serve({ clock, tls: certificate() });
+  const silent = opened(RawConnection.open(serving.port));
+  const encrypted = opened(RawConnection.openTls(serving.port, "h2"));
+  expect(await called(session(serving, "https"))).toBe(0);
+  // No time goes by: nothing is cut because the time for open calls is over.
+  await serving.stop();
+  await Promise.all([silent.closed, encrypted.closed]);
+});
+
+test.skipIf(!OPENSSL)("one port of a client may lead to two addresses of the server", async () => {
+  const clock = new ManualClock();
+  const serving = await serve({ clock, host: "0.0.0.0", tls: certificate() });
+  const first = RawConnection.openTo({ port: serving.port, host: "127.0.0.2" });
+  await opened(first).opened;
+  const { localPort = 0 } = first.socket;
+  const second = RawConnection.openTo({ port: serving.port, host: "127.0.0.3", localPort });
+  await opened(second).opened;
+  const both = [first, second].map((one) => opened(one.encrypted("h2")));
+  for (const one of both) {
+    await one.opened;
+    await one.send(PREFACE, frame("settings"));
+  }
+  await later(clock, CLIENT_MS_MAX + 2_000);
+  expect(await called(session(serving, "https"))).toBe(0);
+  expect(both.map(({ isClosed }) => isClosed)).toEqual([false, false]);
+});
+
+test("how many connections one address may have can be set", async () => {
+  const serving = await serve({ perPeerMax: 2 });
+  const two = [session(serving), session(serving)];
+  for (const one of two) expect(await called(one)).toBe(0);
+  await opened(RawConnection.open(serving.port)).closed;
+  two[0]?.destroy();
+  await until("there is room again", async () => (await called(session(serving))) === 0);
 });
 
 function madeUpTimers(): void {

@@ -1,7 +1,7 @@
 // Frames of HTTP/2 by hand (RFC 9113), for clients that no library would be: what to send, and what
 // became of the connection. Knows no gRPC but the headers of a call.
-import { connect, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect, type Socket, type TcpNetConnectOpts } from "node:net";
+import { connect as connectTls, TLSSocket } from "node:tls";
 
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
@@ -56,7 +56,8 @@ export class RawConnection {
     socket.on("error", () => undefined);
     socket.on("data", (bytes) => this.take(bytes));
     this.opened = new Promise((resolve) => {
-      socket.once("connect", resolve).once("close", resolve);
+      const event = socket instanceof TLSSocket ? "secureConnect" : "connect";
+      socket.once(event, resolve).once("close", resolve);
     });
     this.over = new Promise((resolve) => {
       this.tellOver = resolve;
@@ -74,9 +75,22 @@ export class RawConnection {
     return new RawConnection(connect(port, "127.0.0.1"));
   }
 
+  /** From 127.0.0.1, whichever of this machine's addresses it leads to. */
+  static openTo(where: TcpNetConnectOpts): RawConnection {
+    return new RawConnection(connect({ localAddress: "127.0.0.1", ...where }));
+  }
+
   static openTls(port: number, protocol: string): RawConnection {
     const trusting = { rejectUnauthorized: false, ALPNProtocols: [protocol] };
     return new RawConnection(connectTls({ port, host: "127.0.0.1", ...trusting }));
+  }
+
+  /** The same connection, with TLS from now on. */
+  encrypted(protocol: string): RawConnection {
+    const { socket } = this;
+    socket.removeAllListeners("data");
+    const trusting = { rejectUnauthorized: false, ALPNProtocols: [protocol] };
+    return new RawConnection(connectTls({ socket, ...trusting }));
   }
 
   /** Sends, and resolves when that is in the system's hands or the connection has ended. */

@@ -69,7 +69,8 @@ export interface WireDuplex<Request, Response> {
   readonly ended: Promise<WireError | undefined>;
 }
 
-const DEADLINE_MS = 10_000;
+/** As long as the server lets a call go on: on a busy machine a shorter one ends good calls. */
+const DEADLINE_MS = 30_000;
 
 export class Wire {
   /** Everything received so far. */

@@ -44,6 +44,8 @@ export interface ControllerConfig {
   readonly consoleIdleMs?: number;
   /** Calls that one account may have under way; 0: as many as come; absent: 512. */
   readonly accountCallsMax?: number;
+  /** Connections from one address to one listener; absent: 1 024. */
+  readonly peerConnectionsMax?: number;
   readonly reflection: boolean;
   readonly logLevel: LogLevel;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
@@ -120,6 +122,12 @@ export const SETTINGS = {
     about: "calls that one account may have under way at the same time; 0: as many as come",
     fallback: "512",
     parse: wholeNumber(0, 65_536),
+  },
+  peerConnectionsMax: {
+    env: "RAILYARD_CONTROLLER_PEER_CONNECTIONS_MAX",
+    about: "connections from one address to one listener; behind a proxy that is all its clients'",
+    fallback: "1024",
+    parse: wholeNumber(1, 4_096),
   },
   reflection: {
     env: "RAILYARD_CONTROLLER_REFLECTION",

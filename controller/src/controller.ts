@@ -241,6 +241,7 @@ class Assembly implements Controller {
       },
       reflect: config.reflection ? image : undefined,
       tls: config.tls,
+      perPeerMax: config.peerConnectionsMax,
     });
   }
 

@@ -29,8 +29,7 @@ describe.runIf(OWN_YARD)("an instance that is", () => {
   let tenant: Tenant;
   const ids = new Map<string, string>();
   beforeAll(async () => {
-    // Long enough that a machine whose agent rests is not taken for lost.
-    at = await target({ machines: [NODE], yard: { leaseMs: 60_000 } });
+    at = await target({ machines: [NODE] });
     tenant = await at.tenant();
     const { wire } = tenant;
     for (const status of STATUSES.filter((one) => !["starting", "failed"].includes(one))) {

@@ -36,8 +36,7 @@ let tenant: Tenant;
 let clusterNetworkId: string;
 let subnetId: string;
 beforeAll(async () => {
-  // Long enough that a machine whose agent rests is not taken for lost.
-  at = await target({ machines: [NODE], yard: { leaseMs: 60_000 } });
+  at = await target({ machines: [NODE] });
 });
 beforeEach(async () => {
   tenant = await at.tenant();

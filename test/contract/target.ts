@@ -28,6 +28,8 @@ import { type MzoneDocument, Yard, type YardOptions } from "../yard.js";
 const NODES = ["wdc07-a-r01-s01", "wdc07-a-r01-s02"];
 const PAGE = { pageSize: 100 };
 const GONE_MS = 45_000;
+/** Agents that rest, or find no processor on a busy machine, are not to be taken for lost. */
+const LEASE_MS = 60_000;
 
 /** One account, with a caller that may do everything in it. */
 export interface Tenant extends Customer {
@@ -126,7 +128,7 @@ function placeNamed(): Place | undefined {
 }
 
 async function ownYard({ machines = false, document, yard: how }: TargetOptions): Promise<Place> {
-  const yard = await Yard.open(how);
+  const yard = await Yard.open({ leaseMs: LEASE_MS, ...how });
   await yard.applyMzone(document);
   const nodes = machines === true ? NODES : machines || [];
   for (const node of nodes) await yard.startAgent(node, document);

@@ -8,7 +8,7 @@ import type { ClientWait, ClientWaits } from "./client-waits.js";
 
 /** Connections of one listener. */
 export const CONNECTIONS_MAX = 4_096;
-/** Connections from one address. */
+/** Connections from one address, unless another bound is set. */
 export const CONNECTIONS_PER_PEER_MAX = 1_024;
 /**
  * PING and SETTINGS frames of one connection in a second. Clients that measure their line send a
@@ -23,39 +23,68 @@ const SILENT_BYTES = 16 * 1024;
 export interface Patience {
   readonly clock: Clock;
   readonly waits: ClientWaits;
+  /** Aborts when the listener stops: who has said nothing by then is waited for no longer. */
+  readonly stopping: AbortSignal;
+  /** Connections from one address; absent: CONNECTIONS_PER_PEER_MAX. */
+  readonly perPeerMax?: number | undefined;
 }
 
 /**
  * Bounds the connections of a listener that listens from now on. One that has not said that it
  * speaks HTTP/2, after the handshake of TLS where that is spoken, is waited for like a request.
  */
-export function boundConnections(listener: Http2Server, { clock, waits }: Patience): void {
+export function boundConnections(listener: Http2Server, patience: Patience): void {
+  const { clock, stopping, perPeerMax = CONNECTIONS_PER_PEER_MAX } = patience;
   listener.maxConnections = CONNECTIONS_MAX;
   const perPeer = new Map<string, number>();
-  const silent = new Map<string, ClientWait>();
+  const silent = new Silent(patience.waits);
   // Before the session is made, which without TLS is at once.
   listener.prependListener("connection", (socket: Socket) => {
-    countPeer(perPeer, socket);
-    const name = nameOf(socket);
-    const wait = { givenUp: () => void socket.destroy() };
-    silent.set(name, wait);
-    waits.begin(wait, SILENT_BYTES);
-    socket.once("close", () => {
-      waits.end(wait);
-      if (silent.get(name) === wait) silent.delete(name);
-    });
+    const others = countPeer(perPeer, socket);
+    // Those who listen as well expect it open.
+    if (others >= perPeerMax) process.nextTick(() => socket.destroy());
+    silent.begin(socket);
   });
   listener.on("session", (session: ServerHttp2Session) => {
     const { socket } = session;
-    const wait = socket && silent.get(nameOf(socket));
-    session.once("remoteSettings", () => {
-      if (wait) waits.end(wait);
-    });
+    const name = socket && nameOf(socket);
+    if (name) session.once("remoteSettings", () => silent.end(name));
     boundControlFrames(session, clock);
   });
+  stopping.addEventListener("abort", () => silent.drop(), { once: true });
 }
 
-function countPeer(perPeer: Map<string, number>, socket: Socket): void {
+/** Connections that have not said yet that they speak HTTP/2. */
+class Silent {
+  private readonly byName = new Map<string, ClientWait & { readonly socket: Socket }>();
+
+  constructor(private readonly waits: ClientWaits) {}
+
+  begin(socket: Socket): void {
+    const name = nameOf(socket);
+    const wait = { socket, givenUp: () => void socket.destroy() };
+    this.byName.set(name, wait);
+    this.waits.begin(wait, SILENT_BYTES);
+    socket.once("close", () => {
+      this.waits.end(wait);
+      if (this.byName.get(name) === wait) this.byName.delete(name);
+    });
+  }
+
+  end(name: string): void {
+    const wait = this.byName.get(name);
+    if (wait) this.waits.end(wait);
+    this.byName.delete(name);
+  }
+
+  /** Nobody else closes those whose handshake of TLS goes on: they have no session. */
+  drop(): void {
+    for (const { socket } of this.byName.values()) socket.destroy();
+  }
+}
+
+/** How many other connections the peer has; this one counts from now on until it is closed. */
+function countPeer(perPeer: Map<string, number>, socket: Socket): number {
   const peer = socket.remoteAddress ?? "";
   const others = perPeer.get(peer) ?? 0;
   perPeer.set(peer, others + 1);
@@ -64,13 +93,15 @@ function countPeer(perPeer: Map<string, number>, socket: Socket): void {
     if (left > 0) perPeer.set(peer, left);
     else perPeer.delete(peer);
   });
-  // Those who listen as well expect it open.
-  if (others >= CONNECTIONS_PER_PEER_MAX) process.nextTick(() => socket.destroy());
+  return others;
 }
 
-/** The other end: what a session knows of its connection, whether TLS lies between or not. */
-function nameOf({ remoteAddress, remotePort }: Pick<Socket, "remoteAddress" | "remotePort">) {
-  return `${remoteAddress} ${remotePort}`;
+type Ends = Pick<Socket, "remoteAddress" | "remotePort" | "localAddress">;
+
+/** Both ends: what a session knows of its connection, whether TLS lies between or not. */
+function nameOf({ remoteAddress, remotePort, localAddress }: Ends): string {
+  // One port of a peer may lead to several addresses of this machine.
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
 function boundControlFrames(session: ServerHttp2Session, clock: Clock): void {

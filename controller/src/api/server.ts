@@ -8,6 +8,7 @@ import { HealthService } from "@railyard/proto/gen/grpc/health/v1/health";
 import { sessionsBelow } from "./below.js";
 import { type BoundRpc, bindRpc, CALL_MS_MAX, type Gate, type Incoming, runCall } from "./call.js";
 import { ClientWaits } from "./client-waits.js";
+import type { Patience } from "./connections.js";
 import { guard } from "./door.js";
 import { RECEIVE_BYTES_MAX } from "./exchange.js";
 import { writerTo } from "./frames.js";
@@ -48,6 +49,8 @@ export interface ApiOptions extends Gate {
   /** The descriptor image to reflect; undefined switches reflection off. */
   readonly reflect: Uint8Array | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  /** Connections from one address; absent: CONNECTIONS_PER_PEER_MAX. */
+  readonly perPeerMax?: number | undefined;
 }
 
 export class ApiServer {
@@ -88,10 +91,15 @@ export class ApiServer {
           reject(refuse("unavailable", `cannot listen on ${address}`, { cause }));
           return;
         }
-        guard(this.server, this.paths, { clock: this.options.clock, waits: this.waits });
+        guard(this.server, this.paths, this.patience());
         resolve(port);
       });
     });
+  }
+
+  private patience(): Patience {
+    const { clock, perPeerMax } = this.options;
+    return { clock, waits: this.waits, stopping: this.stopping.signal, perPeerMax };
   }
 
   /** Takes no new calls, lets those under way end for DRAIN_MS, then cuts what is left. */
