@@ -66,6 +66,8 @@ let link: Link;
 let heard: { hellos: Hello[]; heartbeats: Heartbeat[]; reports: Report[] };
 let told: string[];
 let answer: HelloAnswer;
+/** Takes answers to hellos instead of the agent. */
+let heldBy: ((respond: () => void) => void) | undefined;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "link-"));
@@ -75,9 +77,12 @@ beforeEach(async () => {
   heard = { hellos: [], heartbeats: [], reports: [] };
   told = [];
   answer = WELCOME;
+  heldBy = undefined;
   controller.subscribe(upFromAll("hello"), (m) => {
     heard.hellos.push(Hello.decode(m.data));
-    m.respond(HelloAnswer.encode(answer).finish());
+    const respond = () => m.respond(HelloAnswer.encode(answer).finish());
+    if (heldBy) heldBy(respond);
+    else respond();
   });
   controller.subscribe(upFromAll("heartbeat"), (m) => {
     heard.heartbeats.push(Heartbeat.decode(m.data));
@@ -205,6 +210,21 @@ test("hello is said again after a reconnect, and with every period", async () =>
   expect(heard.hellos.length).toBe(2);
   await clock.advance(60_000);
   expect(heard.hellos.length).toBe(3);
+});
+
+test("an inventory that came while a hello was under way is told once more after it", async () => {
+  await started();
+  const answers: (() => void)[] = [];
+  heldBy = (respond) => answers.push(respond);
+  await clock.advance(60_000);
+  expect(heard.hellos).toHaveLength(2);
+  const inventory = { ...INVENTORY, vcpu: 4 };
+  link.report(passed({ inventory }));
+  await clock.advance(10);
+  heard.reports = [];
+  for (const respond of answers) respond();
+  await clock.advance(10);
+  expect(heard.reports.map((report) => report.inventory?.vcpu)).toEqual([4]);
 });
 
 const REFUSALS = [

@@ -17,6 +17,7 @@ import {
   Ping,
   Pong,
   type Welcome,
+  type Inventory as WireInventory,
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
 import { desiredSubject, pingSubject, upSubject } from "@railyard/proto/subjects";
 import type { Ledger } from "./ledger.js";
@@ -130,13 +131,18 @@ export class Link {
   private async hello(): Promise<boolean> {
     const { bus, log, nodeId } = this.options;
     try {
-      const data = Hello.encode(this.helloMessage()).finish();
+      const inventory = toldInventory(this.inventory);
+      const data = Hello.encode(this.helloMessage(inventory.wire)).finish();
       const options = { timeoutMs: HELLO_TIMEOUT_MS };
       const asking = bus.request(upSubject(nodeId, "hello"), data, options);
       // A hello that was under way when the bus was lost is not answered any more.
       const answer = HelloAnswer.decode(await unlessAborted(this.pause.signal, asking));
       if (this.stopped) return false;
-      if (answer.outcome?.$case === "welcome") return this.enter(answer.outcome.value);
+      if (answer.outcome?.$case === "welcome") {
+        // A newer one that was told meanwhile may have been heard before this hello.
+        this.sentInventory = inventory.bytes;
+        return this.enter(answer.outcome.value);
+      }
       return this.leave(answer.outcome?.value);
     } catch (thrown) {
       if (!this.stopped) log.warn({ reason: asRailyardError(thrown).message }, "hello unanswered");
@@ -144,11 +150,9 @@ export class Link {
     }
   }
 
-  private helloMessage(): Hello {
+  private helloMessage(inventory: WireInventory): Hello {
     const { nodeId, session, incarnation, agentVersion, fake, ledger } = this.options;
     const { bootId, serial } = this.inventory;
-    const inventory = toldInventory(this.inventory);
-    this.sentInventory = inventory.bytes;
     return {
       nodeId,
       session,
@@ -157,7 +161,7 @@ export class Link {
       serial,
       agentVersion,
       fake,
-      inventory: inventory.wire,
+      inventory,
       ...(ledger.signed && { accepted: wireSigned(ledger.signed) }),
       appliedGeneration: ledger.appliedGeneration,
     };

@@ -203,6 +203,17 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
     await guests.stop("ins-1");
   });
 
+  test("a guest starts again under another account than the one that it died under", async () => {
+    openWay(rig);
+    const before = rig.open();
+    await before.start(rig.spec());
+    process.kill(pidsBelow(rig.guestsDir)[0]!, "SIGKILL");
+    await rig.until(before, (g) => g.ended !== undefined);
+    const guests = rig.open(NOBODY);
+    await guests.start(rig.spec());
+    expect((await rig.until(guests, (g) => g.running)).ended).toBeUndefined();
+  });
+
   test("a guest without a unit has the groups of its account, /dev/kvm's for one", async () => {
     openWay(rig);
     const groups = join(rig.dir, "group");

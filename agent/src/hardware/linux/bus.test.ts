@@ -1,5 +1,5 @@
 // Tests of what is read anew with each look at a bus, and what only once, on a made-up machine.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ManualClock } from "@railyard/lib/clock";
@@ -80,6 +80,17 @@ test("another device in a place is read anew, even between two looks", async () 
   await hardware.setVfCount(PF, VFS);
   put(root, attribute(vf, "device"), "0xbeef");
   expect(of(vf)?.device).toBe("beef");
+});
+
+test("a VF that was seen before its link to its PF stood is its PF's at the next look", () => {
+  const physfn = join(root, attribute(vf, "physfn"));
+  const target = readlinkSync(physfn);
+  rmSync(physfn);
+  const early = busReader(root);
+  const seen = () => early().functions.find(({ address }) => address === vf);
+  expect(seen()?.pf).toBeUndefined();
+  symlinkSync(target, physfn);
+  expect(seen()?.pf).toBe(PF);
 });
 
 test("a function that is gone is no oddity, one without a class is", () => {

@@ -1,5 +1,6 @@
-// What is made of a Fabric Manager that nobody can speak to, on a made-up machine that has one.
-import { mkdtempSync, rmSync } from "node:fs";
+// What is made of a Fabric Manager that nobody can speak to, on a made-up machine that has one, and
+// what is remembered of a NIC only for as long as it stays in its place.
+import { mkdtempSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ManualClock } from "@railyard/lib/clock";
@@ -10,15 +11,22 @@ import { createFakeHardware } from "../fake/fake.js";
 import { pretendGuests } from "../fake/guests.js";
 import { pretendKernel } from "../fake/kernel.js";
 import { machineIn } from "../fake/machine.js";
+import { vitalProductData } from "../fake/nic.js";
+import { netdevName, nicAddress } from "../fake/places.js";
+import { directoryOf, NET, put, putBytes } from "../fake/tree.js";
 import { createLinuxHardware } from "./linux.js";
 import { missingTool, type Outside } from "./outside.js";
+import { PCI_DEVICES } from "./sysfs.js";
 
 const clock = new ManualClock();
 let dir: string;
 let installed: boolean;
+/** What `ip` says is the hardware's own address of any interface. */
+let permanent: string | undefined;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "railyard-facts-"));
   installed = true;
+  permanent = undefined;
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -28,10 +36,11 @@ function hardware() {
   const kernel = pretendKernel(machine, clock);
   const outside: Outside = {
     ...kernel,
-    exec: (tool, ...rest) =>
-      tool === "fmpm" && !installed
-        ? Promise.reject(missingTool(tool))
-        : kernel.exec(tool, ...rest),
+    async exec(tool, args, deadlineMs) {
+      if (tool === "fmpm" && !installed) throw missingTool(tool);
+      if (tool === "ip" && permanent) return JSON.stringify([{ permaddr: permanent }]);
+      return kernel.exec(tool, args, deadlineMs);
+    },
   };
   const guests = pretendGuests(machine, clock, 0);
   return createLinuxHardware({ outside, guests, clock, fake: true });
@@ -62,4 +71,28 @@ test("with fmpm there are partitions, and once it is gone nobody knows of them",
   const after = await look(machine);
   expect(after.problems).toEqual(["nvswitches"]);
   expect(after.kinds).toContain("partitions-unread");
+});
+
+test("another NIC in a place has its own serial and addresses, not those of the last", async () => {
+  const machine = hardware();
+  const { root } = machineIn(dir);
+  const [address, port] = [nicAddress(0), netdevName(nicAddress(0), 0)];
+  const vpd = `${directoryOf(root, address)}/vpd`;
+  const seen = async () => {
+    const { boardSerials, interfaces } = await machine.readFacts();
+    const own = interfaces.find(({ pciAddress }) => pciAddress === address);
+    return [boardSerials[address], own?.permanentMac];
+  };
+  put(root, `${NET}/${port}/addr_assign_type`, "3");
+  putBytes(root, vpd, vitalProductData("BOARD-1"));
+  permanent = "b8:00:00:00:00:01";
+  expect(await seen()).toEqual(["BOARD-1", permanent]);
+  putBytes(root, vpd, vitalProductData("BOARD-2"));
+  permanent = "b8:00:00:00:00:02";
+  expect(await seen()).toEqual(["BOARD-1", "b8:00:00:00:00:01"]);
+  const place = join(root, PCI_DEVICES, address);
+  const target = readlinkSync(place);
+  rmSync(place);
+  symlinkSync(target, place);
+  expect(await seen()).toEqual(["BOARD-2", permanent]);
 });

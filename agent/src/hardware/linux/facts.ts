@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Clock } from "@railyard/lib/clock";
 import { asRailyardError } from "@railyard/lib/errors";
 import type { MachineFacts, Oddity, PciFunction, RdmaDevice } from "../hardware.js";
+import { readLinkIdentity } from "./attributes.js";
 import { busReader } from "./bus.js";
 import { readPartitions } from "./fmpm.js";
 import { readHost } from "./host.js";
@@ -82,35 +83,44 @@ function isNic({ classCode, vfsMax }: PciFunction): boolean {
   return vfsMax > 0 && CLASSES_NIC.some((code) => classCode.startsWith(code));
 }
 
-// Permanent addresses stay, so each is asked for once. One that cannot be had reads as empty: a
-// single interface must not keep the whole machine from being read.
+// Permanent addresses stay, so each is asked for once.
 function rememberMacs(outside: Outside, deadlineMs: number): (dev: Netdev) => Promise<string> {
-  const known = new Map<string, string>();
-  return async ({ name, pciAddress }) => {
-    const key = `${pciAddress} ${name}`;
-    const mac =
-      known.get(key) ?? (await showPermanentMac(outside, name, deadlineMs).catch(() => ""));
-    if (mac !== "") known.set(key, mac);
-    return mac;
-  };
+  const remember = whileInPlace(outside);
+  return ({ name, pciAddress }) =>
+    remember(name, pciAddress, () => showPermanentMac(outside, name, deadlineMs));
 }
 
-// A board keeps its serial. One that cannot be had now is asked again with the next reading.
+// A board keeps its serial.
 function rememberBoards(
-  { root }: Outside,
+  outside: Outside,
   clock: Clock,
   deadlineMs: number,
 ): (nics: readonly PciFunction[]) => Promise<Readonly<Record<string, string>>> {
-  const known = new Map<string, string>();
+  const remember = whileInPlace(outside);
   return async (nics) => {
     const serials = nics.map(async ({ address }) => {
-      const dir = join(root, PCI_DEVICES, address);
-      const serial =
-        known.get(address) ?? (await readBoardSerial(clock, dir, deadlineMs).catch(() => ""));
-      if (serial !== "") known.set(address, serial);
-      return [address, serial] as const;
+      const dir = join(outside.root, PCI_DEVICES, address);
+      const read = () => readBoardSerial(clock, dir, deadlineMs);
+      return [address, await remember(address, address, read)] as const;
     });
     return Object.fromEntries(await Promise.all(serials));
+  };
+}
+
+/**
+ * Remembers one text by name for as long as the function at `address` stays on the bus. One that
+ * cannot be had now reads as empty and is asked for again with the next reading: a single function
+ * must not keep the whole machine from being read.
+ */
+function whileInPlace({ root }: Outside) {
+  const known = new Map<string, { readonly link: string | undefined; readonly text: string }>();
+  return async (name: string, address: string, read: () => Promise<string>): Promise<string> => {
+    const link = readLinkIdentity(join(root, PCI_DEVICES, address));
+    const before = known.get(name);
+    if (before !== undefined && before.link === link) return before.text;
+    const text = await read().catch(() => "");
+    if (text !== "") known.set(name, { link, text });
+    return text;
   };
 }
 

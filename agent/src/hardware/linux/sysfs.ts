@@ -59,7 +59,7 @@ export function readFunction(root: string, address: string): PciFunction | undef
 export function readNature(root: string, address: string, known?: Nature): Nature | undefined {
   const dir = join(root, PCI_DEVICES, address);
   const link = readLinkIdentity(dir);
-  if (link !== undefined && link === known?.link) return known;
+  if (known !== undefined && link === known.link && !becameVf(dir, known)) return known;
   const target = readLink(dir);
   const classCode = hex(readText(join(dir, "class")));
   if (link === undefined || target === undefined || classCode === "") return undefined;
@@ -76,6 +76,12 @@ export function readNature(root: string, address: string, known?: Nature): Natur
     },
     numa: pf === undefined ? undefined : readNuma(dir),
   };
+}
+
+// The kernel puts a VF on the bus a moment before it links it to its PF (drivers/pci/iov.c,
+// pci_iov_add_virtfn): a look in between takes it for a physical function.
+function becameVf(dir: string, { is }: Nature): boolean {
+  return is.pf === undefined && readLinkIdentity(join(dir, "physfn")) !== undefined;
 }
 
 /** A function as it is now. */

@@ -92,6 +92,7 @@ export function readSeedFile({ seedFiles }: GuestPlace, name: string): string | 
 
 /** From now on the guest does not end by itself. */
 export async function noteStopping(place: GuestPlace): Promise<void> {
-  // A full disk must not keep a guest running, nor is there anything to note of one without traces.
-  await writeFile(place.stopping, "", { mode: 0o600 }).catch(() => undefined);
+  // A full disk must not keep a guest running, nor is there anything to note of one without traces
+  // or of one of which it is noted; a link there may lead to a file that is worth something.
+  await writeFile(place.stopping, "", { mode: 0o600, flag: "wx" }).catch(() => undefined);
 }

@@ -211,6 +211,17 @@ test("a guest that was killed by a stop which then failed did not end by itself"
   expect(seen?.ended).toBeUndefined();
 });
 
+test("a link that was put where a stop is noted leads it nowhere", async () => {
+  const { dir, stopping } = guestPlace(join(root, "g"), "ins-1");
+  const precious = join(root, "precious");
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(precious, PRECIOUS);
+  symlinkSync(precious, stopping);
+  await open().stop("ins-1");
+  expect(existsSync(dir)).toBe(false);
+  expect(readFileSync(precious, "utf8")).toBe(PRECIOUS);
+});
+
 test.runIf(isRoot)("how a guest ends after its next start is told again", async () => {
   const { dir, stopping } = guestPlace(join(root, "g"), "ins-1");
   mkdirSync(dir, { recursive: true });

@@ -66,9 +66,10 @@ export interface Launch {
 export async function launch(one: Launch): Promise<void> {
   const { outside, needs, args } = one;
   const { place } = needs;
-  // systemd would write over old words from their beginning.
-  const { complaints, failure, stopping } = place;
-  for (const path of [complaints, failure, stopping]) rmSync(path, { force: true });
+  // systemd would write over old words from their beginning, and of a QEMU that was killed the pid
+  // file is left, which may be of an account that guests had then.
+  const { complaints, failure, stopping, pid } = place;
+  for (const path of [complaints, failure, stopping, pid]) rmSync(path, { force: true });
   if (!hasSystemd(outside.root)) return detach(one);
   await forgetUnit(outside, place.instanceId);
   await startUnit(outside, needs, [QEMU, ...args]);
