@@ -23,6 +23,8 @@ const PER_NODE = 22;
 /** Subnets in each of so many networks: the quota that an account has by default. */
 const SUBNETS = 32;
 const NETWORKS = 16;
+/** The echo is asked so many times as often, so that both loads last about as long. */
+const AS_LONG = 6;
 /** Such loads in a window: one alone is over in a tenth of a second on the echo's side. */
 const ROUNDS = 4;
 const ATTACHED = 400;
@@ -94,7 +96,7 @@ export async function measureSubnets(effort: Effort): Promise<readonly Figure[]>
         return (await yard.loadEach(calls, SUBNETS)).callsPerSecond;
       };
       const ours = () => inRounds(load);
-      const theirs = () => inRounds(() => echo(total, networks));
+      const theirs = () => inRounds(() => echo(total * AS_LONG, networks));
       const { ratio, ...rates } = await interleaved(effort, { ours, theirs });
       const where = `${SUBNETS} in each of ${networks} networks`;
       const note = `${textOf(rates)}, ${cpuNote(yard, echo)}, ${where}`;

@@ -28,6 +28,13 @@ export interface LoadResult {
   readonly seconds: number;
   /** Of single calls; 99 of 100 took no longer. */
   readonly p99Ms: number;
+  readonly times: readonly CallTime[];
+}
+
+/** When a call began and ended, microseconds of wall time. */
+export interface CallTime {
+  readonly start: number;
+  readonly end: number;
 }
 
 interface Amount {
@@ -40,7 +47,8 @@ const run = promisify(execFile);
 
 /**
  * Makes `each` calls of every one of these at the same time, IN_FLIGHT under way in all. Several
- * h2loads: one of them has one body only.
+ * h2loads: one of them has one body only. They do not begin together: what counts is the time from
+ * the first call to the end of the last.
  */
 export async function loadEach(
   port: number,
@@ -51,9 +59,17 @@ export async function loadEach(
   const results = await Promise.all(
     calls.map((call) => load(port, call, { calls: each, ...shape })),
   );
-  const seconds = Math.max(...results.map((result) => result.seconds));
+  const times = results.flatMap((result) => result.times);
   const p99Ms = Math.max(...results.map((result) => result.p99Ms));
-  return { seconds, callsPerSecond: (each * calls.length) / seconds, p99Ms };
+  const seconds = spanOf(times);
+  return { seconds, callsPerSecond: times.length / seconds, times, p99Ms };
+}
+
+/** From the first call to the end of the last. */
+export function spanOf(times: readonly CallTime[]): number {
+  const first = Math.min(...times.map(({ start }) => start));
+  const last = Math.max(...times.map(({ end }) => end));
+  return (last - first) / 1e6;
 }
 
 /** Makes `calls` calls; throws unless HTTP went well for each. What gRPC said is not seen here. */
@@ -78,18 +94,25 @@ export async function load(
     for (const [name, value] of Object.entries(headers)) args.push("-H", `${name}: ${value}`);
     const url = `http://127.0.0.1:${port}${call.path}`;
     const { stdout } = await run(h2load(), [...args, url], { timeout: RUN_MS_MAX });
-    return { ...readResult(stdout, calls), p99Ms: slowest(readFileSync(each, "utf8")) };
+    const times = readTimes(readFileSync(each, "utf8"));
+    return { ...readResult(stdout, calls), p99Ms: slowest(times), times };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-/** What 99 of 100 calls took at most: each line ends with its microseconds. */
-function slowest(log: string): number {
-  const micros = log
-    .trim()
-    .split("\n")
-    .map((line) => Number(line.split("\t")[2]));
+/** Each line has the call's start, its HTTP status, and how long it took. */
+export function readTimes(log: string): readonly CallTime[] {
+  const lines = log.trim().split("\n");
+  return lines.map((line) => {
+    const [start = Number.NaN, , took = Number.NaN] = line.split("\t").map(Number);
+    return { start, end: start + took };
+  });
+}
+
+/** What 99 of 100 calls took at most. */
+function slowest(times: readonly CallTime[]): number {
+  const micros = times.map(({ start, end }) => end - start);
   return percentile(micros, 0.99) / 1_000;
 }
 
@@ -101,7 +124,7 @@ export function frameOf(body: Uint8Array): Buffer {
 }
 
 /** What h2load says at its end. */
-export function readResult(text: string, calls: number): Omit<LoadResult, "p99Ms"> {
+export function readResult(text: string, calls: number): Omit<LoadResult, "p99Ms" | "times"> {
   const finished = /finished in ([\d.]+)(us|ms|s|m), ([\d.]+) req\/s/.exec(text);
   const good = Number(/(\d+) succeeded/.exec(text)?.[1] ?? 0);
   const statuses = Number(/status codes: (\d+) 2xx/.exec(text)?.[1] ?? 0);
