@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { CLIENT_MS_MAX } from "@railyard/controller/api/client-waits";
 import { CONNECTIONS_PER_PEER_MAX, CONTROL_FRAMES_MAX } from "@railyard/controller/api/connections";
 import { Limits } from "@railyard/controller/api/limits";
-import { ApiServer, CONNECTION_IDLE_MS } from "@railyard/controller/api/server";
+import { ApiServer } from "@railyard/controller/api/server";
 import { type Clock, ManualClock, systemClock } from "@railyard/lib/clock";
 import type { AccountId } from "@railyard/lib/ids";
 import { silentLog } from "@railyard/lib/log";
@@ -224,23 +224,6 @@ async function goBy(ms: number, stepMs = 10_000): Promise<void> {
     for (let i = 0; i < 50; i++) await new Promise(setImmediate);
   }
 }
-
-test("a connection that makes no calls is closed after a while, whatever it answers", async () => {
-  madeUpTimers();
-  const serving = await serve();
-  const [idle, busy] = [session(serving), session(serving)];
-  const silent = opened(RawConnection.open(serving.port));
-  await silent.send(PREFACE, frame("settings"));
-  for (const one of [idle, busy]) expect(await called(one)).toBe(0);
-  for (let i = 0; i < 3; i++) {
-    await goBy(CONNECTION_IDLE_MS / 3 - 1_000);
-    expect(await called(busy)).toBe(0);
-  }
-  // It answers no PING: that ends sooner.
-  expect([silent.isClosed, idle.closed, busy.closed]).toEqual([true, false, false]);
-  await goBy(4_000);
-  expect([idle.closed, busy.closed]).toEqual([true, false]);
-});
 
 /**
  * Sends one chunk after the other until the server says that it is enough, or there are no more;

@@ -25,9 +25,6 @@ import { received } from "./stream.js";
 /** How long calls under way may take to end once the listener stops. */
 export const DRAIN_MS = 2_000;
 
-/** How long a connection may make no call. */
-export const CONNECTION_IDLE_MS = 5 * 60_000;
-
 /** Limits that grpc-js leaves open by itself. Session memory is in megabytes. */
 const TRANSPORT: grpc.ServerOptions = {
   "grpc.max_receive_message_length": RECEIVE_BYTES_MAX,
@@ -35,7 +32,6 @@ const TRANSPORT: grpc.ServerOptions = {
   "grpc-node.max_session_memory": 32,
   "grpc.keepalive_time_ms": 60_000,
   "grpc.keepalive_timeout_ms": 20_000,
-  "grpc.max_connection_idle_ms": CONNECTION_IDLE_MS,
   "grpc.max_connection_age_ms": 30 * 60_000,
   "grpc.max_connection_age_grace_ms": CALL_MS_MAX,
   // Counts every call and message, for nobody.
