@@ -33,29 +33,12 @@ import {
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Ledger, openLedger } from "./ledger.js";
 import { decodeDesired } from "./link/desired.js";
+import { INVENTORY, passed, WELCOME } from "./link/sample.js";
 import { Link } from "./link.js";
-import type { Inventory, PassReport } from "./model.js";
 
 const NODE = "node-1";
 const SESSION = "ses-1";
 const SIGNER = createSigner(newSeed(seededRng("controller")));
-const WELCOME: HelloAnswer = {
-  outcome: { $case: "welcome", value: { epoch: 1n, heartbeatMs: 1_000, leaseMs: 5_000 } },
-};
-const INVENTORY: Inventory = {
-  serial: "S1",
-  bootId: "boot-1",
-  numaCount: 1,
-  vcpu: 8,
-  memoryMib: 64,
-  diskGib: 1,
-  gpus: [],
-  nics: [],
-  nvSwitches: [],
-  fabricManager: false,
-  pairs: [],
-  warnings: [],
-};
 
 let dir: string;
 let clock: ManualClock;
@@ -158,11 +141,6 @@ async function send(message: SignedDesired | Uint8Array): Promise<DesiredAnswer>
 async function started(): Promise<void> {
   link.start();
   await clock.advance(10);
-}
-
-function passed(change: Partial<PassReport> = {}): PassReport {
-  const empty = { epoch: 1n, generation: 1n, instances: [], residues: [], complete: true };
-  return { ...empty, inventory: INVENTORY, ...change };
 }
 
 function refused(reason: HelloRefusalReason): HelloAnswer {

@@ -8,16 +8,10 @@ import { controllerPermissions, nodePermissions, upFromAll } from "@railyard/pro
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Ledger } from "../ledger.js";
 import { Link } from "../link.js";
-import type { InstanceReport, Inventory, PassReport } from "../model.js";
+import type { InstanceReport } from "../model.js";
+import { INVENTORY, passed, WELCOME } from "./sample.js";
 
 const NODE = "node-1";
-const WELCOME: HelloAnswer = {
-  outcome: { $case: "welcome", value: { epoch: 1n, heartbeatMs: 1_000, leaseMs: 5_000 } },
-};
-const INVENTORY: Inventory = {
-  ...{ serial: "S1", bootId: "b", numaCount: 1, vcpu: 8, memoryMib: 64, diskGib: 1 },
-  ...{ gpus: [], nics: [], nvSwitches: [], fabricManager: false, pairs: [], warnings: [] },
-};
 
 let clock: ManualClock;
 let broker: MemoryBroker;
@@ -51,11 +45,6 @@ afterEach(() => link.stop());
 async function started(): Promise<void> {
   link.start();
   await clock.advance(10);
-}
-
-function passed(change: Partial<PassReport> = {}): PassReport {
-  const empty = { epoch: 1n, generation: 1n, instances: [], residues: [], complete: true };
-  return { ...empty, inventory: INVENTORY, ...change };
 }
 
 test("a report is told at once when it is news, else once per period", async () => {
