@@ -3,7 +3,7 @@
 import { RailyardError, refuse } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import { type Rng, repeating, seededRng } from "@railyard/lib/rng";
-import type { Cause, WriteTx } from "../store/contract.js";
+import type { Cause, Unique, WriteTx } from "../store/contract.js";
 import type { Mutation, ServiceContext } from "./context.js";
 import { noNameLeft } from "./naming.js";
 import { refuseReadOnly } from "./read-only.js";
@@ -54,10 +54,16 @@ export async function mutate<Value, Answer>(
   }
 }
 
+/** Names that nobody has to give. */
+const DRAWN: ReadonlySet<string> = new Set<Unique>([
+  ...(["network-name", "subnet-name", "interface-name", "reserved-ip-name"] as const),
+  ...(["instance-name", "attachment-name", "hold-name"] as const),
+]);
+
 /** Names that were asked for were looked up before: what is found taken here was drawn. */
 function isDrawnTwice(err: unknown): boolean {
   if (!(err instanceof RailyardError) || err.code !== "exists") return false;
-  return err.parts.metadata?.unique?.endsWith("-name") ?? false;
+  return DRAWN.has(err.parts.metadata?.unique ?? "");
 }
 
 async function runOnce<Value, Answer>(
