@@ -158,7 +158,10 @@ test("over a socket, a reader that rests amid large revisions gets each whole", 
 test("rows of megabytes are told to readers of every pace, from flat memory", async () => {
   const log = new LargeLog();
   log.grow(40);
-  const hub = new WatchHub({ store: log.store(), clock: systemClock(), log: silentLog() });
+  const hub = new WatchHub({
+    ...{ store: log.store(), clock: systemClock(), log: silentLog() },
+    complete: (entry) => [entry],
+  });
   hub.start();
   const rng = seededRng("pace");
   const soon = () => new Promise<void>((resolve) => setImmediate(resolve));

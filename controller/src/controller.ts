@@ -19,7 +19,7 @@ import { pageSigner } from "./api/paging.js";
 import { createSealer } from "./api/seal.js";
 import { ApiServer } from "./api/server.js";
 import { ADMIN_SERVICES, TENANT_SERVICES } from "./api/services.js";
-import { encodeObject } from "./api/watch-object.js";
+import { complete, encodeObject } from "./api/watch-object.js";
 import { storedCatalog } from "./catalog/stored.js";
 import { type ControllerConfig, type Failpoint, printableConfig } from "./config.js";
 import { DataDir } from "./data-dir.js";
@@ -150,7 +150,10 @@ class Assembly implements Controller {
     this.context = this.makeContext();
     this.publicKey = parts.dataDir.signer.publicKey;
     const { store, clock, log } = parts;
-    this.hub = new WatchHub({ store, clock, log: log.child({ part: "watch" }) });
+    this.hub = new WatchHub({
+      ...{ store, clock, log: log.child({ part: "watch" }) },
+      complete,
+    });
     const consoles = { open: this.openConsole, idleMs: parts.config.consoleIdleMs ?? IDLE_MS };
     const served = { hub: this.hub, consoles };
     this.tenantApi = this.makeApi("tenant", tenantHandlers(this.context, served));

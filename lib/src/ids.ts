@@ -51,6 +51,8 @@ export type SubnetId = Id<"subnet">;
 export type TokenId = Id<"token">;
 
 const ID = /^[-0-9a-z_]{1,64}$/;
+/** No other id has a second hyphen after a single digit. */
+const PART_ID = /^[a-z]+-[0-9]-(.+)$/;
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const TIME_CHARS = 9;
 const RANDOM_CHARS = 15;
@@ -74,6 +76,19 @@ export function newId<K extends Kind>(kind: K, { at, rng }: IdSource): Id<K> {
 /** As many new ids. */
 export function newIds<K extends Kind>(kind: K, from: IdSource, count: number): readonly Id<K>[] {
   return Array.from({ length: count }, () => newId(kind, from));
+}
+
+/**
+ * The id of the `nth` object that comes and goes with `owner`: nothing has to remember it.
+ * Limits: `nth` 0 to 9, so that the id stays short enough.
+ */
+export function partId<K extends Kind>(kind: K, owner: string, nth: number): Id<K> {
+  return `${PREFIX[kind]}-${nth}-${owner}` as Id<K>;
+}
+
+/** The owner in the id of such an object; undefined when `id` is none. */
+export function ownerInId(id: string): string | undefined {
+  return PART_ID.exec(id)?.[1];
 }
 
 /** Later times sort later. */

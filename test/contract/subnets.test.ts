@@ -1,8 +1,10 @@
 // What the contract says about subnets.
+import * as nics from "@railyard/proto/gen/railyard/v1/cluster_network_interface";
 import * as subnets from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
 import * as ips from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
 import { LifecycleState } from "@railyard/proto/gen/railyard/v1/resource";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { I, R } from "./services.js";
 import { type Target, type Tenant, target } from "./target.js";
 
 const INVALID_ARGUMENT = 3;
@@ -131,6 +133,59 @@ test("network, first three hosts and broadcast are the provider's to keep", asyn
       "RESERVED_IP_PROVIDER_OWNED",
     ]);
   }
+});
+
+test("a provider's reserved IP is read and filtered like others, and binds to nothing", async () => {
+  const { id: subnetId } = await tenant.subnet(clusterNetworkId, block("10.1.0.0/24"));
+  const { id: sibling } = await tenant.subnet(clusterNetworkId, block("10.2.0.0/24"));
+  const path = { clusterNetworkId, subnetId };
+  const listed = async (over: object) => {
+    const request = ips.ListClusterNetworkSubnetReservedIpsRequest.fromPartial({
+      ...path,
+      ...over,
+    });
+    return tenant.wire.call(R.listClusterNetworkSubnetReservedIps, request);
+  };
+  const { clusterNetworkSubnetReservedIps: rows } = await listed({});
+  for (const row of rows) {
+    const { id, name, address } = row;
+    const at = (subnet: string) => ({ clusterNetworkId, subnetId: subnet, id });
+    const got = await tenant.wire.call(R.getClusterNetworkSubnetReservedIp, at(subnetId));
+    expect(got.clusterNetworkSubnetReservedIp).toEqual(row);
+    const elsewhere = tenant.wire.refused(R.getClusterNetworkSubnetReservedIp, at(sibling));
+    expect((await elsewhere).code).toBe(NOT_FOUND);
+    for (const filter of [{ name }, { address }, { name, address }]) {
+      const found = await listed(filter);
+      expect([found.clusterNetworkSubnetReservedIps, found.totalSize]).toEqual([[row], 1n]);
+    }
+    const binding = nics.CreateClusterNetworkInterfaceRequest.fromPartial({
+      clusterNetworkId,
+      primaryIp: { source: { $case: "reservedIpId", value: id } },
+    });
+    const refused = await tenant.wire.refused(I.createClusterNetworkInterface, binding);
+    expect([refused.code, refused.reason]).toEqual([
+      INVALID_ARGUMENT,
+      "RESERVED_IP_PROVIDER_OWNED",
+    ]);
+    const taking = ips.CreateClusterNetworkSubnetReservedIpRequest.fromPartial({
+      ...path,
+      address,
+    });
+    const taken = await tenant.wire.refused(R.createClusterNetworkSubnetReservedIp, taking);
+    expect(taken.message).toContain(id);
+  }
+  const stranger = await at.tenant();
+  const foreign = { ...path, id: rows[0]?.id ?? "" };
+  expect((await stranger.wire.refused(R.getClusterNetworkSubnetReservedIp, foreign)).code).toBe(
+    NOT_FOUND,
+  );
+  await tenant.wire.call(
+    remove,
+    subnets.DeleteClusterNetworkSubnetRequest.fromPartial({ clusterNetworkId, id: subnetId }),
+  );
+  expect((await tenant.wire.refused(R.getClusterNetworkSubnetReservedIp, foreign)).code).toBe(
+    NOT_FOUND,
+  );
 });
 
 test("a subnet's name is unique in its network only, and can be changed", async () => {

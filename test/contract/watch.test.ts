@@ -3,6 +3,8 @@ import {
   AuditServiceService,
   ListAuditRecordsRequest,
 } from "@railyard/proto/gen/railyard/admin/v1/audit";
+import { DeleteClusterNetworkSubnetRequest } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
+import { ListClusterNetworkSubnetReservedIpsRequest } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet_reserved_ip";
 import {
   InstanceStatus,
   InstanceStatusReasonCode,
@@ -16,6 +18,7 @@ import {
 } from "@railyard/proto/gen/railyard/v1/watch";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../until.js";
+import { R, S } from "./services.js";
 import { type Target, target } from "./target.js";
 
 const OUT_OF_RANGE = 11;
@@ -130,6 +133,45 @@ test("the events of one call are one revision, of which the last says so", async
     told.map((_, i) => i === told.length - 1),
   );
   live.call.cancel();
+});
+
+test("a subnet's provider-owned reserved IPs are told after it, and gone before it", async () => {
+  const mine = await at.tenant();
+  const { id: clusterNetworkId } = await mine.network();
+  const { id: subnetId } = await mine.subnet(clusterNetworkId);
+  const path = { clusterNetworkId, subnetId };
+  const list = ListClusterNetworkSubnetReservedIpsRequest.fromPartial(path);
+  const { clusterNetworkSubnetReservedIps: kept } = await mine.wire.call(
+    R.listClusterNetworkSubnetReservedIps,
+    list,
+  );
+  const gone = { clusterNetworkId, id: subnetId };
+  await mine.wire.call(
+    S.deleteClusterNetworkSubnet,
+    DeleteClusterNetworkSubnetRequest.fromPartial(gone),
+  );
+  const told = async (kinds: ResourceKind[]) => {
+    const from = WatchObjectsRequest.fromPartial({ fromRevision: 1n, kinds });
+    const live = mine.wire.stream(watchObjects, from);
+    const ends = () => eventsOf(live.messages).filter((event) => event.lastOfRevision).length === 2;
+    await until("both calls are told", ends);
+    live.call.cancel();
+    return eventsOf(live.messages).map(({ revision, operation, object }) => {
+      return [revision, operation, object?.value];
+    });
+  };
+  const created = WatchOperation.WATCH_OPERATION_CREATED;
+  const deleted = WatchOperation.WATCH_OPERATION_DELETED;
+  const byName = [...kept].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const own = (revision: bigint, op: WatchOperation) => byName.map((ip) => [revision, op, ip]);
+  const ofIps = [...own(2n, created), ...own(3n, deleted)];
+  expect(await told([ResourceKind.RESOURCE_KIND_CLUSTER_NETWORK_SUBNET_RESERVED_IP])).toEqual(
+    ofIps,
+  );
+  const [first, ...rest] = await told([]);
+  expect(first?.[2]).toMatchObject({ id: subnetId });
+  expect(rest.slice(0, -1)).toEqual(ofIps);
+  expect(rest.at(-1)).toMatchObject([3n, deleted, { id: subnetId }]);
 });
 
 test("a watch from a revision that has not come is out of range: relist", async () => {

@@ -37,7 +37,10 @@ test("only the logs of accounts that changed are looked at, and all now and then
   const made = await rig();
   const asked: AccountId[] = [];
   const store = noting(made, asked);
-  const hub = new WatchHub({ store, clock: made.clock, log: silentLog() });
+  const hub = new WatchHub({
+    ...{ store, clock: made.clock, log: silentLog() },
+    complete: (entry) => [entry],
+  });
   hub.start();
   for (const account of [ALICE, BOB]) await hub.join(account, undefined);
   await settle(made, GATHER_MS);
@@ -79,6 +82,7 @@ test("the more accounts are watched the less is kept of each, also of one that r
   const row = new Uint8Array(SHARED.bytes / 8);
   const hub = new WatchHub({
     ...{ store: logsOf(newest, row), clock: made.clock, log: silentLog() },
+    complete: (entry) => [entry],
   });
   hub.start();
   const [first, ...others] = Array.from(

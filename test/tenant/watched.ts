@@ -1,11 +1,12 @@
 // What a tenant's objects look like to a read, and to a watcher that heard everything from the
 // beginning: for tests that want both to be the same.
-import { encodeObject } from "@railyard/controller/api/watch-object";
+import { complete, encodeObject } from "@railyard/controller/api/watch-object";
 import { getAttachment } from "@railyard/controller/service/attachment";
 import { getNetwork } from "@railyard/controller/service/cluster-network";
 import { listHolds } from "@railyard/controller/service/hold";
 import { getInstance } from "@railyard/controller/service/instance";
 import { getInterface } from "@railyard/controller/service/interface";
+import { pageOfAll } from "@railyard/controller/service/provider-ip";
 import { getReservedIp } from "@railyard/controller/service/reserved-ip";
 import { getSubnet } from "@railyard/controller/service/subnet";
 import { expect } from "vitest";
@@ -27,9 +28,7 @@ export async function everything({ ctx }: Rig) {
       interfaces.push(...(await mine.interfaces.list({ ...all, filter })).rows);
     }
     const ips = [];
-    for (const { id } of subnets) {
-      ips.push(...(await mine.reservedIps.list({ ...all, filter: { subnetId: id } })).rows);
-    }
+    for (const subnet of subnets) ips.push(...(await pageOfAll(mine, subnet, all)).rows);
     const attachments = [];
     for (const { id } of instances) attachments.push(...(await mine.attachments.ofInstance(id)));
     return { networks, subnets, ips, interfaces, instances, attachments };
@@ -77,7 +76,7 @@ export async function told({ ctx }: Rig): Promise<Map<string, string>> {
   const log = await ctx.store.read((tx) => tx.logs.accountChangesAfter(ALICE, 0n, all));
   expect(log.map((row) => row.accountRevision)).toEqual(log.map((_, i) => BigInt(i + 1)));
   const out = new Map<string, string>();
-  for (const { kind, id, op, object } of log.flatMap(({ entries }) => entries)) {
+  for (const { kind, id, op, object } of log.flatMap(({ entries }) => entries).flatMap(complete)) {
     const key = `${kind}/${id}`;
     // Every event says something new, and carries its object.
     const bytes = Buffer.from(object ?? []).toString("hex");

@@ -2,15 +2,16 @@
 // every place.
 import { type Cidr, cidrContains, cidrSize, cidrsOverlap, parseCidr } from "@railyard/lib/address";
 import { RailyardError } from "@railyard/lib/errors";
+import type { AccountId, ClusterNetworkId, SubnetId } from "@railyard/lib/ids";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Faults } from "./faults.js";
+import { PROVIDER_IPS, providerIps, subnetOfProviderIp } from "./reserved-ip.js";
 import {
   carve,
   checkBlock,
   checkSubnetBlock,
   isSubnetCount,
-  providerAddresses,
   type Subnet,
   tenantRun,
 } from "./subnet.js";
@@ -100,7 +101,15 @@ test("a block outside the prefix, over a sibling, or of a wrong size says which 
 
 test("the provider keeps network, first three hosts and broadcast; tenants get the rest", () => {
   const block = cidr("10.0.0.0/29");
-  const kept = providerAddresses(block).map((p) => p.address - block.first);
-  expect(kept).toEqual([0, 1, 2, 3, 7]);
+  const subnet = {
+    id: "cns-1" as SubnetId,
+    account: "acc-1" as AccountId,
+    clusterNetworkId: "cn-1" as ClusterNetworkId,
+    createdAt: 0,
+    cidr: block,
+  };
+  const kept = providerIps(subnet);
+  expect(kept.map(({ address }) => address - block.first)).toEqual([0, 1, 2, 3, 7]);
+  expect(kept.map(({ id }) => subnetOfProviderIp(id))).toEqual(Array(PROVIDER_IPS).fill("cns-1"));
   expect(tenantRun(block)).toEqual({ first: block.first + 4, last: block.first + 6 });
 });

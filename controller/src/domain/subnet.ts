@@ -112,24 +112,6 @@ export function carve(prefix: Cidr, taken: readonly Cidr[], count: number): Cidr
   return { first, prefix: prefixForCount(count) };
 }
 
-/** One address that the provider keeps in every subnet. */
-export interface ProviderAddress {
-  readonly name: string;
-  readonly address: number;
-}
-
-/** What the provider keeps: network, first three hosts, broadcast. */
-export function providerAddresses(cidr: Cidr): readonly ProviderAddress[] {
-  const { first } = cidr;
-  return [
-    { name: "ibm-network-address", address: first },
-    { name: "ibm-default-gateway", address: first + 1 },
-    { name: "ibm-dns-address", address: first + 2 },
-    { name: "ibm-reserved-address", address: first + 3 },
-    { name: "ibm-broadcast-address", address: cidrLast(cidr) },
-  ];
-}
-
 /** The addresses that tenants may take: all but the provider's, as one run. */
 export function tenantRun(cidr: Cidr): { readonly first: number; readonly last: number } {
   return { first: cidr.first + 4, last: cidrLast(cidr) - 1 };

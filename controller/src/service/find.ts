@@ -21,6 +21,7 @@ import type { ReservedIp } from "../domain/reserved-ip.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
 import type { AccountReads } from "../store/contract.js";
+import { anyReservedIp } from "./provider-ip.js";
 
 /** Most holders that an in-use refusal names. */
 export const HOLDERS_MAX = 100;
@@ -63,7 +64,7 @@ export async function findReservedIp(
   path: ReservedIpPath,
 ): Promise<ReservedIp> {
   await findSubnet(mine, { clusterNetworkId: path.clusterNetworkId, id: path.subnetId });
-  const found = await mine.reservedIps.get(path.id);
+  const found = await anyReservedIp(mine, path.id);
   if (found?.subnetId === path.subnetId) return found;
   throw notFound(RESOURCE_TYPE.reservedIp, path.id);
 }

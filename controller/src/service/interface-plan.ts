@@ -9,6 +9,7 @@ import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import type { Subnet } from "../domain/subnet.js";
 import type { AccountReads } from "../store/contract.js";
 import { checkNewName, hasAny } from "./naming.js";
+import { anyReservedIp } from "./provider-ip.js";
 import { checkAddress, ipNameTaken } from "./reserved-ip.js";
 
 /** The primary address asked for: an existing reserved IP, or a new one. */
@@ -89,7 +90,7 @@ export class InterfacePlanner {
 
   private async existingIp(id: ReservedIpId, path: string): Promise<ReservedIp | undefined> {
     const field = `${path}primary_ip.reserved_ip_id`;
-    const row = await this.mine.reservedIps.get(id);
+    const row = await anyReservedIp(this.mine, id);
     if (!row || !this.inside(row)) {
       this.faults.missing(field, RESOURCE_TYPE.reservedIp, id);
     } else if (row.owner === "provider") {

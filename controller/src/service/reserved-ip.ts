@@ -19,6 +19,7 @@ import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { findReservedIp, findSubnet, type ReservedIpPath } from "./find.js";
 import type { Given } from "./mutate.js";
 import { checkNewName, chooseName, hasAny } from "./naming.js";
+import { holderOf, pageOfAll } from "./provider-ip.js";
 import { mutateMine, readMine } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.reservedIp;
@@ -86,8 +87,8 @@ export function listReservedIps(
   return readMine(ctx, call, async (tx) => {
     const { mine } = tx;
     const { clusterNetworkId, filter } = query;
-    await findSubnet(mine, { clusterNetworkId, id: filter.subnetId });
-    const page = await mine.reservedIps.list(query);
+    const subnet = await findSubnet(mine, { clusterNetworkId, id: filter.subnetId });
+    const page = await pageOfAll(mine, subnet, query);
     const rows: ReservedIpView[] = [];
     for (const row of page.rows) rows.push(await reservedIpView(mine, row));
     return { ...page, rows };
@@ -170,7 +171,7 @@ export async function checkAddress(
     const description = `must lie inside the subnet's block ${formatCidr(subnet.cidr)}`;
     faults.invalid(field, description, "ADDRESS_OUTSIDE_SUBNET");
   } else {
-    const holder = await mine.reservedIps.byAddress(subnet.id, address);
+    const holder = await holderOf(mine, subnet, address);
     if (!holder) return address;
     faults.add({
       code: "exists",

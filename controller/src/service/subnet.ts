@@ -2,16 +2,15 @@
 // gets is the domain's decision; free addresses are the store's.
 import { type Cidr, cidrSize } from "@railyard/lib/address";
 import { bug, refuse } from "@railyard/lib/errors";
-import { type ClusterNetworkId, newId, newIds } from "@railyard/lib/ids";
+import { type ClusterNetworkId, newId } from "@railyard/lib/ids";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
-import type { ReservedIp } from "../domain/reserved-ip.js";
+import { PROVIDER_IPS } from "../domain/reserved-ip.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import {
   carve,
   checkSubnetBlock,
   isSubnetCount,
-  providerAddresses,
   type Subnet,
   type SubnetBlock,
   tenantRun,
@@ -26,12 +25,10 @@ import type {
 import { checkEtag, checkMask, lastState, newborn, touched } from "./change.js";
 import type { Mutation, ServiceContext, TenantCall } from "./context.js";
 import { accountOf, findNetwork, findSubnet, HOLDERS_MAX, type SubnetPath } from "./find.js";
-import type { Given } from "./mutate.js";
 import { checkNewName, chooseName, hasAny } from "./naming.js";
 import { mutateMine, readMine, type TenantTx } from "./tenant.js";
 
 const TYPE = RESOURCE_TYPE.subnet;
-const PROVIDER_ADDRESSES = 5;
 const IPS_PER_PAGE = 500;
 
 /** Which addresses a new subnet asks for. */
@@ -75,13 +72,12 @@ export function createSubnet<A>(
       clusterNetworkId: network.id,
       name,
       cidr,
-      availableCount: cidrSize(cidr) - PROVIDER_ADDRESSES,
+      availableCount: cidrSize(cidr) - PROVIDER_IPS,
       rail: input.rail,
       ...newborn(given, account),
     };
     await mine.subnets.insert(subnet);
     await mine.addresses.open(subnet.id, tenantRun(cidr));
-    await reserveForProvider(mine, given, subnet);
     return subnet;
   });
 }
@@ -169,10 +165,8 @@ export async function dropSubnet(mine: AccountRows, subnet: Subnet): Promise<voi
   for (;;) {
     const filter = { subnetId: subnet.id };
     const page = await mine.reservedIps.list({ filter, limit: IPS_PER_PAGE });
-    for (const ip of page.rows) {
-      await mine.reservedIps.delete(ip.id);
-      if (ip.owner === "user") given += 1;
-    }
+    for (const ip of page.rows) await mine.reservedIps.delete(ip.id);
+    given += page.rows.length;
     if (!page.more) break;
   }
   if (given > 0) await mine.quotas.giveBack("reserved-ips", given);
@@ -224,27 +218,6 @@ async function checkRail(
   const rails = (await tx.profiles.clusterNetwork(wanted.network.profile))?.rails ?? 0;
   if (wanted.rail < rails) return;
   faults.invalid("rail", `must be less than ${rails}, the rails of ${wanted.network.profile}`);
-}
-
-async function reserveForProvider(mine: AccountRows, given: Given, subnet: Subnet): Promise<void> {
-  const { id: subnetId, clusterNetworkId, account, cidr } = subnet;
-  const ids = newIds("reservedIp", given, PROVIDER_ADDRESSES);
-  const rows = providerAddresses(cidr).map(({ name, address }, i): ReservedIp => {
-    const id = ids[i];
-    if (!id) throw bug("the provider keeps more addresses than are counted");
-    return {
-      id,
-      clusterNetworkId,
-      subnetId,
-      name,
-      address,
-      autoDelete: false,
-      owner: "provider",
-      targetId: undefined,
-      ...newborn(given, account),
-    };
-  });
-  await mine.reservedIps.insertAll(rows);
 }
 
 function nameTaken(mine: AccountReads, clusterNetworkId: ClusterNetworkId) {

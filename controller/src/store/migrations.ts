@@ -4,6 +4,7 @@ import { refuse } from "@railyard/lib/errors";
 import { SCHEMA_1 } from "./schema.js";
 import { SCHEMA_2 } from "./schema-2.js";
 import { SCHEMA_12 } from "./schema-12.js";
+import { SCHEMA_13 } from "./schema-13.js";
 import { SCHEMA_FABRIC } from "./schema-fabric.js";
 import { SCHEMA_GUEST_LAYOUTS } from "./schema-guest-layouts.js";
 import { SCHEMA_HOLDS } from "./schema-holds.js";
@@ -29,6 +30,7 @@ export const STEPS: readonly (readonly string[])[] = [
   SCHEMA_ROWIDS,
   SCHEMA_SUBNET_BLOCKS,
   SCHEMA_12,
+  SCHEMA_13,
 ];
 
 /** The version this program reads and writes. */

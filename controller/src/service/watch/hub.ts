@@ -9,6 +9,7 @@ import { Loop } from "@railyard/lib/loop";
 import {
   ACCOUNT_LOG,
   type AccountChangeRow,
+  type AccountEntry,
   type ReadTx,
   type Store,
 } from "../../store/contract.js";
@@ -40,8 +41,12 @@ export const READERS_MAX = 1_024;
 /** Readers of all accounts. */
 export const READERS_OF_ALL_MAX = 16_384;
 
+/** A change with those that come with it although the log does not have them, in order. */
+export type Complete = (entry: AccountEntry) => readonly AccountEntry[];
+
 interface HubOptions {
   readonly store: Store;
+  readonly complete: Complete;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -188,11 +193,20 @@ export class WatchHub {
 
   private async page(account: AccountId, after: bigint): Promise<readonly AccountChangeRow[]> {
     const { rows, droppedTo } = await this.options.store.read(async (tx) => ({
-      rows: await tx.logs.accountChangesAfter(account, after, PAGE),
+      rows: await this.rowsAfter(tx, account, after),
       droppedTo: (await tx.logs.accountLog(account)).droppedTo,
     }));
     if (after < droppedTo) throw tooOld(after, droppedTo);
     return rows;
+  }
+
+  private async rowsAfter(
+    tx: ReadTx,
+    account: AccountId,
+    after: bigint,
+  ): Promise<readonly AccountChangeRow[]> {
+    const rows = await tx.logs.accountChangesAfter(account, after, PAGE);
+    return rows.map((row) => ({ ...row, entries: row.entries.flatMap(this.options.complete) }));
   }
 
   private feedOf(account: AccountId): Feed {
@@ -255,7 +269,7 @@ export class WatchHub {
       if (bytes >= LOOK_BYTES) break;
       const { newest } = await tx.logs.accountLog(account);
       const head = this.feeds.get(account)?.recent?.head ?? newest;
-      const rows = await tx.logs.accountChangesAfter(account, head, PAGE);
+      const rows = await this.rowsAfter(tx, account, head);
       this.grown.delete(account);
       looks.push({ account, head, rows, newest });
       bytes += rows.reduce((sum, row) => sum + bytesOf(row), 0);

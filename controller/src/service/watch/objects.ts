@@ -10,8 +10,15 @@ import type {
   ReservedIpId,
   SubnetId,
 } from "@railyard/lib/ids";
+import { type KeptFrom, providerIps } from "../../domain/reserved-ip.js";
 import type { Subnet } from "../../domain/subnet.js";
-import type { AccountReads, ChangeEntry, Encode, ReadTx } from "../../store/contract.js";
+import type {
+  AccountEntry,
+  AccountReads,
+  ChangeEntry,
+  Encode,
+  ReadTx,
+} from "../../store/contract.js";
 import { type AttachmentView, layoutOf } from "../attachment.js";
 import { type NetworkView, networkView } from "../cluster-network.js";
 import type { ServiceContext } from "../context.js";
@@ -20,6 +27,7 @@ import { type InstanceView, instanceView, seenAtEnd } from "../instance.js";
 import { type InterfaceView, interfaceView } from "../interface.js";
 import { type ReservedIpView, reservedIpView } from "../reserved-ip.js";
 import { type TenantReads, tenantReads } from "../tenant.js";
+import type { Complete } from "./hub.js";
 
 /** What can be watched, by the name that the change log has for it. */
 export const WATCHED_KINDS = [
@@ -55,6 +63,26 @@ export function objectEncoder(ctx: Seen, encode: (object: WatchedObject) => Uint
       bytes.push(object && encode(object));
     }
     return bytes;
+  };
+}
+
+/**
+ * The hub's `complete` port: the provider's reserved IPs come after their subnet and go before it.
+ * `subnetOf` reads a subnet's public bytes.
+ */
+export function completer(
+  encode: (object: WatchedObject) => Uint8Array,
+  subnetOf: (object: Uint8Array) => Omit<KeptFrom, "account">,
+): Complete {
+  return (entry) => {
+    const { account, op, object } = entry;
+    if (entry.kind !== "subnet" || op === "updated" || !account || !object) return [entry];
+    const kept = providerIps({ ...subnetOf(object), account }).map((reservedIp): AccountEntry => {
+      const kind = "reservedIp";
+      const bytes = encode({ kind, view: { reservedIp, targetName: undefined } });
+      return { kind, id: reservedIp.id, account, op, object: bytes };
+    });
+    return op === "created" ? [entry, ...kept] : [...kept, entry];
   };
 }
 
