@@ -1,5 +1,6 @@
 // A database from when the provider's reserved IPs were stored: they go with what was kept of them,
-// users' stay, and whoever watched the account must relist, since their ids are others now.
+// users' and free addresses stay, and whoever watched the account must relist, since the ids are
+// others now.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +46,8 @@ test("stored provider-owned reserved IPs go, and their accounts' watchers relist
   expect(before?.owner).toBe("provider");
   await store.close();
   const db = new Database(path);
+  db.exec("CREATE TABLE address_pools (subnet_id TEXT PRIMARY KEY, first INTEGER, last INTEGER)");
+  db.exec("INSERT INTO address_runs VALUES ('cns-1', 7, 9)");
   db.exec("INSERT INTO encoded_objects VALUES ('cnip-kept', 'reservedIp', x'00')");
   db.prepare("UPDATE schema_version SET version = ?").run(STEPS.indexOf(SCHEMA_13));
   const users = db.prepare("SELECT id FROM reserved_ips WHERE id <> 'cnip-kept' ORDER BY id");
@@ -65,6 +68,9 @@ test("stored provider-owned reserved IPs go, and their accounts' watchers relist
   const after = new Database(path);
   expect(after.prepare("SELECT id FROM reserved_ips ORDER BY id").pluck().all()).toEqual(wanted);
   expect(after.prepare("SELECT * FROM encoded_objects WHERE id = 'cnip-kept'").all()).toEqual([]);
+  const run = { subnet_id: "cns-1", first: 7, last: 9 };
+  expect(after.prepare("SELECT * FROM address_runs").all()).toEqual([run]);
+  expect(after.pragma("foreign_key_check")).toEqual([]);
   const bytes = after.prepare("SELECT bytes FROM account_revisions WHERE account = ?").pluck();
   expect(bytes.get(rows.ACCOUNT)).toBe(0);
   after.close();

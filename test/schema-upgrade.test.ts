@@ -16,6 +16,8 @@ import * as rows from "./conformance/store-rows.js";
 /** The schema before the tables with most rows were laid out anew. */
 const BEFORE = STEPS.indexOf(SCHEMA_ROWIDS);
 const LAID_OUT_ANEW = ["reserved_ips", "interfaces", "attachments"];
+/** Tables that a later version no longer has. */
+const GONE = ["address_pools"];
 const INTERFACES = 40;
 
 let dir: string;
@@ -69,6 +71,7 @@ async function writeOldDatabase(): Promise<Contents> {
   db.prepare("ATTACH ? AS newer").run(newer);
   for (const table of tablesOf(db)) {
     db.exec(`DELETE FROM ${table}`);
+    if (GONE.includes(table)) continue;
     const columns = columnsOf(db, table).join(", ");
     db.exec(`INSERT INTO main.${table} (${columns}) SELECT ${columns} FROM newer.${table}`);
   }
@@ -151,8 +154,9 @@ test("a database in the order of ids is laid out anew, with every row and every 
   await store.close();
   const added = { subnets: before.subnets?.map(withPrefix), account_revisions: withBytes(before) };
   expect(added.account_revisions[0]?.bytes).toBeGreaterThan(0);
+  const kept = Object.entries(before).filter(([table]) => !GONE.includes(table));
   expect(contents(path)).toEqual({
-    ...{ ...before, ...added },
+    ...{ ...Object.fromEntries(kept), ...added },
     schema_version: [{ version: STEPS.length }],
   });
   expect(LAID_OUT_ANEW.map((table) => rulesOf(path, table))).toEqual(rules);

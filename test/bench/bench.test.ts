@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { readResult, readTimes, spanOf } from "./load.js";
+import { readResult, readTimes, together } from "./load.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SCRIPT = fileURLToPath(new URL("../dist/bench/bench.js", import.meta.url));
@@ -46,9 +46,12 @@ status codes: ${good} 2xx, 0 3xx, 0 4xx, 0 5xx`;
   expect(() => readResult(text(29), 30)).toThrow("29 of 30");
 });
 
-test("loads side by side last from the first call to the end of the last", () => {
+test("loads side by side count while all of them are under way", () => {
   const early = readTimes("0\t200\t1000000\n1000000\t200\t1000000\n");
   const late = readTimes("1500000\t200\t2000000\n");
   expect(early[1]).toEqual({ start: 1_000_000, end: 2_000_000 });
-  expect(spanOf([...late, ...early])).toBe(3.5);
+  expect(together([late, early])).toEqual({ seconds: 0.5, callsPerSecond: 2 });
+  expect(together([early])).toEqual({ seconds: 2, callsPerSecond: 1 });
+  const never = readTimes("2500000\t200\t1500000\n");
+  expect(together([early, never])).toEqual({ seconds: 4, callsPerSecond: 0.75 });
 });

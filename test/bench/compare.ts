@@ -2,7 +2,7 @@
 // whatever else the machine does meets both. Knows no call.
 import { join } from "node:path";
 import { median } from "./figure.js";
-import { type Call, load, loadEach } from "./load.js";
+import { type Call, CONNECTIONS, IN_FLIGHT, load } from "./load.js";
 import { Remote } from "./remote.js";
 import type { BenchYard } from "./yard.js";
 
@@ -41,9 +41,9 @@ export async function interleaved(
   return { ours: median(ours), theirs: median(theirs), ratio: median(ratios) };
 }
 
-/** Makes so many calls, from `by` h2loads at the same time; answers calls per second. */
+/** Makes so many calls, over so many connections; answers calls per second. */
 export interface Echo {
-  (calls: number, by?: number): Promise<number>;
+  (calls: number, connections?: number): Promise<number>;
   /** Processor microseconds per call of the last window: what a busy machine does not change. */
   cpuPerCall(): number;
 }
@@ -64,13 +64,10 @@ export async function withEcho<T>(
     const given = { path: call.path, response: Buffer.from(response).toString("base64") };
     const port = await remote.ask<number>("start", given);
     let cpuPerCall = 0;
-    const run = (calls: number, by: number) => {
-      const same = Array.from({ length: by }, () => call);
-      return by === 1 ? load(port, call, { calls }) : loadEach(port, same, calls / by);
-    };
-    const echo = async (calls: number, by = 1) => {
+    const echo = async (calls: number, connections = CONNECTIONS) => {
       const before = await remote.ask<number>("cpuMicros");
-      const { callsPerSecond } = await run(calls, by);
+      const streams = Math.ceil(IN_FLIGHT / connections);
+      const { callsPerSecond } = await load(port, call, { calls, connections, streams });
       cpuPerCall = ((await remote.ask<number>("cpuMicros")) - before) / calls;
       return callsPerSecond;
     };

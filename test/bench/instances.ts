@@ -20,13 +20,16 @@ import { BenchYard } from "./yard.js";
 const CREATES = 1_000;
 /** Instances without a GPU that one node takes: 176 vCPUs of 8. */
 const PER_NODE = 22;
-/** Subnets in each of so many networks: the quota that an account has by default. */
-const SUBNETS = 32;
+/**
+ * Subnets in each of so many networks: twice the quota that an account has by default, so that the
+ * loads are all under way for most of a window.
+ */
+const SUBNETS = 64;
 const NETWORKS = 16;
 /** The echo is asked so many times as often, so that both loads last about as long. */
-const AS_LONG = 6;
+const AS_LONG = 4;
 /** Such loads in a window: one alone is over in a tenth of a second on the echo's side. */
-const ROUNDS = 4;
+const ROUNDS = 2;
 const ATTACHED = 400;
 
 /** An instance without cluster network attachments. */

@@ -47,8 +47,8 @@ const run = promisify(execFile);
 
 /**
  * Makes `each` calls of every one of these at the same time, IN_FLIGHT under way in all. Several
- * h2loads: one of them has one body only. They do not begin together: what counts is the time from
- * the first call to the end of the last.
+ * h2loads: one of them has one body only. They neither begin nor end together: what counts is the
+ * time in which all of them were at work, the whole time where there was none.
  */
 export async function loadEach(
   port: number,
@@ -61,15 +61,19 @@ export async function loadEach(
   );
   const times = results.flatMap((result) => result.times);
   const p99Ms = Math.max(...results.map((result) => result.p99Ms));
-  const seconds = spanOf(times);
-  return { seconds, callsPerSecond: times.length / seconds, times, p99Ms };
+  return { ...together(results.map((result) => result.times)), times, p99Ms };
 }
 
-/** From the first call to the end of the last. */
-export function spanOf(times: readonly CallTime[]): number {
-  const first = Math.min(...times.map(({ start }) => start));
-  const last = Math.max(...times.map(({ end }) => end));
-  return (last - first) / 1e6;
+/** How long all loads were under way, if ever, and how many calls ended in a second of that. */
+export function together(loads: readonly (readonly CallTime[])[]) {
+  const starts = loads.map((load) => Math.min(...load.map(({ start }) => start)));
+  const ends = loads.map((load) => Math.max(...load.map(({ end }) => end)));
+  const wasSo = Math.max(...starts) < Math.min(...ends);
+  const from = wasSo ? Math.max(...starts) : Math.min(...starts);
+  const to = wasSo ? Math.min(...ends) : Math.max(...ends);
+  const calls = loads.flat().filter(({ end }) => end > from && end <= to).length;
+  const seconds = (to - from) / 1e6;
+  return { seconds, callsPerSecond: calls / seconds };
 }
 
 /** Makes `calls` calls; throws unless HTTP went well for each. What gRPC said is not seen here. */

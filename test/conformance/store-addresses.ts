@@ -1,5 +1,7 @@
 // Addresses of subnets against a plain set: what is free, what is lowest, how many there are.
+import { tenantRun } from "@railyard/controller/domain/subnet";
 import type { Store } from "@railyard/controller/store/contract";
+import type { Cidr } from "@railyard/lib/address";
 import type { SubnetId } from "@railyard/lib/ids";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -8,13 +10,20 @@ import * as rows from "./store-rows.js";
 
 const { ACCOUNT, BASE, cause } = rows;
 const SUBNET = "cns-1" as SubnetId;
-const SIZE = 12;
+const FIRST = BASE + 4;
+/** What tenants have of a /28. */
+const SIZE = 11;
+const NOTHING_TAKEN = { cidr: { first: BASE, prefix: 28 }, availableCount: SIZE };
 
-async function opened(open: OpenStore, last = BASE + SIZE - 1): Promise<StoreBox> {
+/** A store with a subnet of that block, of which nothing was taken yet. */
+async function opened(open: OpenStore, cidr: Cidr = NOTHING_TAKEN.cidr): Promise<StoreBox> {
   const box = await open();
   await box.store.write(cause(), async (tx) => {
-    await rows.plant(tx);
-    await tx.account(ACCOUNT).addresses.open(SUBNET, { first: BASE, last });
+    const own = tx.account(ACCOUNT);
+    await tx.physicalClusters.insert(rows.cluster());
+    await own.clusterNetworks.insert(rows.network());
+    const { first, last } = tenantRun(cidr);
+    await own.subnets.insert(rows.subnet(SUBNET, { cidr, availableCount: last - first + 1 }));
   });
   return box;
 }
@@ -33,7 +42,7 @@ function giveBack(store: Store, address: number): Promise<void> {
 
 type Op = { readonly take: true; readonly wanted?: number } | { readonly giveBack: number };
 
-const ADDRESS = fc.integer({ min: BASE - 1, max: BASE + SIZE });
+const ADDRESS = fc.integer({ min: BASE - 1, max: FIRST + SIZE + 1 });
 const OPS = fc.array(
   fc.oneof<fc.Arbitrary<Op>[]>(
     fc.constant({ take: true }),
@@ -43,13 +52,13 @@ const OPS = fc.array(
   { maxLength: 60 },
 );
 
-/** open, take, giveBack, close. */
+/** take, takeLowest, giveBack. */
 export function addressSuite(open: OpenStore): void {
   test("addresses behave like a set of free numbers", async () => {
     await fc.assert(
       fc.asyncProperty(OPS, async (ops) => {
         const { store } = await opened(open);
-        const free = new Set(Array.from({ length: SIZE }, (_, i) => BASE + i));
+        const free = new Set(Array.from({ length: SIZE }, (_, i) => FIRST + i));
         for (const op of ops) await step(store, free, op);
         expect(await availableIn(store)).toBe(free.size);
         for (const address of [...free].sort((a, b) => a - b)) {
@@ -62,35 +71,32 @@ export function addressSuite(open: OpenStore): void {
   });
 
   test("several are taken lowest first over gaps, and fewer when no more are free", async () => {
-    const { store } = await opened(open, BASE + 4);
-    await take(store, BASE + 1);
+    const { store } = await opened(open);
+    for (let i = 5; i < SIZE; i++) await take(store, FIRST + i);
+    await take(store, FIRST + 1);
     const lowest = (count: number) =>
       store.write(cause(), (tx) => tx.account(ACCOUNT).addresses.takeLowest(SUBNET, count));
-    expect(await lowest(2)).toEqual([BASE, BASE + 2]);
+    expect(await lowest(2)).toEqual([FIRST, FIRST + 2]);
     expect(await availableIn(store)).toBe(2);
-    expect(await lowest(3)).toEqual([BASE + 3, BASE + 4]);
+    expect(await lowest(3)).toEqual([FIRST + 3, FIRST + 4]);
     expect(await lowest(1)).toEqual([]);
     expect(await availableIn(store)).toBe(0);
   });
 
   test("a /9 takes and gives back without walking through its addresses", async () => {
-    const { store } = await opened(open, BASE + 2 ** 23 - 2);
-    expect(await availableIn(store)).toBe(2 ** 23 - 1);
+    const { store } = await opened(open, { first: BASE, prefix: 9 });
+    expect(await availableIn(store)).toBe(2 ** 23 - 5);
     const middle = BASE + 2 ** 22;
     expect(await take(store, middle)).toBe(middle);
     expect(await take(store, middle)).toBeUndefined();
-    expect(await take(store)).toBe(BASE);
+    expect(await take(store)).toBe(FIRST);
     await giveBack(store, middle);
-    expect(await availableIn(store)).toBe(2 ** 23 - 2);
+    expect(await availableIn(store)).toBe(2 ** 23 - 6);
   });
 
   test("addresses above 2^31 are kept exactly", async () => {
-    const box = await open();
     const first = 223 * 2 ** 24;
-    await box.store.write(cause(), async (tx) => {
-      await rows.plant(tx);
-      await tx.account(ACCOUNT).addresses.open(SUBNET, { first, last: first + 9 });
-    });
+    const box = await opened(open, { first, prefix: 28 });
     expect(await take(box.store, first + 5)).toBe(first + 5);
     expect(await take(await box.reopen(), first + 6)).toBe(first + 6);
   });
@@ -111,21 +117,23 @@ function subnetTests(open: OpenStore): void {
     expect(change?.entries).toMatchObject([{ kind: "subnet", id: SUBNET, op: "updated" }]);
   });
 
-  test("a subnet's runs go with it, and closing before or after does no harm", async () => {
+  test("a subnet's runs go with it, and one of the same block and id begins anew", async () => {
     const { store } = await opened(open);
-    await store.write(cause(), async (tx) => {
-      const own = tx.account(ACCOUNT);
-      const [a, b] = [rows.subnet("cns-8"), rows.subnet("cns-9")];
-      for (const row of [a, b]) {
-        await own.subnets.insert(row);
-        await own.addresses.open(row.id, { first: BASE, last: BASE + 2 });
-      }
-      await own.addresses.close(a.id);
-      await own.subnets.delete(a.id);
-      await own.subnets.delete(b.id);
-      await own.addresses.close(b.id);
-    });
-    expect(await availableIn(store)).toBe(SIZE);
+    await take(store, FIRST + 3);
+    await store.write(cause(), (tx) => tx.account(ACCOUNT).subnets.delete(SUBNET));
+    await store.write(cause(), (tx) =>
+      tx.account(ACCOUNT).subnets.insert(rows.subnet(SUBNET, NOTHING_TAKEN)),
+    );
+    expect(await take(store, FIRST + 3)).toBe(FIRST + 3);
+    expect(await availableIn(store)).toBe(SIZE - 1);
+  });
+
+  test("a subnet whose last address came back is as if nothing had been taken", async () => {
+    const { store } = await opened(open);
+    await take(store, FIRST + 3);
+    await giveBack(store, FIRST + 3);
+    await expect(giveBack(store, FIRST + 3)).rejects.toMatchObject({ code: "bug" });
+    expect(await take(store)).toBe(FIRST);
   });
 }
 
@@ -137,7 +145,7 @@ async function step(store: Store, free: Set<number>, op: Op): Promise<void> {
     return;
   }
   const address = op.giveBack;
-  const legal = address >= BASE && address < BASE + SIZE && !free.has(address);
+  const legal = address >= FIRST && address < FIRST + SIZE && !free.has(address);
   if (legal) {
     await giveBack(store, address);
     free.add(address);

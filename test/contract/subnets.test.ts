@@ -135,7 +135,7 @@ test("network, first three hosts and broadcast are the provider's to keep", asyn
   }
 });
 
-test("a provider's reserved IP is read and filtered like others, and binds to nothing", async () => {
+test("a provider's reserved IP is read and filtered like others, and never bound", async () => {
   const { id: subnetId } = await tenant.subnet(clusterNetworkId, block("10.1.0.0/24"));
   const { id: sibling } = await tenant.subnet(clusterNetworkId, block("10.2.0.0/24"));
   const path = { clusterNetworkId, subnetId };

@@ -42,8 +42,7 @@ export async function plant(of: DispatchYard): Promise<void> {
     const inNetwork = { ...owned, ...stable, clusterNetworkId: "cn-1" as never };
     const cidr = { first: 0x0a000000, prefix: 24 };
     const subnet = { ...inNetwork, id: "cns-1" as never, name: "s", cidr };
-    await mine.subnets.insert({ ...subnet, availableCount: 0, rail: undefined });
-    await mine.addresses.open("cns-1" as never, { first: 0x0a000004, last: 0x0a0000fe });
+    await mine.subnets.insert({ ...subnet, availableCount: 251, rail: undefined });
     const profile = (await tx.profiles.instance("gx3d-152x1536-8h100"))!;
     const instance = { ...bareInstance(), ...owned, ...stable } as Instance;
     await mine.instances.insert(instance);

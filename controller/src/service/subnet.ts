@@ -13,7 +13,6 @@ import {
   isSubnetCount,
   type Subnet,
   type SubnetBlock,
-  tenantRun,
 } from "../domain/subnet.js";
 import type {
   AccountReads,
@@ -77,7 +76,6 @@ export function createSubnet<A>(
       ...newborn(given, account),
     };
     await mine.subnets.insert(subnet);
-    await mine.addresses.open(subnet.id, tenantRun(cidr));
     return subnet;
   });
 }
@@ -170,7 +168,6 @@ export async function dropSubnet(mine: AccountRows, subnet: Subnet): Promise<voi
     if (!page.more) break;
   }
   if (given > 0) await mine.quotas.giveBack("reserved-ips", given);
-  await mine.addresses.close(subnet.id);
   await mine.subnets.delete(subnet.id);
   await mine.quotas.giveBack("subnets-per-network", 1, subnet.clusterNetworkId);
 }

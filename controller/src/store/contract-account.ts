@@ -143,18 +143,17 @@ export interface GuestLayouts extends GuestLayoutReads {
   ): Promise<void>;
 }
 
-/** Free addresses of subnets as disjoint runs; every call is O(log n) in the number of leases. */
+/**
+ * Free addresses of subnets as disjoint runs; every call is O(log n) in the number of leases. A new
+ * subnet whose row says that all of its tenants' addresses are available has them all.
+ */
 export interface Addresses {
-  /** Gives a new subnet its free run: the block without the provider-reserved addresses. */
-  open(subnet: SubnetId, run: { readonly first: number; readonly last: number }): Promise<void>;
   /** Takes the lowest free address, or `wanted`; undefined when none, or when it is not free. */
   take(subnet: SubnetId, wanted?: number): Promise<number | undefined>;
   /** Takes the `count` lowest free addresses, ascending; fewer when no more are free. */
   takeLowest(subnet: SubnetId, count: number): Promise<readonly number[]>;
   /** Returns an address to its subnet. */
   giveBack(subnet: SubnetId, address: number): Promise<void>;
-  /** Forgets a deleted subnet's runs. */
-  close(subnet: SubnetId): Promise<void>;
 }
 
 /** MACs at rest are not to be used again in their network before `until`. */

@@ -1,5 +1,6 @@
 // Free addresses of subnets as disjoint runs [first, last], never touching each other, so that
-// taking and giving back cost one or two index seeks however large the block is.
+// taking and giving back cost one or two index seeks however large the block is. A subnet of which
+// nothing was ever taken has no run yet.
 import { bug } from "@railyard/lib/errors";
 import type { AccountId, SubnetId } from "@railyard/lib/ids";
 import type { Addresses } from "../contract.js";
@@ -22,22 +23,13 @@ export class AddressRuns implements Addresses {
     this.subnets = new Subnets(work, account);
   }
 
-  async open(subnet: SubnetId, run: Run): Promise<void> {
-    await this.subnets.setAvailable(subnet, Math.max(0, run.last - run.first + 1));
-    await this.work.sql.run("INSERT INTO address_pools (subnet_id, first, last) VALUES (?, ?, ?)", [
-      subnet,
-      run.first,
-      run.last,
-    ]);
-    if (run.first <= run.last) await this.insertRun(subnet, run);
-  }
-
   async take(subnet: SubnetId, wanted?: number): Promise<number | undefined> {
-    const run = wanted === undefined ? await this.lowest(subnet) : await this.upTo(subnet, wanted);
+    const below = wanted === undefined ? undefined : await this.upTo(subnet, wanted);
+    const run = below ?? (await this.lowest(subnet));
     if (!run) return undefined;
     const { first, last } = run;
     const address = wanted ?? first;
-    if (address > last) return undefined;
+    if (address < first || last < address) return undefined;
     await this.subnets.addAvailable(subnet, -1);
     if (first === address) {
       await this.beginLater(subnet, run, address + 1);
@@ -50,10 +42,12 @@ export class AddressRuns implements Addresses {
 
   async takeLowest(subnet: SubnetId, count: number): Promise<readonly number[]> {
     const got: number[] = [];
-    while (got.length < count) {
+    const { available } = await this.subnets.room(subnet);
+    const most = Math.min(count, available);
+    while (got.length < most) {
       const run = await this.lowest(subnet);
-      if (!run) break;
-      const last = Math.min(run.last, run.first + count - got.length - 1);
+      if (!run) throw bug(`subnet ${subnet} has fewer free addresses than it counts`);
+      const last = Math.min(run.last, run.first + most - got.length - 1);
       await this.beginLater(subnet, run, last + 1);
       for (let address = run.first; address <= last; address++) got.push(address);
     }
@@ -62,16 +56,13 @@ export class AddressRuns implements Addresses {
   }
 
   async giveBack(subnet: SubnetId, address: number): Promise<void> {
-    const pool = asRun(
-      await this.work.sql.get("SELECT first, last FROM address_pools WHERE subnet_id = ?", [
-        subnet,
-      ]),
-    );
-    if (!pool || address < pool.first || pool.last < address) {
+    const { run, available } = await this.subnets.room(subnet);
+    if (address < run.first || run.last < address) {
       throw bug(`address is not one of subnet ${subnet}`);
     }
     const below = await this.upTo(subnet, address);
-    if (below && address <= below.last) throw bug(`an address of subnet ${subnet} is free already`);
+    const isFree = available > run.last - run.first || (below && address <= below.last);
+    if (isFree) throw bug(`an address of subnet ${subnet} is free already`);
     const above = await this.at(subnet, address + 1);
     const last = above?.last ?? address;
     if (above) await this.dropRun(subnet, above);
@@ -80,18 +71,23 @@ export class AddressRuns implements Addresses {
     await this.subnets.addAvailable(subnet, 1);
   }
 
-  async close(subnet: SubnetId): Promise<void> {
-    // The runs go with their pool.
-    await this.work.sql.run("DELETE FROM address_pools WHERE subnet_id = ?", [subnet]);
+  private async lowest(subnet: SubnetId): Promise<Run | undefined> {
+    const row = await this.work.sql.get(
+      "SELECT first, last FROM address_runs WHERE subnet_id = ? ORDER BY first LIMIT 1",
+      [subnet],
+    );
+    return row ? asRun(row) : this.untouched(subnet);
   }
 
-  private async lowest(subnet: SubnetId): Promise<Run | undefined> {
-    return asRun(
-      await this.work.sql.get(
-        "SELECT first, last FROM address_runs WHERE subnet_id = ? ORDER BY first LIMIT 1",
-        [subnet],
-      ),
-    );
+  /** The whole of a subnet that has no run, unless all of it is taken. */
+  private async untouched(subnet: SubnetId): Promise<Run | undefined> {
+    const { run, available } = await this.subnets.room(subnet);
+    if (available === 0) return undefined;
+    if (available !== run.last - run.first + 1) {
+      throw bug(`subnet ${subnet} counts free addresses that it does not have`);
+    }
+    await this.insertRun(subnet, run);
+    return run;
   }
 
   /** The highest run that begins at `address` or below. */

@@ -1,11 +1,16 @@
 // Subnets in the database. `availableCount` is kept by the addresses alone.
 import type { AccountId, ClusterNetworkId, SubnetId } from "@railyard/lib/ids";
-import type { Subnet, SubnetBlock } from "../../domain/subnet.js";
+import { type Subnet, type SubnetBlock, tenantRun } from "../../domain/subnet.js";
 import { decodeRow, int, type Table, text } from "../codec.js";
 import type { SubnetFilter, SubnetRows } from "../contract.js";
 import { NounRows } from "../rows.js";
 import { type SqlRow, toNumber, toText } from "../sql.js";
 import type { Work } from "../work.js";
+
+export interface Room {
+  readonly run: ReturnType<typeof tenantRun>;
+  readonly available: number;
+}
 
 const TABLE: Table<Subnet> = {
   name: "subnets",
@@ -48,10 +53,11 @@ export class Subnets extends NounRows<Subnet, SubnetId, SubnetFilter> implements
     if (n !== 0) await this.writeAvailable(stored, toNumber(stored.available_count) + n);
   }
 
-  /** Sets the free count of a subnet whose addresses were just opened. */
-  async setAvailable(id: SubnetId, count: number): Promise<void> {
+  /** What tenants may take of the subnet's block, and how much of that is free. */
+  async room(id: SubnetId): Promise<Room> {
     const stored = await this.columnsOf(id);
-    if (toNumber(stored.available_count) !== count) await this.writeAvailable(stored, count);
+    const cidr = { first: toNumber(stored.first_address), prefix: toNumber(stored.prefix) };
+    return { run: tenantRun(cidr), available: toNumber(stored.available_count) };
   }
 
   private async writeAvailable(stored: SqlRow, count: number): Promise<void> {
