@@ -1,6 +1,6 @@
 // Malformed input: random and mutated messages at every RPC, through the real gate and over a
 // socket. Nothing may crash, hang, pollute, answer INTERNAL or keep memory. RAILYARD_FUZZ sets how
-// many messages are sent, RAILYARD_FUZZ_SEED repeats a run.
+// many messages are sent, RAILYARD_TEST_SEED which.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
@@ -11,9 +11,9 @@ import { type OpenGate, openGate } from "./fuzz/gate.js";
 import { knownFields, validRequest } from "./fuzz/requests.js";
 import { below, dice, mutated, noise, wildMessage } from "./fuzz/wild.js";
 import { declare, populate, type World } from "./fuzz/world.js";
+import { testSeed } from "./seed.js";
 
 const COUNT = Number(process.env.RAILYARD_FUZZ ?? 20_000);
-const SEED = Number(process.env.RAILYARD_FUZZ_SEED ?? Date.now() % 2 ** 31);
 const SOCKET_COUNT = Math.min(2_000, COUNT);
 const IN_FLIGHT = 16;
 const MINUTE = 60_000;
@@ -26,7 +26,7 @@ const INTERNAL = 13;
 const UNAVAILABLE = 14;
 const DEADLINE_EXCEEDED = 4;
 
-const roll = dice(SEED);
+const roll = dice(testSeed());
 const tested = new Map<DescribedRpc, number>();
 const ends = new Map<string, number>();
 const notBuilt = new Set<DescribedRpc>();
@@ -40,7 +40,7 @@ setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
 beforeAll(async () => {
-  console.log(`RAILYARD_FUZZ=${COUNT} RAILYARD_FUZZ_SEED=${SEED}`);
+  console.log(`RAILYARD_FUZZ=${COUNT} RAILYARD_TEST_SEED=${testSeed()}`);
   gate = await openGate();
   await declare(gate);
   await newRound();
@@ -121,7 +121,7 @@ test(
       await newRound();
       await salvo(Math.min(ROUND, COUNT - sent), fire);
     }
-    expect(suspects.join("\n"), `RAILYARD_FUZZ_SEED=${SEED}`).toBe("");
+    expect(suspects.join("\n"), `RAILYARD_TEST_SEED=${testSeed()}`).toBe("");
     console.log(ends, Math.round((heap() - before) / 1024), "KiB");
     expect(heap() - before).toBeLessThan(HEAP_GROWTH_MAX);
     expect(Math.min(...RPCS.map((rpc) => tested.get(rpc) ?? 0))).toBeGreaterThan(0);
@@ -164,7 +164,7 @@ test("the same over a socket: every call ends with a status, and the server live
     const code = await overSocket(clients[one.rpc.listener], one);
     if ([INTERNAL, UNAVAILABLE, DEADLINE_EXCEEDED].includes(code)) suspect(one, `status ${code}`);
   });
-  expect(suspects.join("\n"), `RAILYARD_FUZZ_SEED=${SEED}`).toBe("");
+  expect(suspects.join("\n"), `RAILYARD_TEST_SEED=${testSeed()}`).toBe("");
   const get = RPCS.find(({ rpc }) => rpc.method === "ListClusterNetworks")!;
   const alive = { rpc: get, token: tenant, bytes: validRequest(get, world.names) };
   expect(await overSocket(clients.tenant, alive)).toBe(0);

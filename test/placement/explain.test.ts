@@ -58,10 +58,36 @@ function healed(nodes: readonly FleetNode[], which: (node: FleetNode) => boolean
 
 const anyHolders = () => fc.array(fc.nat(4), { minLength: 6, maxLength: 6 });
 
+interface Asked {
+  readonly nodes: readonly FleetNode[];
+  readonly gang: GangRequest;
+}
+
+/** Any gang of any fleet, and often one of a free fleet that its limit or sick rails keep out. */
+function anyAsked(): fc.Arbitrary<Asked> {
+  const kind = fc.constantFrom("any", "any", "any", "scattered", "sick");
+  return fc
+    .record({ nodes: someNodes(2), gang: anyGang(), kind, rail: fc.nat(7) })
+    .map(({ nodes, gang, kind, rail }) => {
+      if (kind === "any") return { nodes, gang };
+      if (kind === "sick") return { nodes: allFree(nodes, rail), gang };
+      const apart = nodes.map((node, i) => ({ ...node, leafGroup: `su${i}` }));
+      return { nodes: allFree(apart), gang: { ...gang, count: 2, maxLeafGroups: 1 } };
+    });
+}
+
+/** With every pair free; all are well but those of that rail, if one is named. */
+function allFree(nodes: readonly FleetNode[], sick?: number): readonly FleetNode[] {
+  return nodes.map((node) => {
+    const pairs = node.pairs.map((pair) => ({ ...pair, free: true, healthy: pair.rail !== sick }));
+    return { ...node, pairs };
+  });
+}
+
 test("every change that is said places, is the smallest of its kind, and none is kept back", () => {
   const said = { "leaf-groups": 0, fewer: 0, "sick-rails": 0, "hold-ends": 0, "more-nodes": 0 };
   fc.assert(
-    fc.property(someNodes(2), anyGang(), anyHolders(), (nodes, gang, holders) => {
+    fc.property(anyAsked(), anyHolders(), ({ nodes, gang }, holders) => {
       if (bestScore(nodes, gang)) return;
       const another = healed([nodes[0]!], () => true)[0]!;
       const changeable = { holds: holdsOn(nodes, holders), another };
@@ -105,7 +131,7 @@ test("every change that is said places, is the smallest of its kind, and none is
     }),
     { numRuns: 1_000 },
   );
-  for (const count of Object.values(said)) expect(count).toBeGreaterThan(5);
+  for (const [kind, count] of Object.entries(said)) expect(count, kind).toBeGreaterThan(0);
 });
 
 test("the counts add up, a node fits exactly when the search finds a place on it", () => {

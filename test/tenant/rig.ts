@@ -138,13 +138,15 @@ export async function instance(made: Rig, wish: CreateInstance) {
   return (await createInstance(made.ctx, made.call(), wish)).instance;
 }
 
-/** What happens once the absence of a leaving instance was observed. */
+/** What happens once the absence of a leaving instance was observed; refused for one that stays. */
 export function seenGone(made: Rig, id: InstanceId): Promise<void> {
   return made.write(async (tx) => {
     const row = await tx.everyone.instances.get(id);
+    if (!row) return;
+    if (row.placement?.phase !== "leaving") throw new RailyardError("precondition", "it stays");
     const given = { at: made.clock.now(), rng: seededRng("gone"), quarantineMs: QUARANTINE_MS };
-    const theirs = row && tenantTx(tx, row.account);
-    const left = theirs && (await finishLeaving(theirs, given, row));
+    const theirs = tenantTx(tx, row.account);
+    const left = await finishLeaving(theirs, given, row);
     if (left) await runQueued(theirs, made.ctx, { given, instance: left });
   });
 }
