@@ -3,6 +3,10 @@
 import type { AccountId } from "@railyard/lib/ids";
 import { ListNodesRequest, NodeServiceService } from "@railyard/proto/gen/railyard/admin/v1/node";
 import {
+  ListClusterNetworksRequest,
+  ClusterNetworkServiceService as Networks,
+} from "@railyard/proto/gen/railyard/v1/cluster_network";
+import {
   CreateClusterNetworkSubnetRequest,
   ClusterNetworkSubnetServiceService as Subnets,
 } from "@railyard/proto/gen/railyard/v1/cluster_network_subnet";
@@ -52,6 +56,25 @@ test("who asks for too much at once is refused that, and nobody else anything", 
     expect(refusal.details.retry?.retryDelay?.nanos).toBe(500_000_000);
   }
   for (let i = 0; i < 2 * MOST; i++) await acme.ask();
+});
+
+test("lists of one account make nobody else wait for all of them", async () => {
+  await open({});
+  const list = async (account: AccountId) => {
+    const { wire } = new Customer(await yard.tenant(account));
+    return () =>
+      wire.call(Networks.listClusterNetworks, ListClusterNetworksRequest.fromPartial({}));
+  };
+  const [acme, globex] = [await list("acme" as AccountId), await list("globex" as AccountId)];
+  await Promise.all([acme(), globex()]);
+  let answered = 0;
+  const much = Array.from({ length: AT_ONCE }, async () => {
+    await acme();
+    answered += 1;
+  });
+  await globex();
+  expect(answered).toBeLessThan(AT_ONCE / 2);
+  await Promise.all(much);
 });
 
 test.each([

@@ -46,12 +46,13 @@ interface Serving {
 interface With {
   readonly clock?: Clock;
   readonly host?: string;
+  readonly connectionsMax?: number;
   readonly perPeerMax?: number;
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
 }
 
 async function serve(how: With = {}): Promise<Serving> {
-  const { clock = systemClock(), host = "127.0.0.1", perPeerMax, tls } = how;
+  const { clock = systemClock(), host = "127.0.0.1", tls, connectionsMax, perPeerMax } = how;
   const serving = { port: 0, calls: 0, stop: () => server.stop() };
   const answer = () => {
     serving.calls += 1;
@@ -60,7 +61,8 @@ async function serve(how: With = {}): Promise<Serving> {
   const server = new ApiServer({
     services: [InstanceServiceService],
     handlers: { getInstance: answer },
-    ...{ limits, clock, tls, perPeerMax, signPage: () => Buffer.alloc(0), log: silentLog() },
+    ...{ limits, clock, tls, signPage: () => Buffer.alloc(0), log: silentLog() },
+    ...{ connectionsMax, perPeerMax },
     ...{ reflect: undefined, onTokenTouch: () => () => undefined },
     health: { store: async () => true, dispatch: () => true },
     authenticate: () => ({ id: "tok", account: "acc" as AccountId, roles: ["tenant-viewer"] }),
@@ -203,8 +205,11 @@ test.skipIf(!OPENSSL)("one port of a client may lead to two addresses of the ser
   expect(both.map(({ isClosed }) => isClosed)).toEqual([false, false]);
 });
 
-test("how many connections one address may have can be set", async () => {
-  const serving = await serve({ perPeerMax: 2 });
+test.each([
+  ["one address", { perPeerMax: 2 }],
+  ["a listener", { connectionsMax: 2 }],
+])("how many connections %s may have can be set", async (_, bound) => {
+  const serving = await serve(bound);
   const two = [session(serving), session(serving)];
   for (const one of two) expect(await called(one)).toBe(0);
   await opened(RawConnection.open(serving.port)).closed;

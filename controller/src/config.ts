@@ -44,6 +44,8 @@ export interface ControllerConfig {
   readonly consoleIdleMs?: number;
   /** Calls that one account may have under way; 0: as many as come; absent: 512. */
   readonly accountCallsMax?: number;
+  /** Connections to one listener; absent: 4 096. */
+  readonly connectionsMax?: number;
   /** Connections from one address to one listener; absent: 1 024. */
   readonly peerConnectionsMax?: number;
   readonly reflection: boolean;
@@ -55,6 +57,8 @@ export interface ControllerConfig {
 }
 
 const period = wholeNumber(10, 24 * 3_600_000);
+/** Two listeners' worth leaves room among the open files that the program is given. */
+const connections = wholeNumber(1, 16_384);
 const pathOrNothing = (value: string) => (value === "" ? "" : resolve(value));
 
 export const SETTINGS = {
@@ -123,11 +127,17 @@ export const SETTINGS = {
     fallback: "512",
     parse: wholeNumber(0, 65_536),
   },
+  connectionsMax: {
+    env: "RAILYARD_CONTROLLER_CONNECTIONS_MAX",
+    about: "connections to one listener; both together need as many open files",
+    fallback: "4096",
+    parse: connections,
+  },
   peerConnectionsMax: {
     env: "RAILYARD_CONTROLLER_PEER_CONNECTIONS_MAX",
     about: "connections from one address to one listener; behind a proxy that is all its clients'",
     fallback: "1024",
-    parse: wholeNumber(1, 4_096),
+    parse: connections,
   },
   reflection: {
     env: "RAILYARD_CONTROLLER_REFLECTION",

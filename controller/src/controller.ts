@@ -244,6 +244,7 @@ class Assembly implements Controller {
       },
       reflect: config.reflection ? image : undefined,
       tls: config.tls,
+      connectionsMax: config.connectionsMax,
       perPeerMax: config.peerConnectionsMax,
     });
   }

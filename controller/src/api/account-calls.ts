@@ -3,6 +3,7 @@
 import { type RailyardError, refuse } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import type { Soon } from "@railyard/lib/soon";
+import { AccountTurns } from "./account-turns.js";
 
 /**
  * Calls of one account that may be under way. Two full commits hold as many (one is written while
@@ -13,6 +14,7 @@ const RETRY_AFTER_MS = 500;
 
 export class AccountCalls {
   private readonly underWay = new Map<AccountId, number>();
+  private readonly turns = new AccountTurns();
   private readonly refusal: RailyardError;
 
   /** `most`: of one account; 0: as many as come. */
@@ -38,6 +40,11 @@ export class AccountCalls {
       served.then(end, end);
     }
     return served;
+  }
+
+  /** The same for a read that is dear: it is under way while it waits for its account's turn. */
+  runInTurn<T>(account: AccountId, serve: () => Soon<T>): Soon<T> {
+    return this.run(account, () => this.turns.run(account, serve));
   }
 
   private end(account: AccountId): void {

@@ -25,6 +25,8 @@ export const CALL_MS_MAX = 30_000;
 export const DOWNLOAD_MS_MAX = 30 * 60_000;
 
 const UUID_CHARS = 36;
+/** RPCs that read many objects for one answer. */
+const DEAR_READ = /^(List|Check)/;
 
 /** Why the signal of a call that has ended aborts; nobody is told. */
 const OVER = refuse("unavailable", "the call is over");
@@ -50,6 +52,8 @@ export interface BoundRpc {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly check: RequestCheck;
+  /** It reads many objects. */
+  readonly isDearRead: boolean;
   /** Undefined: not built. */
   readonly handler: AnyHandler | undefined;
 }
@@ -75,6 +79,7 @@ export function bindRpc(
     name: `${service}/${method}`,
     roles: rolesFor(service, method),
     check: limits.ofMethod(service, method),
+    isDearRead: DEAR_READ.test(method),
     handler: handlers[key],
   };
 }
@@ -151,7 +156,19 @@ class Walk {
       return serve();
     }
     const { account } = principal;
-    return account && gate.accountCalls ? gate.accountCalls.run(account, serve) : serve();
+    const { accountCalls } = gate;
+    if (!account || !accountCalls) return serve();
+    if (!rpc.isDearRead) return accountCalls.run(account, serve);
+    return accountCalls.runInTurn(account, () => {
+      this.throwIfOver();
+      return serve();
+    });
+  }
+
+  /** For calls that have waited: nobody may listen any longer. */
+  private throwIfOver(): void {
+    this.over.throwIfEnded();
+    this.call.gone.throwIfEnded();
   }
 
   /** What was served, if that is in time; counts from this moment. */

@@ -5,8 +5,9 @@ import type { Socket } from "node:net";
 import type { Clock } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
 import type { ClientWait, ClientWaits } from "./client-waits.js";
+import type { IdleConnections } from "./idle-connections.js";
 
-/** Connections of one listener. */
+/** Connections of one listener, unless another bound is set. */
 export const CONNECTIONS_MAX = 4_096;
 /** Connections from one address, unless another bound is set. */
 export const CONNECTIONS_PER_PEER_MAX = 1_024;
@@ -23,8 +24,11 @@ const SILENT_BYTES = 16 * 1024;
 export interface Patience {
   readonly clock: Clock;
   readonly waits: ClientWaits;
+  readonly idle: IdleConnections;
   /** Aborts when the listener stops: who has said nothing by then is waited for no longer. */
   readonly stopping: AbortSignal;
+  /** Connections of the listener; absent: CONNECTIONS_MAX. */
+  readonly connectionsMax?: number | undefined;
   /** Connections from one address; absent: CONNECTIONS_PER_PEER_MAX. */
   readonly perPeerMax?: number | undefined;
 }
@@ -34,8 +38,8 @@ export interface Patience {
  * speaks HTTP/2, after the handshake of TLS where that is spoken, is waited for like a request.
  */
 export function boundConnections(listener: Http2Server, patience: Patience): void {
-  const { clock, stopping, perPeerMax = CONNECTIONS_PER_PEER_MAX } = patience;
-  listener.maxConnections = CONNECTIONS_MAX;
+  const { clock, idle, stopping, perPeerMax = CONNECTIONS_PER_PEER_MAX } = patience;
+  listener.maxConnections = patience.connectionsMax ?? CONNECTIONS_MAX;
   const perPeer = new Map<string, number>();
   const silent = new Silent(patience.waits);
   // Before the session is made, which without TLS is at once.
@@ -48,7 +52,11 @@ export function boundConnections(listener: Http2Server, patience: Patience): voi
   listener.on("session", (session: ServerHttp2Session) => {
     const { socket } = session;
     const name = socket && nameOf(socket);
-    if (name) session.once("remoteSettings", () => silent.end(name));
+    const below = name && silent.socketOf(name);
+    if (below) {
+      session.once("remoteSettings", () => silent.end(name));
+      idle.add(session, below);
+    }
     boundControlFrames(session, clock);
   });
   stopping.addEventListener("abort", () => silent.drop(), { once: true });
@@ -69,6 +77,10 @@ class Silent {
       this.waits.end(wait);
       if (this.byName.get(name) === wait) this.byName.delete(name);
     });
+  }
+
+  socketOf(name: string): Socket | undefined {
+    return this.byName.get(name)?.socket;
   }
 
   end(name: string): void {

@@ -15,6 +15,7 @@ import { writerTo } from "./frames.js";
 import { toServiceError } from "./grpc-status.js";
 import type { AnyHandlers } from "./handler.js";
 import { type HealthSource, healthHandlers } from "./health.js";
+import { IdleConnections } from "./idle-connections.js";
 import { interceptor } from "./interceptor.js";
 import { LateSignal } from "./late-signal.js";
 import { GONE } from "./one-answer.js";
@@ -45,6 +46,8 @@ export interface ApiOptions extends Gate {
   /** The descriptor image to reflect; undefined switches reflection off. */
   readonly reflect: Uint8Array | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  /** Connections; absent: CONNECTIONS_MAX. */
+  readonly connectionsMax?: number | undefined;
   /** Connections from one address; absent: CONNECTIONS_PER_PEER_MAX. */
   readonly perPeerMax?: number | undefined;
 }
@@ -55,6 +58,7 @@ export class ApiServer {
   private readonly server: grpc.Server;
   private readonly stopping = new AbortController();
   private readonly waits: ClientWaits;
+  private readonly idle: IdleConnections;
   /** Of everything that is served. */
   private readonly paths = new Set<string>();
 
@@ -63,7 +67,8 @@ export class ApiServer {
     // Whatever grpc-js has to say comes back to us as an error, and is logged in our own form.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
     this.waits = new ClientWaits(options.clock);
-    const passing = { gate: options, single: this.single, waits: this.waits };
+    this.idle = new IdleConnections(options.clock);
+    const passing = { gate: options, single: this.single, waits: this.waits, idle: this.idle };
     const interceptors = [interceptor(passing)];
     this.server = new grpc.Server({ ...TRANSPORT, interceptors });
     const { services, handlers } = options;
@@ -94,8 +99,9 @@ export class ApiServer {
   }
 
   private patience(): Patience {
-    const { clock, perPeerMax } = this.options;
-    return { clock, waits: this.waits, stopping: this.stopping.signal, perPeerMax };
+    const { waits, idle, stopping } = this;
+    const { clock, connectionsMax, perPeerMax } = this.options;
+    return { clock, waits, idle, stopping: stopping.signal, connectionsMax, perPeerMax };
   }
 
   /** Takes no new calls, lets those under way end for DRAIN_MS, then cuts what is left. */
@@ -110,6 +116,7 @@ export class ApiServer {
     });
     this.server.forceShutdown();
     this.waits.stop();
+    this.idle.stop();
   }
 
   private addService(service: grpc.ServiceDefinition): void {

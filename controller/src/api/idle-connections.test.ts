@@ -1,0 +1,147 @@
+// Tests of connections without calls, over real sockets and on a made-up clock: which are asked to
+// leave, which are not, and what becomes of those who stay.
+import { type ClientHttp2Session, connect } from "node:http2";
+import { connect as connectTcp } from "node:net";
+import * as grpc from "@grpc/grpc-js";
+import { ManualClock } from "@railyard/lib/clock";
+import type { AccountId } from "@railyard/lib/ids";
+import { silentLog } from "@railyard/lib/log";
+import { HealthService } from "@railyard/proto/gen/grpc/health/v1/health";
+import {
+  GetInstanceRequest,
+  InstanceServiceClient,
+  InstanceServiceService,
+} from "@railyard/proto/gen/railyard/v1/instance";
+import { contractImage } from "@railyard/proto/image";
+import { afterEach, expect, test, vi } from "vitest";
+import { IDLE_LOOK_MS, IDLE_MS_MAX } from "./idle-connections.js";
+import { Limits } from "./limits.js";
+import { ApiServer } from "./server.js";
+
+const limits = new Limits(contractImage());
+const GET = InstanceServiceService.getInstance.path;
+const WATCH = HealthService.watch.path;
+const REQUEST = { id: "inst-0123456789abcdefghjkmnpq" };
+const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+const EMPTY_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+const SETTINGS_ACK = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0]);
+const ends: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+async function listen(clock: ManualClock, perPeerMax?: number): Promise<number> {
+  const server = new ApiServer({
+    services: [InstanceServiceService],
+    handlers: { getInstance: () => Buffer.alloc(0) },
+    ...{ limits, clock, signPage: () => Buffer.alloc(0), log: silentLog() },
+    ...{ reflect: undefined, tls: undefined, perPeerMax },
+    health: { store: async () => true, dispatch: () => false },
+    onTokenTouch: () => () => undefined,
+    authenticate: () => ({ id: "tok", account: "acc" as AccountId, roles: ["tenant-viewer"] }),
+  });
+  ends.push(async () => {
+    const stopping = server.stop();
+    await clock.advance(10_000);
+    await stopping;
+  });
+  return server.listen({ host: "127.0.0.1", port: 0 });
+}
+
+function session(port: number): ClientHttp2Session {
+  const made = connect(`http://127.0.0.1:${port}`);
+  made.on("error", () => undefined);
+  ends.push(() => made.destroy());
+  return made;
+}
+
+function begin(at: ClientHttp2Session, path: string) {
+  const headers = { "content-type": "application/grpc", te: "trailers" };
+  const stream = at.request({
+    ...{ ":method": "POST", ":path": path, authorization: "Bearer any", ...headers },
+  });
+  return stream.on("error", () => undefined).resume();
+}
+
+/** The gRPC status of one call; undefined without one. */
+function called(at: ClientHttp2Session): Promise<unknown> {
+  const stream = begin(at, GET);
+  const message = GetInstanceRequest.encode(GetInstanceRequest.fromPartial(REQUEST)).finish();
+  stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]));
+  return new Promise((resolve) => {
+    let status: unknown;
+    stream.on("trailers", (headers) => {
+      status = headers["grpc-status"];
+    });
+    stream.on("close", () => resolve(status));
+  });
+}
+
+/** A call that is answered for as long as its client listens; resolves with its first answer. */
+async function watched(at: ClientHttp2Session) {
+  const stream = begin(at, WATCH);
+  stream.end(Buffer.alloc(5));
+  await new Promise((resolve) => stream.once("data", resolve));
+  return stream;
+}
+
+test("a connection is closed unless a call was made meanwhile, or one is under way", async () => {
+  const clock = new ManualClock();
+  const port = await listen(clock);
+  const [idle, busy, watching] = [session(port), session(port), session(port)];
+  expect(await Promise.all([idle, busy].map(called))).toEqual(["0", "0"]);
+  const watch = await watched(watching);
+  const closed = () => [idle, busy, watching].map((one) => one.closed);
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(IDLE_MS_MAX / 3);
+    expect(await called(busy)).toBe("0");
+  }
+  expect(closed()).toEqual([false, false, false]);
+  await clock.advance(IDLE_LOOK_MS);
+  await vi.waitFor(() => expect(closed()).toEqual([true, false, false]));
+
+  // What lasted is over: its connection is like any other's from then on.
+  watch.close();
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(IDLE_MS_MAX / 2);
+    expect(await called(busy)).toBe("0");
+  }
+  await vi.waitFor(() => expect(closed()).toEqual([true, false, true]));
+});
+
+test("who is asked to leave and does not is cut off, and makes room", async () => {
+  const clock = new ManualClock();
+  const port = await listen(clock, 1);
+  const stubborn = connectTcp({ port, host: "127.0.0.1", allowHalfOpen: true });
+  ends.push(() => stubborn.destroy());
+  let heard = Buffer.alloc(0);
+  stubborn
+    .on("error", () => undefined)
+    .on("data", (bytes) => {
+      heard = Buffer.concat([heard, bytes]);
+    });
+  stubborn.write(Buffer.concat([HTTP2_PREFACE, EMPTY_SETTINGS]));
+  // Until its settings have come it counts among those who say nothing.
+  await vi.waitFor(() => expect(heard.includes(SETTINGS_ACK)).toBe(true));
+  await clock.advance(IDLE_MS_MAX + 2 * IDLE_LOOK_MS);
+  expect(await called(session(port))).toBeUndefined();
+  await clock.advance(IDLE_LOOK_MS);
+  expect(await called(session(port))).toBe("0");
+});
+
+test("a client of gRPC connects again for its next call, and notices nothing", async () => {
+  const clock = new ManualClock();
+  const port = await listen(clock);
+  const client = new InstanceServiceClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  ends.push(() => client.close());
+  const metadata = new grpc.Metadata();
+  metadata.set("authorization", "Bearer any");
+  const get = () =>
+    new Promise((resolve) => client.getInstance(REQUEST, metadata, (err) => resolve(err)));
+  expect(await get()).toBeNull();
+  await clock.advance(IDLE_MS_MAX + 2 * IDLE_LOOK_MS);
+  const state = () => client.getChannel().getConnectivityState(false);
+  await vi.waitFor(() => expect(state()).toBe(grpc.connectivityState.IDLE));
+  expect(await get()).toBeNull();
+});

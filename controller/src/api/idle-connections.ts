@@ -1,0 +1,82 @@
+// Closes connections over which no call has been made for long: their client is asked to leave, and
+// after a while not asked any more. One timer for all, and nothing is done for a call that ends by
+// itself. Knows no RPC.
+import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import type { Clock, Timer } from "@railyard/lib/clock";
+
+/** How long a connection may make no call, and have none that lasts; a look more or less. */
+export const IDLE_MS_MAX = 5 * 60_000;
+/** Milliseconds between two looks, and between two steps towards the end of an idle connection. */
+export const IDLE_LOOK_MS = 30_000;
+const IDLE_LOOKS_MAX = IDLE_MS_MAX / IDLE_LOOK_MS;
+/** What a GOAWAY frame says of a client's calls: all are still served (RFC 9113 §6.8). */
+const EVERY_STREAM = 2 ** 31 - 1;
+
+interface Connection {
+  readonly session: Http2Session;
+  /** What lies under the session, and under TLS where that is spoken. */
+  readonly socket: Socket;
+  /** The last call there was at the latest look; HTTP/2 numbers them. */
+  lastCall: number | undefined;
+  /** Calls under way that may last. */
+  lasting: number;
+  /** Looks in a row that saw no call. */
+  quietLooks: number;
+}
+
+export class IdleConnections {
+  private readonly bySession = new Map<Http2Session, Connection>();
+  private timer: Timer | undefined;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Looks at a connection from now on, until it is closed. */
+  add(session: Http2Session, socket: Socket): void {
+    const connection = { session, socket, lastCall: undefined, lasting: 0, quietLooks: 0 };
+    this.bySession.set(session, connection);
+    // A session ends sooner than its socket, which the peer may leave half open.
+    socket.once("close", () => this.bySession.delete(session));
+    this.timer ??= this.clock.after(IDLE_LOOK_MS, () => this.look());
+  }
+
+  /** This call may last longer than a connection may be idle: until it ends, its own is not. */
+  holdFor(call: ServerHttp2Stream): void {
+    const connection = call.session && this.bySession.get(call.session);
+    if (!connection) return;
+    connection.lasting += 1;
+    call.once("close", () => {
+      connection.lasting -= 1;
+    });
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.timer?.cancel();
+    this.bySession.clear();
+  }
+
+  private look(): void {
+    for (const connection of this.bySession.values()) lookAt(connection);
+    const more = this.bySession.size > 0;
+    this.timer = more ? this.clock.after(IDLE_LOOK_MS, () => this.look()) : undefined;
+  }
+}
+
+function lookAt(connection: Connection): void {
+  const { session, lasting } = connection;
+  // A session that has ended, while its socket has not, has no state any more.
+  const lastCall = session.state.lastProcStreamID ?? connection.lastCall;
+  const isQuiet = lastCall === connection.lastCall && lasting === 0;
+  connection.lastCall = lastCall;
+  connection.quietLooks = isQuiet ? connection.quietLooks + 1 : 0;
+  const over = connection.quietLooks - IDLE_LOOKS_MAX;
+  if (over >= 0) nextStep(connection, over);
+}
+
+/** A call that crosses the first step on its way is served, and the connection stays. */
+function nextStep({ session, socket }: Connection, step: number): void {
+  if (step === 0 && !session.destroyed) session.goaway(0, EVERY_STREAM);
+  if (step === 1) session.close();
+  if (step > 1) socket.destroy();
+}
