@@ -72,6 +72,12 @@ describe.skipIf(!canAnalyze())("what units expose", () => {
   });
 });
 
+test.each(UNITS)("%s is started again however often it fails", (name) => {
+  const unit = readFileSync(join(DEPLOY, "systemd", name), "utf8");
+  expect(unit).toMatch(/^Restart=always$/m);
+  expect(unit).toMatch(/^StartLimitIntervalSec=0$/m);
+});
+
 test("the agent's unit is let at every kind of device node that the agent opens", () => {
   const unit = readFileSync(join(DEPLOY, "systemd/railyard-agent.service"), "utf8");
   const allowed = [...unit.matchAll(/^DeviceAllow=(\S+)/gm)].map(([, node]) => node);

@@ -176,6 +176,7 @@ class NodeAgent implements Agent {
     const ledger = await openLedger({
       directory,
       serial: inventory.serial,
+      bootId: inventory.bootId,
       nodeId: credentials.nodeId,
       session: this.session,
       decode: decodeDesired,

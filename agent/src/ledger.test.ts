@@ -26,6 +26,7 @@ function opened(dir: string, over: Partial<LedgerOptions> = {}): Promise<Ledger>
   return openLedger({
     directory: dir,
     serial: "S1",
+    bootId: "b",
     nodeId: "node-1",
     session: "ses-1",
     decode,

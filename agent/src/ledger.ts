@@ -33,6 +33,8 @@ export interface LedgerOptions {
   readonly directory: string;
   /** The machine that the ledger belongs to; empty when it has none, and no ledger then fits. */
   readonly serial: string;
+  /** The present life of the machine. */
+  readonly bootId: string;
   /** Who the agent is; what was addressed to another node counts for nothing. */
   readonly nodeId: string;
   /** Names this process's temporary files. */
@@ -68,11 +70,18 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     await removeTemporaries(directory);
     const kept = await readKept(join(directory, LEDGER), options, parseSigned);
     const progress = await readKept(join(directory, PROGRESS), options, parseProgress);
-    const remembered = await readKept(join(directory, PARTITIONS), options, parseRemembered);
+    const whose = { serial: options.serial };
+    const remembered = await readKept(join(directory, PARTITIONS), whose, parseRemembered);
     for (const { warning } of [kept, progress, remembered]) if (warning) warnings.push(warning);
     const state = { accepted: kept.value, progress: progress.value ?? NO_PROGRESS };
     const partitions = remembered.value;
-    return new Ledger(options, { ...usable(state, options, warnings), partitions, warnings });
+    const ledger = new Ledger(options, {
+      ...usable(state, options, warnings),
+      partitions,
+      warnings,
+    });
+    if (remembered.warning?.kind === "corrupt") await ledger.losePartitions();
+    return ledger;
   } catch (cause) {
     throw refuse("unavailable", "the ledger cannot be opened", { cause });
   }
@@ -181,11 +190,23 @@ export class Ledger {
   remember(partitions: RememberedPartitions): Promise<void> {
     return this.inTurn(async () => {
       const content = plainRemembered(partitions);
-      const before = this.remembered ?? { ...partitions, partitions: [] };
+      const before = this.remembered ?? { bootId: partitions.bootId, partitions: [] };
       if (canonicalJson(content) === canonicalJson(plainRemembered(before))) return;
       await this.replace(PARTITIONS, content);
       this.remembered = partitions;
     });
+  }
+
+  /**
+   * From now on nobody knows which partitions may be active, until the machine is rebooted or they
+   * are remembered anew.
+   */
+  async losePartitions(): Promise<void> {
+    const lost = { bootId: this.options.bootId, partitions: [], lost: true } as const;
+    this.remembered = lost;
+    const written = this.inTurn(() => this.replace(PARTITIONS, plainRemembered(lost)));
+    // The damaged file stays then, and says the same to the next process.
+    await written.catch(() => undefined);
   }
 
   private record(next: () => Progress): Promise<void> {
@@ -255,7 +276,7 @@ interface Kept<T> {
 
 async function readKept<T>(
   path: string,
-  { serial, nodeId }: LedgerOptions,
+  { serial, nodeId }: { readonly serial: string; readonly nodeId?: string },
   parse: (content: Record<string, unknown>) => T,
 ): Promise<Kept<T>> {
   const text = await readIfThere(path);
@@ -269,7 +290,8 @@ async function readKept<T>(
     if (sum !== sha256Hex(canonicalJson(bound))) return warn("corrupt", "the checksum differs");
     if (serial === "" || bound.serial !== serial)
       return warn("other-machine", "it belongs to another machine");
-    if (bound.nodeId !== nodeId) return warn("other-node", "it belongs to another node");
+    if (nodeId !== undefined && bound.nodeId !== nodeId)
+      return warn("other-node", "it belongs to another node");
     return { value: parse(bound.content as Record<string, unknown>) };
   } catch (thrown) {
     return warn("corrupt", thrown instanceof Error ? thrown.message : "it cannot be read");
@@ -348,15 +370,17 @@ function parseProgress(content: Record<string, unknown>): Progress {
   };
 }
 
-function plainRemembered({ bootId, partitions }: RememberedPartitions): Plain {
-  return { bootId, partitions: partitions.map(({ id, gpus }) => ({ id, gpus: [...gpus] })) };
+function plainRemembered({ bootId, partitions, lost }: RememberedPartitions): Plain {
+  const plain = partitions.map(({ id, gpus }) => ({ id, gpus: [...gpus] }));
+  return { bootId, partitions: plain, ...(lost && { lost }) };
 }
 
 function parseRemembered(content: Record<string, unknown>): RememberedPartitions {
-  const { bootId, partitions } = content;
+  const { bootId, partitions, lost } = content;
   if (!Array.isArray(partitions)) throw refuse("invalid", "it has no partitions");
   return {
     bootId: String(bootId),
     partitions: partitions.map(({ id, gpus }) => ({ id: Number(id), gpus: gpus.map(String) })),
+    ...(lost === true && { lost }),
   };
 }

@@ -74,6 +74,7 @@ beforeEach(async () => {
   ledger = await openLedger({
     directory: dir,
     serial: "S1",
+    bootId: "boot-1",
     nodeId: NODE,
     session: SESSION,
     decode: decodeDesired,
@@ -254,6 +255,19 @@ test("heartbeats come as often as the welcome says, with digest and generations"
   });
 });
 
+test("a report that the bus does not take ends neither passes nor signs of life", async () => {
+  await started();
+  const message = "w".repeat(2 * 1024 * 1024);
+  const warnings = [{ kind: "odd", deviceId: "", message }];
+  link.report(passed({ inventory: { ...INVENTORY, warnings } }));
+  const before = heard.heartbeats.length;
+  await clock.advance(3_000);
+  expect(heard.heartbeats.length).toBe(before + 3);
+  link.report(passed());
+  await clock.advance(10);
+  expect(heard.reports).toHaveLength(1);
+});
+
 test("a desired state is stored, then told, then answered", async () => {
   await started();
   expect(await send(desired({ generation: 4n }))).toMatchObject({
@@ -330,10 +344,11 @@ test("a desired state that cannot be written is answered as not stored", async (
   expect(told).not.toContain("accepted");
 });
 
-test("an exact repetition is accepted again", async () => {
+test("an exact repetition is accepted again, and is no reason to look at the machine", async () => {
   await started();
   await send(desired());
   expect((await send(desired())).outcome).toBe(DesiredOutcome.DESIRED_OUTCOME_ACCEPTED);
+  expect(told).toEqual(["welcome", "accepted"]);
 });
 
 test("a ping for this session is answered", async () => {

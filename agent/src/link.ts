@@ -211,7 +211,7 @@ export class Link {
 
   /** Publishes the last pass when it is news, or when the last telling is long ago. */
   private tell(): void {
-    const { bus, clock, nodeId, reportMs } = this.options;
+    const { clock, reportMs } = this.options;
     const { telling, sent } = this;
     if (!telling || !this.welcomed || this.stopped || this.hung) return;
     const isDue = clock.monotonic() - (sent?.at ?? 0) >= reportMs;
@@ -221,26 +221,36 @@ export class Link {
     const moved = !sameBytes(this.sentInventory, telling.inventory.bytes);
     const isSame = sameBytes(sent?.telling.bytes, telling.bytes) && !moved && layouts.size === 0;
     if (!isSame || isDue) {
-      bus.publish(upSubject(nodeId, "report"), messageOf(telling, layouts, moved));
+      this.publishReport(messageOf(telling, layouts, moved));
       this.sentInventory = telling.inventory.bytes;
     }
     // The same again stands for what was sent: the next sign of life need not compare them.
     this.sent = { telling, at: isSame && !isDue && sent ? sent.at : clock.monotonic() };
   }
 
+  /** One that the bus does not take must not end signs of life, nor passes. */
+  private publishReport(message: Uint8Array): void {
+    const { bus, log, nodeId } = this.options;
+    try {
+      bus.publish(upSubject(nodeId, "report"), message);
+    } catch (err) {
+      log.error({ bytes: message.length, err }, "report not sent");
+    }
+  }
+
   private async hearDesired(message: Message): Promise<void> {
     const { log, onAccepted } = this.options;
     if (this.stopped || this.waiting >= WAITING_MAX) return;
     this.waiting += 1;
-    const answer = await receiveDesired(message.data, this.options);
+    const { answer, isNews } = await receiveDesired(message.data, this.options);
     this.waiting -= 1;
     if (this.hang() === "hangs on") return;
     const { outcome, epoch, generation } = answer;
     const fields = { epoch: String(epoch), generation: String(generation) };
-    if (outcome === DesiredOutcome.DESIRED_OUTCOME_ACCEPTED) {
+    if (isNews) {
       log.info(fields, "desired state accepted");
       onAccepted();
-    } else {
+    } else if (outcome !== DesiredOutcome.DESIRED_OUTCOME_ACCEPTED) {
       log.warn({ ...fields, outcome: DesiredOutcome[outcome] }, "desired state refused");
     }
     message.respond(DesiredAnswer.encode(answer).finish());

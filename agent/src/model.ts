@@ -175,6 +175,8 @@ export interface RememberedPartitions {
   /** The life of the machine that this holds for: a reboot leaves none active. */
   readonly bootId: string;
   readonly partitions: readonly Partition[];
+  /** What was remembered could not be read any more: every partition may be active. */
+  readonly lost?: true;
 }
 
 /** The binding of one GPU or NVSwitch as read from the machine. */

@@ -71,6 +71,7 @@ export class MachineBench {
     this.ledger = await openLedger({
       directory: this.ledgerDir,
       serial: "S1",
+      bootId: "b",
       nodeId: "node-1",
       session: "ses-1",
       decode: ({ body, ...at }) => this.desired(at.epoch, at.generation, body.toString()),

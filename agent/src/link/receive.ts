@@ -8,7 +8,7 @@ import {
   DesiredOutcome,
   SignedDesired as WireSigned,
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
-import type { Acceptance, Ledger } from "../ledger.js";
+import { type Acceptance, judge, type Ledger } from "../ledger.js";
 import type { Desired, SignedDesired } from "../model.js";
 import { decodeDesired } from "./desired.js";
 
@@ -32,16 +32,23 @@ const ACCEPTANCES: Record<Acceptance, Outcome> = {
   ],
 };
 
+export interface Received {
+  readonly answer: DesiredAnswer;
+  /** Whether the ledger holds something else than before. */
+  readonly isNews: boolean;
+}
+
 /** Judges and stores one message. Never throws: every refusal is an answer. */
-export async function receiveDesired(data: Uint8Array, to: Receiver): Promise<DesiredAnswer> {
-  const [outcome, message] = await judged(data, to);
+export async function receiveDesired(data: Uint8Array, to: Receiver): Promise<Received> {
+  const outcome = await judged(data, to);
   const held = to.ledger.signed;
-  return {
-    outcome,
+  const answer = {
+    outcome: outcome[0],
     epoch: held?.epoch ?? 0n,
     generation: held?.generation ?? 0n,
-    message,
+    message: outcome[1],
   };
+  return { answer, isNews: outcome === ACCEPTANCES.accepted };
 }
 
 async function judged(data: Uint8Array, to: Receiver): Promise<Outcome> {
@@ -57,6 +64,8 @@ async function judged(data: Uint8Array, to: Receiver): Promise<Outcome> {
     return [NOT_ADDRESSED, "it is addressed to another node or session"];
   }
   if (!isSigned(signed, to)) return [BAD_SIGNATURE, "the signature does not verify"];
+  // Sent again now and then, and not worth decoding each time.
+  if (judge(to.ledger.signed, signed) === "repeated") return ACCEPTANCES.repeated;
   let desired: Desired;
   try {
     desired = decodeDesired(signed);

@@ -21,18 +21,21 @@ export interface Applied {
 }
 
 /**
- * Takes the steps: guests stop, GPUs are parted, then NICs, then GPUs, which are reset as they are
- * taken back, then GPUs are joined and guests start; for what the Fabric Manager wants of that
- * order see `setPartition`. Within each of these, lanes go side by side, so that a tool that hangs
- * for one device delays nobody else by more than its deadline. In a lane a failed step holds back
- * the later ones on the same device, and one that hung all that follow.
+ * Takes the steps, removals first: guests stop, GPUs are parted, NICs are taken back, then GPUs,
+ * which are reset then; NICs and GPUs are given, GPUs are joined and guests start. So an address is
+ * nowhere twice on its way from one NIC to another; for what the Fabric Manager wants of that order
+ * see `setPartition`. Within each of these, lanes go side by side, so that a tool that hangs for
+ * one device delays nobody else by more than its deadline. A failed step holds back the later ones
+ * on the same device, and one that hung all that follow in its lane.
  */
 export async function applySteps(steps: readonly Step[], input: ApplyInput): Promise<Applied> {
   const failed: FailedStep[] = [];
   let doneCount = 0;
+  const troubles: Troubles = { blocked: new Map(), hung: new Map() };
   for (const phase of PHASES) {
     const lanes = lanesOf(steps.filter((s) => phaseOf(s) === phase));
-    for (const lane of await Promise.all(lanes.map((l) => takeLane(l, input)))) {
+    const taken = lanes.map(([name, lane]) => takeLane(name, lane, { ...input, troubles }));
+    for (const lane of await Promise.all(taken)) {
       failed.push(...lane.failed);
       doneCount += lane.doneCount;
     }
@@ -40,7 +43,16 @@ export async function applySteps(steps: readonly Step[], input: ApplyInput): Pro
   return { doneCount, failed };
 }
 
-const PHASES = ["stop", "part", "nics", "gpus", "join", "start"] as const;
+/** What went wrong so far, by the key of the step with which it began. */
+interface Troubles {
+  /** By subject. */
+  readonly blocked: Map<string, string>;
+  /** By lane. */
+  readonly hung: Map<string, string>;
+}
+
+const REMOVALS = ["stop", "part", "take-nics", "take-gpus"] as const;
+const PHASES = [...REMOVALS, "give-nics", "give-gpus", "join", "start"] as const;
 
 function phaseOf(step: Step): (typeof PHASES)[number] {
   switch (step.kind) {
@@ -54,17 +66,19 @@ function phaseOf(step: Step): (typeof PHASES)[number] {
     case "reboot-guest":
       return "start";
     case "unbind-device":
-    case "bind-device":
-      return step.vf === undefined ? "gpus" : "nics";
+      return step.vf === undefined ? "take-gpus" : "take-nics";
     case "clear-vf":
+      return "take-nics";
+    case "bind-device":
+      return step.vf === undefined ? "give-gpus" : "give-nics";
     case "create-vfs":
     case "configure-vf":
-      return "nics";
+      return "give-nics";
   }
 }
 
 /** One lane per guest, per whole device and for all partitions, each in the order of the steps. */
-function lanesOf(steps: readonly Step[]): (readonly Step[])[] {
+function lanesOf(steps: readonly Step[]): (readonly [string, readonly Step[]])[] {
   const lanes = new Map<string, Step[]>();
   for (const step of steps) {
     const [device = ""] = subjectOf(step).split(" ", 1);
@@ -72,19 +86,21 @@ function lanesOf(steps: readonly Step[]): (readonly Step[])[] {
     lanes.set(device, lane);
     lane.push(step);
   }
-  return [...lanes.values()];
+  return [...lanes];
 }
 
-async function takeLane(steps: readonly Step[], input: ApplyInput): Promise<Applied> {
+async function takeLane(
+  name: string,
+  steps: readonly Step[],
+  { troubles: { blocked, hung }, ...input }: ApplyInput & { readonly troubles: Troubles },
+): Promise<Applied> {
   const failed: FailedStep[] = [];
-  const blocked = new Map<string, string>();
-  let hung: string | undefined;
   let doneCount = 0;
   for (const step of steps) {
     if (input.signal.aborted) break;
     const { key, instanceId } = step;
     const subject = subjectOf(step);
-    const cause = hung ?? blocked.get(subject);
+    const cause = hung.get(name) ?? blocked.get(subject);
     const failure = cause ? heldBack(cause) : await tryStep(step, input);
     if (!failure) {
       doneCount += 1;
@@ -92,7 +108,7 @@ async function takeLane(steps: readonly Step[], input: ApplyInput): Promise<Appl
     }
     failed.push({ key, instanceId, reason: failure.message });
     blocked.set(subject, cause ?? key);
-    if (failure.code === "deadline") hung ??= key;
+    if (failure.code === "deadline" && !hung.has(name)) hung.set(name, key);
   }
   return { doneCount, failed };
 }

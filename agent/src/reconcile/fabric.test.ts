@@ -27,7 +27,7 @@ beforeEach(async () => {
   const decode = ({ epoch, generation }: SignedDesired) => {
     return { epoch, generation, vfsPerNic: 0, instances: [], faults: [], partitions: wanted };
   };
-  const whose = { serial: "S1", nodeId: "node-1", session: "ses-1" };
+  const whose = { serial: "S1", bootId: "b", nodeId: "node-1", session: "ses-1" };
   const failpoint = () => undefined;
   ledger = await openLedger({ directory: join(dir, "ledger"), ...whose, decode, failpoint });
   reconciler = open();

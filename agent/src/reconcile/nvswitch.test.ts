@@ -185,7 +185,7 @@ test("what may be active but could not be read is neither parted nor given to an
   expect(findings(left, [], []).residues).toEqual([{ deviceId: "gpu-0" }]);
   const wanted = situation(WHOLE, "vfio-pci", { partitions: [JOINED], problems });
   expect(keys(wanted)).toEqual([]);
-  expect(findings(wanted, [], []).instances[0]?.reason).toContain("is still active");
+  expect(findings(wanted, [], []).instances[0]?.reason).toContain("may be still active");
   const same = situation(SHARE, "", { problems });
   expect(keys(same)).toEqual([]);
   expect(findings(same, [], []).instances[0]?.reason).toContain("could not be read");

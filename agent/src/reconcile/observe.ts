@@ -9,9 +9,9 @@ import type {
   Nic,
   Observed,
   ObservedDevice,
+  ObservedGuest,
   ObservedPartition,
   ObserveProblem,
-  Partition,
   RememberedPartitions,
 } from "../model.js";
 import { NVSWITCHES } from "./diff/partitions.js";
@@ -39,7 +39,7 @@ export async function observe(
 ): Promise<Reading> {
   const facts = await hardware.readFacts();
   const inventory = readInventory(facts);
-  const remembered = known?.bootId === facts.bootId ? known.partitions : [];
+  const remembered = known?.bootId === facts.bootId ? known : NOTHING;
   const functions = new Map(facts.functions.map((f) => [f.address, f]));
   const problems: ObserveProblem[] = [...before];
   const read = async <T>(
@@ -60,7 +60,7 @@ export async function observe(
   ]);
   const told = await read(NVSWITCHES, async () => partitionsOf(facts, inventory, remembered));
   const isUnread = problems.some((p) => p.deviceId === NVSWITCHES);
-  const partitions = isUnread ? remembered.map((one) => ({ ...one, active: true })) : told;
+  const partitions = isUnread ? possible(remembered, inventory, guests) : told;
   const bound = ({ deviceId, pciAddress }: Device): ObservedDevice => ({
     deviceId,
     pciAddress,
@@ -88,22 +88,37 @@ async function readNic(
   });
 }
 
+type Remembered = Pick<RememberedPartitions, "partitions" | "lost">;
+const NOTHING: Remembered = { partitions: [] };
+
+/** What may be active: of what was lost, a partition of all GPUs stands for each that there is. */
+function possible(
+  { partitions, lost }: Remembered,
+  { gpus, nvSwitches }: Inventory,
+  guests: readonly ObservedGuest[],
+): ObservedPartition[] {
+  if (!lost) return partitions.map((one) => ({ ...one, active: true }));
+  // A guest that has the NVSwitches themselves divides them as it likes.
+  const given = new Set(guests.flatMap((g) => g.functions.map((f) => f.hostAddress)));
+  if (nvSwitches.some(({ pciAddress }) => given.has(pciAddress))) return [];
+  return [{ id: 0, gpus: gpus.map(({ deviceId }) => deviceId).sort(), active: true }];
+}
+
 /**
  * Throws `unavailable` when they could not be read, or an active one is of nobody knows whom. A
  * Fabric Manager that is gone, or its tool, takes no partition with it.
  */
 function partitionsOf(
   facts: MachineFacts,
-  { partitions }: Inventory,
-  remembered: readonly Partition[],
+  { partitions, nvSwitches }: Inventory,
+  remembered: Remembered,
 ): ObservedPartition[] {
   if (!facts.fabricManager) {
-    if (remembered.length === 0) return [];
-    const ids = remembered.map(({ id }) => id).join(", ");
-    throw refuse(
-      "unavailable",
-      `no Fabric Manager can be asked about NVSwitch partitions, and ${ids} may be active`,
-    );
+    const ids = remembered.partitions.map(({ id }) => String(id));
+    if (remembered.lost && nvSwitches.length > 0) ids.push("any, as what was remembered is lost,");
+    if (ids.length === 0) return [];
+    const asked = "no Fabric Manager can be asked about NVSwitch partitions";
+    throw refuse("unavailable", `${asked}, and ${ids.join(", ")} may be active`);
   }
   if (!facts.partitions || !partitions) {
     throw refuse("unavailable", "the NVSwitch partitions could not be read");

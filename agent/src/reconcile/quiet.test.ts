@@ -36,7 +36,7 @@ beforeEach(async () => {
     readInventory: inventoryOf,
     ledger: await openLedger({
       directory: dir,
-      ...{ serial: "S1", nodeId: "node-1", session: "ses-1" },
+      ...{ serial: "S1", bootId: "b", nodeId: "node-1", session: "ses-1" },
       decode: () => {
         throw refuse("invalid", "nothing was ever accepted");
       },

@@ -198,7 +198,7 @@ async function restart(): Promise<void> {
   await reconciler?.stop();
   ledger = await openLedger({
     directory: dir,
-    serial: "S1",
+    ...{ serial: "S1", bootId: "b" },
     ...{ nodeId: "node-1", session: "ses-1" },
     decode: ({ epoch, generation, body }) => ({
       epoch,

@@ -2,6 +2,7 @@
 // and by a period; failures are tried again with back-off. It must not know who accepted the
 // desired state, or how.
 import type { Clock } from "@railyard/lib/clock";
+import { asRailyardError } from "@railyard/lib/errors";
 import type { Log } from "@railyard/lib/log";
 import type { Rng } from "@railyard/lib/rng";
 import type { Hardware } from "../hardware/hardware.js";
@@ -196,22 +197,37 @@ class Work {
     const { signal } = this.leave;
     const keys = steps.map((s) => s.key);
     await noted(log, ledger.applying(keys));
-    await this.remember(reading, steps);
+    const forgotten = await this.remember(reading, steps);
     for (const key of keys) this.tried.add(key);
-    const { doneCount, failed } = await applySteps(steps, { hardware, reading, signal });
+    const held = forgotten ? steps.filter((s) => s.kind === "activate-partition") : [];
+    for (const { key } of held) this.failed.set(key, forgotten);
+    const due = steps.filter((s) => !held.includes(s));
+    const { doneCount, failed } = await applySteps(due, { hardware, reading, signal });
     for (const { key, reason } of failed) this.failed.set(key, reason);
     const generation = String(this.desired?.generation ?? 0n);
     log.info({ generation, steps: keys, doneCount, failed }, "steps taken");
   }
 
-  /** Which partitions are active, or will be by these steps; what was not read stays as it was. */
-  private async remember({ inventory, observed }: Reading, steps: readonly Step[] = []) {
+  /**
+   * Which partitions are active, or will be by these steps; what was not read stays as it was. Why
+   * that could not be written down: then none may become active. Empty when it was.
+   */
+  private async remember(
+    { inventory, observed }: Reading,
+    steps: readonly Step[] = [],
+  ): Promise<string> {
     const { ledger, log } = this.options;
     const { bootId, fabricManager } = inventory;
-    if (!fabricManager || observed.problems.some((p) => p.deviceId === NVSWITCHES)) return;
+    if (!fabricManager || observed.problems.some((p) => p.deviceId === NVSWITCHES)) return "";
     const joining = steps.flatMap((s) => (s.kind === "activate-partition" ? [s.partition] : []));
     const partitions = observed.partitions.filter((p) => p.active || joining.includes(p.id));
-    await noted(log, ledger.remember({ bootId, partitions }));
+    try {
+      await ledger.remember({ bootId, partitions });
+      return "";
+    } catch (err) {
+      log.warn({ err }, "active partitions not recorded");
+      return asRailyardError(err).message;
+    }
   }
 
   private noteEnds({ observed }: Reading): void {

@@ -67,7 +67,7 @@ export class StandIn {
     createFakeHardware({ dir, model: MODEL, serial: SERIAL, cabling: [], clock });
     const machine = machineIn(dir);
     const ledger = await openLedger({
-      ...{ directory: join(folder, "ledger"), serial: SERIAL, ...NODE },
+      ...{ directory: join(folder, "ledger"), serial: SERIAL, bootId: "b", ...NODE },
       decode: () => assert.fail("a new ledger holds nothing"),
       failpoint: () => undefined,
     });

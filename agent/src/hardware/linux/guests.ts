@@ -7,8 +7,11 @@ import type { GuestConsole } from "../hardware.js";
 export interface Guests {
   /** Every guest with any trace, running or not, in instance id order. */
   list(): Promise<readonly ObservedGuest[]>;
-  /** Does nothing when the same guest with the same boot count is there. */
-  start(guest: GuestSpec): Promise<void>;
+  /**
+   * Does nothing when the same guest with the same boot count runs. Once `givenUp` is aborted, no
+   * guest comes to be any more.
+   */
+  start(guest: GuestSpec, givenUp?: AbortSignal): Promise<void>;
   /** Removes every trace of a guest; does nothing when there is none. */
   stop(instanceId: string): Promise<void>;
   reboot(instanceId: string, bootCount: number): Promise<void>;

@@ -50,7 +50,15 @@ export function createLinuxHardware(options: LinuxOptions): Hardware {
     unbindVfio: (address) => unbindVfio(outside, address, deviceMs),
     setPartition: (id, active) => setPartition(outside, { id, deadlineMs: deviceMs }, active),
     listGuests: () => guest("list of guests", guests.list()),
-    startGuest: (spec) => guest(`start of guest ${spec.instanceId}`, guests.start(spec)),
+    async startGuest(spec) {
+      const givenUp = new AbortController();
+      const starting = guests.start(spec, givenUp.signal);
+      try {
+        await guest(`start of guest ${spec.instanceId}`, starting);
+      } finally {
+        givenUp.abort();
+      }
+    },
     stopGuest: (id) => guest(`stop of guest ${id}`, guests.stop(id)),
     rebootGuest: (id, count) => guest(`reboot of guest ${id}`, guests.reboot(id, count)),
     guestConsole: (id) => guests.console(id),

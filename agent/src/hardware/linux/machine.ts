@@ -87,9 +87,9 @@ export function createMachine(options: MachineOptions): Hardware {
 function checkedFirst(guests: Guests, check: (spec: GuestSpec) => Promise<unknown>): Guests {
   return {
     ...guests,
-    async start(spec) {
+    async start(spec, givenUp) {
       await check(spec);
-      return guests.start(spec);
+      return guests.start(spec, givenUp);
     },
   };
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { refuse } from "@railyard/lib/errors";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { adapterPorts, createOpenSm, partitionKeys, partitionsText } from "./opensm.js";
 import type { Outside } from "./outside.js";
@@ -56,6 +57,19 @@ test("a port that does not answer is told apart from one that carries nothing", 
   const { ports, unread } = await sm.readPorts();
   expect(ports).toHaveLength(1);
   expect(unread).toMatchObject([{ guid: "0000000000100007" }]);
+});
+
+test("a fabric whose ports all hang is not waited for port by port", async () => {
+  const line = (n: number) => `CA ${n} 1 0x${n.toString(16).padStart(16, "0")} 4x SDR - SW\n`;
+  const fabric = Array.from({ length: 1_000 }, (_, n) => line(n + 1)).join("");
+  let asked = 0;
+  const { sm } = subnetManager(async (tool) => {
+    if (tool === "ibnetdiscover") return fabric;
+    asked += 1;
+    throw refuse("deadline", "it hangs");
+  });
+  expect((await sm.readPorts()).unread).toHaveLength(1_000);
+  expect(asked).toBeLessThan(32);
 });
 
 test("a table that was cut off is no table, and one GUID on two ports is no fabric", () => {

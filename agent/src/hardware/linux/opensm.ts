@@ -27,6 +27,8 @@ export interface OpenSmOptions {
 const PORTS_MAX = 49_151;
 /** Ports asked at the same time. */
 const ASKED_MAX = 8;
+/** After so many hung tools the rest of a fabric is not asked: each of them takes its deadline. */
+const HUNG_MAX = 2 * ASKED_MAX;
 const KEYS_PER_ROW = 8;
 const MODE = 0o644;
 /** A port of a channel adapter with a cable in it, as `ibnetdiscover --ports` lists it. */
@@ -112,13 +114,17 @@ async function readPorts({ outside, deadlineMs }: OpenSmOptions): Promise<Fabric
   const ports: FabricPort[] = [];
   const unread: FabricReading["unread"][number][] = [];
   const waiting = places.values();
+  let hung = 0;
   const ask = async () => {
     for (const { guid, lid, port } of waiting) {
       try {
+        if (hung >= HUNG_MAX) throw refuse("unavailable", "too many others hang");
         const text = await outside.exec("smpquery", ["pkeys", lid, port], deadlineMs);
         ports.push({ guid, pkeys: partitionKeys(text) });
       } catch (thrown) {
-        unread.push({ guid, message: asRailyardError(thrown).message });
+        const { code, message } = asRailyardError(thrown);
+        if (code === "deadline") hung += 1;
+        unread.push({ guid, message });
       }
     }
   };

@@ -42,6 +42,14 @@ test("a tool that fails is unavailable and says which command it was", async () 
   ).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("ip") });
 });
 
+test("a long command is told by its beginning", async () => {
+  const outside = systemOutside(systemClock());
+  const asked = outside.exec("ip", ["link", "show", "dev", "x".repeat(60_000)], 5000);
+  const message = await asked.catch((thrown: Error) => thrown.message);
+  expect(message.startsWith("ip link show dev xxx")).toBe(true);
+  expect(message.length).toBeLessThan(1_000);
+});
+
 test("a tool that does not end in time is given up and killed", async () => {
   const clock = new ManualClock();
   const answer = systemOutside(clock).exec("ip", ["monitor", "link"], 3000);

@@ -5,8 +5,9 @@ import { execFile } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, withDeadline } from "@railyard/lib/clock";
+import type { Clock } from "@railyard/lib/clock";
 import { asRailyardError, type RailyardError, refuse } from "@railyard/lib/errors";
+import { Overdue, Places } from "./overdue.js";
 
 /** The outside tools that the agent may run. */
 export type Tool =
@@ -50,8 +51,14 @@ const TOOL_PATHS: Readonly<Record<Tool, readonly string[]>> = {
   ibnetdiscover: ["/usr/sbin/ibnetdiscover", "/usr/bin/ibnetdiscover"],
   smpquery: ["/usr/sbin/smpquery", "/usr/bin/smpquery"],
 };
+/**
+ * Attribute writes at a time: each has a thread of Node's for as long as the kernel does not
+ * answer, and of its four one is left to everything else, the ledger above all.
+ */
+const WRITES_MAX = 3;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 const MESSAGE_LENGTH_MAX = 200;
+const LINE_LENGTH_MAX = 300;
 
 /**
  * The machine itself, or a directory that looks like one. `env`: what tools get beside their
@@ -62,17 +69,25 @@ export function systemOutside(
   root = "/",
   env: Readonly<Record<string, string>> = {},
 ): Outside {
+  const overdue = new Overdue(clock);
+  const writers = new Places(WRITES_MAX);
   return {
     root,
-    write(path, value, deadlineMs) {
-      const limit = { ms: deadlineMs, what: `write to ${path}` };
-      return withDeadline(clock, limit, writeAttribute(join(root, path), value));
+    async write(path, value, deadlineMs) {
+      const ended = new AbortController();
+      const limit = { ms: deadlineMs, what: `write of ${JSON.stringify(value)} to ${path}` };
+      const write = () => writeAttribute(join(root, path), value);
+      try {
+        await overdue.within(limit, () => writers.have(ended.signal, write));
+      } finally {
+        ended.abort();
+      }
     },
     async exec(tool, args, deadlineMs) {
       const ended = new AbortController();
       const limit = { ms: deadlineMs, what: commandLine(tool, args) };
       try {
-        return await withDeadline(clock, limit, run(tool, args, { signal: ended.signal, env }));
+        return await overdue.within(limit, () => run(tool, args, { signal: ended.signal, env }));
       } finally {
         ended.abort();
       }
@@ -80,9 +95,10 @@ export function systemOutside(
   };
 }
 
-/** The command as one line, for messages. */
+/** The beginning of the command as one line, for messages: a guest's has tens of thousands. */
 export function commandLine(tool: Tool, args: readonly string[]): string {
-  return [tool, ...args].join(" ");
+  const line = [tool, ...args].join(" ");
+  return line.length > LINE_LENGTH_MAX ? `${line.slice(0, LINE_LENGTH_MAX)}…` : line;
 }
 
 /** What a tool that ended badly is reported as; `complaint` is what it said. */
@@ -122,6 +138,7 @@ async function writeAttribute(path: string, value: string): Promise<void> {
   }
 }
 
+/** Ends when the process does: one that was killed may still be in the kernel. */
 function run(
   tool: Tool,
   args: readonly string[],
@@ -138,9 +155,14 @@ function run(
     env: { ...env, LC_ALL: "C" },
   };
   return new Promise((resolve, reject) => {
-    execFile(path, args, options, (err, stdout, stderr) => {
-      if (err) reject(toolFailed(tool, args, stderr || stdout || err.message));
-      else resolve(stdout);
+    const child = execFile(path, args, options, (err, stdout, stderr) => {
+      const settle = () => {
+        if (err) reject(toolFailed(tool, args, stderr || stdout || err.message));
+        else resolve(stdout);
+      };
+      const ended = child.exitCode !== null || child.signalCode !== null;
+      if (ended || child.pid === undefined) settle();
+      else child.once("exit", settle);
     });
   });
 }

@@ -38,7 +38,10 @@ export function partitionInTheWay(
 /** What is amiss though no step is left for the instance; empty when nothing is. */
 export function partitionDoubt(view: View, instance: DesiredInstance): string {
   const other = partitionInTheWay(view, instance);
-  if (other) return `partition ${other.id} of the NVSwitches, with GPUs of it, is still active`;
+  if (other) {
+    const is = view.unread(NVSWITCHES) ? "may be" : "is";
+    return `partition ${other.id} of the NVSwitches, with GPUs of it, ${is} still active`;
+  }
   return isUnjoined(view, instance) ? "it runs, but its GPUs' partition is not active" : "";
 }
 

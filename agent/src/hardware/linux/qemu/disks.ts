@@ -1,11 +1,12 @@
 // Makes a guest's disks and its seed image through qemu-img and genisoimage. What is there already
 // stays as it is: a volume belongs to its owner, and a disk holds what the guest wrote.
-import { lstat, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidField, refuse } from "@railyard/lib/errors";
 import type { GuestSpec } from "../../../model.js";
 import type { Outside } from "../outside.js";
 import { DISKS_MAX, type Disk } from "./arguments.js";
+import { isFile, unlessAbsent } from "./folder.js";
 import type { CheckImage } from "./image.js";
 import type { GuestPlace } from "./place.js";
 import { seedFiles } from "./seed.js";
@@ -74,6 +75,9 @@ async function createDisk(outside: Outside, path: string, disk: NewDisk): Promis
   await rm(draft, { force: true });
   const args = ["create", "-q", "-f", "qcow2", ...backing, draft, String(bytes)];
   await outside.exec("qemu-img", args, TOOL_DEADLINE_MS);
+  // Or a power cut could leave its name with nothing in it.
+  await using made = await open(draft, "r");
+  await made.sync();
   await rename(draft, path);
 }
 
@@ -101,10 +105,5 @@ function volumePath({ volumesDir }: DiskMaker, id: string): string {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
-}
-
-/** And no link: what is in a guest's box may be anything. */
-async function isFile(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined))?.isFile() === true;
+  return (await unlessAbsent(path, stat(path))) !== undefined;
 }

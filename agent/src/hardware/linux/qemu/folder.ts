@@ -42,7 +42,11 @@ export function reclaimFolders(guestsDir: string): void {
   }
 }
 
-/** Makes the folder and its box, with the disk in it that an earlier agent had beside it. */
+/**
+ * Makes the folder and its box, with the disk in it that an earlier agent had beside it. Throws
+ * `unavailable` where each has one, as after a downgrade: which of them holds what the guest's
+ * owner wants is not the agent's to say.
+ */
 export async function makeFolder(place: GuestPlace, user: GuestUser | undefined): Promise<void> {
   const { dir, box, disk } = place;
   await mkdir(dir, { recursive: true, mode: OWNER_MODE });
@@ -50,7 +54,33 @@ export async function makeFolder(place: GuestPlace, user: GuestUser | undefined)
   if ((await lstat(box).catch(() => undefined))?.isDirectory() === false) await rm(box);
   await mkdir(box, { recursive: true, mode: OWNER_MODE });
   const before = flatPlace(place).disk;
-  if ((await lstat(before).catch(() => undefined))?.isFile()) await rename(before, disk);
+  if (!(await isFile(before))) return;
+  if (await isFile(disk)) {
+    throw refuse(
+      "unavailable",
+      `the guest has two disks, of which one may stay: ${before}, ${disk}`,
+    );
+  }
+  await rename(before, disk);
+}
+
+/** And no link: what an account has put there may be anything. Errors: see `unlessAbsent`. */
+export async function isFile(path: string): Promise<boolean> {
+  return (await unlessAbsent(path, lstat(path)))?.isFile() === true;
+}
+
+/**
+ * What was found out about a path; undefined where nothing is. Throws `unavailable` when that
+ * cannot be told: what is there may hold what nobody has a second time.
+ */
+export async function unlessAbsent<T>(path: string, looking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looking;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw refuse("unavailable", `whether ${path} is there cannot be told: ${code}`, { cause });
+  }
 }
 
 /** Gives to the guest's account what QEMU writes to, and lets it read the seed. */
@@ -78,10 +108,19 @@ export function readRecord(place: GuestPlace): GuestRecord | undefined {
   }
 }
 
-export async function writeRecord(place: GuestPlace, record: GuestRecord): Promise<void> {
+/**
+ * What the folder says of the guest from now on, once `work` was done. The record is written before
+ * that, and only put in its place after it: on a full disk nothing is done, again and again.
+ */
+export async function writeRecord(
+  place: GuestPlace,
+  record: GuestRecord,
+  work: () => Promise<void> = async () => {},
+): Promise<void> {
   const draft = `${place.definition}.draft`;
   await rm(draft, { force: true });
   await writeFile(draft, JSON.stringify(record), { mode: 0o600, flush: true, flag: "wx" });
+  await work();
   await rename(draft, place.definition);
 }
 

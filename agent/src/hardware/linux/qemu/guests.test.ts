@@ -17,9 +17,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock } from "@railyard/lib/clock";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { ManualClock, systemClock } from "@railyard/lib/clock";
+import { asRailyardError } from "@railyard/lib/errors";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { GuestSpec } from "../../../model.js";
+import { createLinuxHardware } from "../linux.js";
 import type { Outside } from "../outside.js";
 import { qemuGuests } from "./guests.js";
 import { flatPlace, guestPlace } from "./place.js";
@@ -167,6 +169,56 @@ test.runIf(isRoot)("a guest of an earlier agent starts over the disk that it had
   const { disk } = guestPlace(join(root, "g"), "ins-1");
   expect(readFileSync(disk, "utf8")).toBe("what the guest wrote");
   expect(existsSync(flat.disk)).toBe(false);
+});
+
+test.runIf(isRoot)("of two disks that a guest has, none is written over", async () => {
+  const flat = flatFolder();
+  const place = guestPlace(join(root, "g"), "ins-1");
+  mkdirSync(place.box);
+  writeFileSync(place.disk, "what it wrote before the agent was set back");
+  const started = open().start(spec());
+  await expect(started).rejects.toThrow(`two disks, of which one may stay: ${flat.disk}`);
+  expect(readFileSync(place.disk, "utf8")).toContain("before the agent was set back");
+  expect(readFileSync(flat.disk, "utf8")).toBe("what the guest wrote");
+});
+
+test("a volume that cannot be looked at is not made anew", async () => {
+  const volume = join(root, "v/vol-1.qcow2");
+  mkdirSync(join(root, "v"));
+  // No more to be looked at than a file on a disk that cannot be read.
+  symlinkSync(volume, volume);
+  const { desired, ...one } = spec();
+  const volumes = [{ id: "vol-1", capacityGib: 1, boot: true }];
+  const started = open().start({ ...one, desired: { ...desired, volumes } });
+  await expect(started).rejects.toThrow("cannot be told: ELOOP");
+  expect(lstatSync(volume).isSymbolicLink()).toBe(true);
+});
+
+test("a guest does not come to be once nobody waits for its start", async () => {
+  const asked: string[] = [];
+  let answer = () => {};
+  const tools = machine();
+  const exec: Outside["exec"] = async (tool, args, ms) => {
+    asked.push(tool);
+    // As reading a large image takes long.
+    if (args[0] === "info") await new Promise<void>((resolve) => (answer = resolve));
+    return tools.exec(tool, args, ms);
+  };
+  const clock = new ManualClock();
+  const guests = open({ ...tools, exec });
+  const hardware = createLinuxHardware({ outside: tools, guests, clock, fake: false });
+  const one = spec();
+  const outcome = hardware.startGuest(one).catch(asRailyardError);
+  await vi.waitFor(() => expect(asked).toEqual(["qemu-img"]));
+  await clock.advance(60_000);
+  expect(await outcome).toMatchObject({ code: "deadline" });
+  answer();
+  await guests.stop("ins-1");
+  expect(asked).not.toContain("systemd-run");
+  expect(await guests.list()).toEqual([]);
+  // A later one finds the image known and is waited for.
+  await expect(hardware.startGuest(one)).rejects.toThrow("qemu did not start");
+  expect(asked).toContain("systemd-run");
 });
 
 test.runIf(isRoot).each([

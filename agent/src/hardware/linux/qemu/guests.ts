@@ -28,6 +28,7 @@ import {
   reclaimFolders,
   writeRecord,
 } from "./folder.js";
+import { goOn } from "./go-on.js";
 import { imageChecker } from "./image.js";
 import { asDefined, askGuest } from "./observe.js";
 import { reachSocket } from "./own-files.js";
@@ -81,6 +82,11 @@ export function qemuGuests(options: QemuOptions): Guests {
   return new QemuGuests(options);
 }
 
+/** Throws `unavailable` once the caller has given up: what it decided on may not hold any more. */
+function checkWaitedFor(givenUp: AbortSignal | undefined): void {
+  if (givenUp?.aborted) throw refuse("unavailable", "the start is not waited for any more");
+}
+
 class QemuGuests implements Guests {
   private readonly checkImage;
   /** What is under way, by instance: a call that nobody waits for any more still ends first. */
@@ -101,8 +107,8 @@ class QemuGuests implements Guests {
     return Promise.all(ids.map((id) => this.observe(id, processes.get(id))));
   }
 
-  start(spec: GuestSpec): Promise<void> {
-    return this.inTurn(spec.instanceId, () => this.startNow(spec));
+  start(spec: GuestSpec, givenUp?: AbortSignal): Promise<void> {
+    return this.inTurn(spec.instanceId, () => this.startNow(spec, givenUp));
   }
 
   stop(instanceId: string): Promise<void> {
@@ -159,18 +165,20 @@ class QemuGuests implements Guests {
     }
   }
 
-  private async startNow(spec: GuestSpec): Promise<void> {
+  private async startNow(spec: GuestSpec, givenUp?: AbortSignal): Promise<void> {
     const { guestsDir, outside, clock, user, backings } = this.options;
+    checkWaitedFor(givenUp);
     const place = this.place(spec.instanceId);
     const running = findGuests(guestsDir).get(spec.instanceId);
     if (running) {
-      if (readRecord(place)?.bootCount === spec.bootCount) return;
+      if (readRecord(place)?.bootCount === spec.bootCount) return this.ask(running, goOn);
       throw refuse("unavailable", `guest ${spec.instanceId} already runs`);
     }
     this.checkFree(spec);
     const backed = await backings(spec);
     // Before anything of the guest is there: a large image takes long, and what is there is seen.
     await this.checkImage(spec.desired.image);
+    checkWaitedFor(givenUp);
     await makeFolder(place, user);
     await mkdir(this.options.volumesDir, { recursive: true, mode: 0o700 });
     const maker = { ...this.options, checkImage: this.checkImage };
@@ -185,6 +193,9 @@ class QemuGuests implements Guests {
     const { path } = spec.desired.image;
     const images = [path, await realpath(path)];
     const needs = { ...this.options, place, user, devices: devicesOf(machine), volumes, images };
+    // From the record on, the guest is seen to have its functions; before, they may have gone to
+    // another one as soon as nobody waited any more.
+    checkWaitedFor(givenUp);
     await launch({ outside, clock, needs, args });
     await this.untilReady(place);
   }
@@ -259,11 +270,11 @@ class QemuGuests implements Guests {
     const record = readRecord(place);
     const guest = this.running(place);
     if (!record) throw refuse("unavailable", `nothing is known of guest ${place.instanceId}`);
-    await this.ask(guest, async (qmp) => {
+    const reset = async (qmp: Qmp) => {
       await qmp.execute("system_reset");
       await qmp.event("RESET");
-    });
-    await writeRecord(place, { ...record, bootCount });
+    };
+    await writeRecord(place, { ...record, bootCount }, () => this.ask(guest, reset));
     await rm(place.stopping, { force: true });
   }
 

@@ -66,6 +66,20 @@ test("what QEMU refuses is told in its words", async () => {
   );
 });
 
+test("of what QEMU says in refusing only the beginning is told", async () => {
+  const error = { class: "X", desc: "no ".repeat(100_000) };
+  const socket = await listen((command) =>
+    command.execute === "qmp_capabilities"
+      ? returning(command)
+      : `${JSON.stringify({ error, id: command.id })}\n`,
+  );
+  const place = { socket, owner, clock: systemClock(), deadlineMs: 5_000 };
+  const asked = withQmp(place, (qmp) => qmp.execute("a"));
+  const message = await asked.then(String, (thrown: Error) => thrown.message);
+  expect(message.startsWith("qemu refused a: no no ")).toBe(true);
+  expect(message.length).toBeLessThan(300);
+});
+
 test("nobody there, another language and silence are three different errors", async () => {
   const clock = new ManualClock();
   const place = { socket: join(dir, "none"), owner, clock, deadlineMs: 5_000 };

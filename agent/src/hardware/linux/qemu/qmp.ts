@@ -8,6 +8,8 @@ import { reachSocket } from "./own-files.js";
 
 /** A longer line than any that is asked for; a QEMU that sends one is not listened to. */
 const LINE_BYTES_MAX = 4 * 1024 * 1024;
+/** Of what it says when it refuses; as much as goes into a report. */
+const SAID_LENGTH_MAX = 200;
 /** Events nobody waited for are dropped beyond this many. */
 const EVENTS_MAX = 64;
 
@@ -88,8 +90,8 @@ class Conversation implements Qmp {
     }
     const { error, return: value } = await answer;
     if (error === undefined) return value;
-    const said = (error as { readonly desc?: unknown }).desc;
-    throw refuse("unavailable", `qemu refused ${command}: ${String(said)}`);
+    const said = String(Object(error).desc).slice(0, SAID_LENGTH_MAX);
+    throw refuse("unavailable", `qemu refused ${command}: ${said}`);
   }
 
   async event(name: string): Promise<void> {

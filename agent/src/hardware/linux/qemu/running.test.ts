@@ -1,0 +1,85 @@
+// A guest that runs, under a real QEMU where there is one: what becomes of it when its QEMU has
+// stopped it, and when it cannot be recorded what it is told to do.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "@railyard/lib/clock";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { GuestSpec } from "../../../model.js";
+import type { Guests } from "../guests.js";
+import { systemOutside } from "../outside.js";
+import { qemuGuests } from "./guests.js";
+import { guestPlace } from "./place.js";
+import { QEMU } from "./processes.js";
+import { withQmp } from "./qmp.js";
+
+const TOOLS = [QEMU, "/usr/bin/qemu-img", "/usr/bin/genisoimage"];
+const isHere = TOOLS.every((path) => existsSync(path));
+const owner = process.getuid?.() ?? 0;
+const clock = systemClock();
+let root: string;
+let guests: Guests;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "ry-"));
+  guests = qemuGuests({
+    // As on a machine without systemd.
+    ...{ outside: { ...systemOutside(clock), root }, clock, graceMs: 1 },
+    ...{ guestsDir: join(root, "g"), volumesDir: join(root, "v") },
+    ...{ accelerator: "tcg", vpcBridge: "ry-test" },
+    backings: async () => new Map(),
+    layoutArguments: () => [],
+  });
+});
+afterEach(async () => {
+  await guests.stop("ins-1");
+  rmSync(root, { recursive: true, force: true });
+});
+
+function spec(): GuestSpec {
+  const path = join(root, "image");
+  writeFileSync(path, "");
+  const sha256 = createHash("sha256").update("").digest("hex");
+  const size = { bootCount: 1, vcpu: 1, memoryMib: 64 };
+  const desired: GuestSpec["desired"] = {
+    ...{ instanceId: "ins-1", name: "one", ...size, gpus: [], attachments: [] },
+    image: { id: "img-1", path, sha256, sizeBytes: 1 },
+    ...{ volumes: [], vpcNics: [], userData: new Uint8Array(), sshKeys: [] },
+    metadataService: { enabled: false, protocol: "http", hopLimit: 1 },
+  };
+  return { instanceId: "ins-1", name: "one", ...size, functions: [], addresses: {}, desired };
+}
+
+const place = () => guestPlace(join(root, "g"), "ins-1");
+
+function tell(command: string, args = {}): Promise<unknown> {
+  const qemu = { socket: place().control, owner, clock, deadlineMs: 5_000 };
+  return withQmp(qemu, (qmp) => qmp.execute(command, args));
+}
+
+/** Where its processor stands: still, while its QEMU has stopped it, but for a reset. */
+const registers = () => tell("human-monitor-command", { "command-line": "info registers" });
+
+test.runIf(isHere)("a guest that its QEMU has stopped is told to go on, and says so", async () => {
+  const one = spec();
+  await guests.start(one);
+  await guests.start(one);
+  await tell("stop");
+  expect(await guests.list()).toMatchObject([{ running: false }]);
+  await expect(guests.start(one)).rejects.toThrow("was told to go on: paused");
+  expect(await guests.list()).toMatchObject([{ running: true }]);
+  await guests.start(one);
+});
+
+test.runIf(isHere)("a guest is not reset before that can be recorded", async () => {
+  await guests.start(spec());
+  const draft = `${place().definition}.draft`;
+  mkdirSync(draft);
+  await tell("stop");
+  const before = await registers();
+  await expect(guests.reboot("ins-1", 2)).rejects.toThrow();
+  expect([await registers(), (await guests.list())[0]?.bootCount]).toEqual([before, 1]);
+  rmSync(draft, { recursive: true });
+  await guests.reboot("ins-1", 2);
+  expect((await guests.list())[0]?.bootCount).toBe(2);
+});
