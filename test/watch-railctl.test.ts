@@ -1,5 +1,8 @@
 // railctl following a real controller: `--watch` prints each change as it comes, `--wait` ends as
-// soon as what it waits for is there.
+// soon as what it waits for is there, and the program ends when nobody reads on.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { run } from "@railyard/cli/program";
 import { systemClock } from "@railyard/lib/clock";
 import { seededRng } from "@railyard/lib/rng";
@@ -9,6 +12,9 @@ import { until } from "./until.js";
 import { Yard } from "./yard.js";
 
 const NODE = "wdc07-a-r01-s01";
+/** After this long a program that should have ended is ended. */
+const ENDS_MS = 20_000;
+const RAILCTL = fileURLToPath(new URL("../cli/bin/railctl.js", import.meta.url));
 
 let yard: Yard;
 afterEach(() => yard.close());
@@ -81,4 +87,22 @@ test("--wait ends when the instance runs, and when it is gone", async () => {
   const operations = watched.lines().map((line) => JSON.parse(line).operation);
   expect(operations[0]).toBe("present");
   expect(operations.at(-1)).toBe("deleted");
+});
+
+test("a watch ends with the first change that nobody reads any more", async () => {
+  yard = await Yard.open();
+  await yard.applyMzone();
+  const { wire, secret } = await yard.tenantWithSecret("acme");
+  const customer = new Customer(wire);
+  await customer.network({ name: "train" });
+  const watch = spawn(process.execPath, [RAILCTL, "network", "list", "--watch"], {
+    env: { RAILYARD_SERVER: wire.server, RAILYARD_TOKEN: secret },
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: ENDS_MS,
+  });
+  const ended = once(watch, "exit");
+  await once(watch.stdout, "data");
+  watch.stdout.destroy();
+  await customer.network({ name: "other" });
+  expect(await ended).toEqual([0, null]);
 });

@@ -27,8 +27,9 @@ export interface Shell {
 /** The shell this process was started from. */
 export function processShell(): Shell {
   return {
-    stdout: streamOf(process.stdout),
-    stderr: streamOf(process.stderr),
+    // Whoever read the answer has seen enough, as `head` does: a watch would go on for nobody.
+    stdout: streamOf(process.stdout, () => process.exit()),
+    stderr: streamOf(process.stderr, () => undefined),
     environment: readEnvironment,
     clock: systemClock(),
     rng: systemRng(),
@@ -36,10 +37,11 @@ export function processShell(): Shell {
   };
 }
 
-function streamOf(stream: NodeJS.WriteStream): Stream {
-  // Whoever read our output has seen enough, as `head` does: there is nobody left to tell.
+/** `onClosed`: what to do once nobody reads it any more. */
+function streamOf(stream: NodeJS.WriteStream, onClosed: () => void): Stream {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
+    onClosed();
   });
   return {
     write: (text) => void stream.write(text),

@@ -15,19 +15,23 @@ const FAILED_PRECONDITION = 9;
 const NODE = "wdc07-a-r01-s01";
 const WHOLE = "gx3d-152x1536-8h100";
 const RANGED = "gx3d-ranged";
+const WIDE = "gx3d-wide";
+/** As many as one request can ask for. */
+const MANY = 64;
 const DEPENDENT = "gx3d-dependent";
 const RANGE = { min: 8, max: 24, step: 8 };
 const FIELD = "template.cluster_network_attachments";
 const NOT_PERMITTED = "ATTACHMENT_COUNT_NOT_PERMITTED";
 const { getInstanceProfile } = sizes.InstanceProfileServiceService;
 
-/** The example with an instance profile that takes a range of counts. */
+/** The example with instance profiles that take a range of counts, and very many. */
 function ranged(): MzoneDocument {
   const document = exampleMzone();
   const { clusterNetworks, instances } = document.profiles;
   const whole = instances.find(({ name }) => name === WHOLE);
-  clusterNetworks[0]!.instanceProfiles.push(RANGED);
+  clusterNetworks[0]!.instanceProfiles.push(RANGED, WIDE);
   instances.push({ ...whole!, name: RANGED, attachments: { range: RANGE } });
+  instances.push({ ...whole!, name: WIDE, attachments: { enum: [MANY] } });
   return document;
 }
 
@@ -107,6 +111,19 @@ describe.runIf(OWN_YARD)("the attachments of an instance", () => {
     await tenant.wire.call(add, adding(3));
     await tenant.wire.call(V.startInstance, start);
     await tenant.running(id);
+  });
+
+  test("are listed to the end in small pages, however many they are", async () => {
+    const { instance } = await tenant.wire.call(V.createInstance, creating(WIDE, MANY));
+    const positions: (number | undefined)[] = [];
+    let pageToken = "";
+    do {
+      const page = { instanceId: instance!.id, pageSize: 9, pageToken };
+      const answer = await tenant.wire.call(A.listInstanceClusterNetworkAttachments, page);
+      positions.push(...answer.instanceClusterNetworkAttachments.map(({ position }) => position));
+      pageToken = answer.nextPageToken;
+    } while (pageToken !== "");
+    expect(positions).toEqual(Array.from({ length: MANY }, (_, position) => position));
   });
 
   test("are none where their count depends on what a profile does not say", async () => {

@@ -167,6 +167,16 @@ test("a start that waits behind stopping is carried out once it was seen gone", 
   expect(await rowOf(made, id)).toMatchObject({ status: "running", queuedActions: [] });
 });
 
+test("a start that was asked for twice is not carried out again after a later stop", async () => {
+  const { made, id } = await inStatus("stopping");
+  await ACTS.start?.(made, id);
+  await ACTS.start?.(made, id);
+  await seenGone(made, id);
+  await ACTS.stop?.(made, id);
+  await seenGone(made, id);
+  expect(await rowOf(made, id)).toMatchObject({ status: "stopped", queuedActions: [] });
+});
+
 test("reboots that wait behind starting are carried out one after the other", async () => {
   const { made, id } = await inStatus("starting");
   const generation = () =>

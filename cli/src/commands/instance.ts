@@ -52,11 +52,11 @@ export function addInstance(program: Command, run: Run): void {
     .option("--wait", "wait until it is running")
     .action(run(start));
   changing(noun.command("stop <instance>").description("stop an instance"))
-    .option("--force", "do not wait for the guest, drop queued actions")
+    .option("--force", "drop queued actions")
     .option("--wait", "wait until it is stopped")
     .action(run(stop));
   changing(noun.command("reboot <instance>").description("boot a running instance once more"))
-    .option("--force", "do not wait for the guest, drop queued actions")
+    .option("--force", "drop queued actions")
     .option("--request-id <uuid>", "makes repeating safe (made up when absent)")
     .option("--wait", "wait until it is running again")
     .action(run(reboot));

@@ -72,6 +72,12 @@ test("the oldest waiting action that the status allows is taken, older ones drop
   const queuedActions = ["reboot", "start", "reboot"] as const;
   const taken = takeQueued({ ...base, status: "stopped", queuedActions });
   expect(taken).toMatchObject({ action: "start", rest: { queuedActions: ["reboot"] } });
+  const starts = ["start", "start", "start"] as const;
+  const once = takeQueued({ ...base, status: "stopped", queuedActions: starts });
+  expect(once).toMatchObject({ action: "start", rest: { queuedActions: [] } });
+  const reboots = ["reboot", "reboot"] as const;
+  const twice = takeQueued({ ...base, status: "running", queuedActions: reboots });
+  expect(twice).toMatchObject({ action: "reboot", rest: { queuedActions: ["reboot"] } });
   const none = takeQueued({ ...base, status: "running", queuedActions: ["start"] });
   expect(none).toMatchObject({ action: undefined, rest: { queuedActions: [] } });
 });

@@ -141,7 +141,10 @@ export function statusesFor(action: InstanceAction): readonly InstanceStatus[] {
   return [...ACTION_STATUSES[action], ...behind];
 }
 
-/** The oldest waiting action that the present status allows; those before it are dropped. */
+/**
+ * The oldest waiting action that the present status allows; those before it are dropped, and with a
+ * start all further ones: they ask for the same, and left over they would undo a later stop.
+ */
 export function takeQueued(instance: Instance): {
   readonly action: QueuedAction | undefined;
   readonly rest: Instance;
@@ -149,7 +152,9 @@ export function takeQueued(instance: Instance): {
   const { queuedActions: queue } = instance;
   const at = queue.findIndex((action) => allows(instance, action));
   if (at < 0) return { action: undefined, rest: { ...instance, queuedActions: [] } };
-  return { action: queue[at], rest: { ...instance, queuedActions: queue.slice(at + 1) } };
+  const action = queue[at];
+  const later = queue.slice(at + 1).filter((next) => next !== "start" || action !== "start");
+  return { action, rest: { ...instance, queuedActions: later } };
 }
 
 /** It was given a host and boots there. */

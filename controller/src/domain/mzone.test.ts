@@ -146,6 +146,11 @@ test.each<[string, (d: any) => void, string]>([
     "profiles.instances[0].attachments.enum[1]",
   ],
   [
+    "a count above what an instance can have",
+    (d) => (d.profiles.instances[0].attachments.enum = [8, 72]),
+    "profiles.instances[0].attachments.enum[1]",
+  ],
+  [
     "a default that is not permitted",
     (d) => (d.profiles.instances[0].attachments.default = 9),
     "profiles.instances[0].attachments.default",

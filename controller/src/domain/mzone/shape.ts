@@ -20,6 +20,8 @@ const ZONES_MAX = 16;
 const CLUSTERS_MAX = 256;
 const LEAF_GROUPS_MAX = 1_024;
 const RAILS_MAX = 64;
+/** What the API shows of an instance, and takes in one request. */
+const ATTACHMENTS_MAX = 64;
 const LEAVES_MAX = 16;
 const SERVERS_MAX = 16_384;
 const COUNT_MAX = 2 ** 31 - 1;
@@ -69,11 +71,12 @@ const clusterNetworkProfile = record<ClusterNetworkProfileDecl>({
   instanceProfiles: list(NAME, { max: PROFILES_MAX }),
 });
 
+const attachmentCount = integer(1, ATTACHMENTS_MAX);
 const attachments: Check<AttachmentsDecl> = record<AttachmentsDecl>({
-  enum: optional(list(integer(1, 256), { min: 1, max: 32 }), undefined),
-  default: optional(integer(1, 256), undefined),
+  enum: optional(list(attachmentCount, { min: 1, max: 32 }), undefined),
+  default: optional(attachmentCount, undefined),
   range: optional(
-    record({ min: integer(1, 256), max: integer(1, 256), step: integer(1, 256) }),
+    record({ min: attachmentCount, max: attachmentCount, step: attachmentCount }),
     undefined,
   ),
 });
