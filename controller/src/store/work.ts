@@ -81,10 +81,11 @@ export class Work {
     const before = this.entries.get(key)?.op;
     // What this transaction made is shown by nothing that was there before.
     for (const search of before === "created" ? [] : searchesFor(entry, row)) {
-      this.searches.set(`${search.kind}/${search.text}/${search.value}`, search);
+      if (this.isOfNew(search)) continue;
+      this.searches.set(`${search.kind}/${search.value}/${search.text}`, search);
     }
     this.targets.add(key);
-    add(this.entries, entry);
+    add(this.entries, key, entry);
   }
 
   /**
@@ -158,8 +159,13 @@ export class Work {
     return { revision: this.revision, cause, entries, targets: [...this.targets], shown };
   }
 
+  /** Whether it is for what shows an object that came since the last moment: nothing did before. */
+  private isOfNew({ whose, value }: Search): boolean {
+    return this.entries.get(`${whose}/${value}`)?.op === "created";
+  }
+
   private addToPast(): void {
-    for (const entry of this.entries.values()) add(this.past, entry);
+    for (const [key, entry] of this.entries) add(this.past, key, entry);
   }
 
   private entriesOfAll(): readonly ChangeEntry[] {
@@ -183,9 +189,7 @@ export class Work {
   /** The entries, and after them the objects that show something of what changed. */
   private async withShowing(entries: readonly ChangeEntry[]): Promise<readonly ChangeEntry[]> {
     // What this transaction made is shown by nothing that was there before.
-    const searches = [...this.searches.values()].filter(({ whose, value }) => {
-      return this.entries.get(`${whose}/${value}`)?.op !== "created";
-    });
+    const searches = [...this.searches.values()].filter((search) => !this.isOfNew(search));
     const others = new Map<string, ChangeEntry>();
     for (const entry of await shownIn(this.engine, searches)) {
       const key = keyOf(entry);
@@ -207,8 +211,7 @@ function keyOf({ kind, id }: Pick<ChangeEntry, "kind" | "id">): string {
 }
 
 /** Notes one more change of an object. */
-function add(entries: Map<string, ChangeEntry>, entry: ChangeEntry): void {
-  const key = keyOf(entry);
+function add(entries: Map<string, ChangeEntry>, key: string, entry: ChangeEntry): void {
   const op = collapse(entries.get(key)?.op, entry.op);
   if (op === entry.op) entries.set(key, entry);
   else if (op) entries.set(key, { ...entry, op });
