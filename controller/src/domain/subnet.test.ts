@@ -12,7 +12,6 @@ import {
   checkBlock,
   checkSubnetBlock,
   isSubnetCount,
-  type Subnet,
   tenantRun,
 } from "./subnet.js";
 
@@ -81,12 +80,10 @@ test("blocks with host bits or in loopback, link-local, multicast are refused", 
   }
 });
 
-test("a block outside the prefix, over a sibling, or of a wrong size says which it is", () => {
-  const sibling = { id: "cns-1", cidr: cidr("10.0.0.0/24") } as unknown as Subnet;
-  const network = { prefix: cidr("10.0.0.0/9"), subnets: [sibling] };
+test("a block outside the prefix or of a wrong size says which it is", () => {
   const reasonOf = (text: string) => {
     const faults = new Faults();
-    expect(checkSubnetBlock(faults, { field: "b", text }, network)).toBeUndefined();
+    expect(checkSubnetBlock(faults, { field: "b", text }, cidr("10.0.0.0/9"))).toBeUndefined();
     try {
       faults.throwIfAny();
     } catch (err) {
@@ -95,7 +92,6 @@ test("a block outside the prefix, over a sibling, or of a wrong size says which 
     return undefined;
   };
   expect(reasonOf("11.0.0.0/24")).toBe("SUBNET_RANGE_OUTSIDE_PREFIX");
-  expect(reasonOf("10.0.0.128/25")).toBe("SUBNET_RANGE_OVERLAPS");
   expect(reasonOf("10.0.1.0/30")).toBe("SUBNET_PREFIX_INVALID");
 });
 

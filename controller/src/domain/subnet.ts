@@ -26,9 +26,6 @@ export interface Subnet extends Owned {
   readonly rail: number | undefined;
 }
 
-/** What a subnet has to itself within its network. */
-export type SubnetBlock = Pick<Subnet, "id" | "cidr">;
-
 const SUBNET_PREFIX_MIN = 8;
 const SUBNET_PREFIX_MAX = 29;
 const SUBNET_COUNT_MIN = 8;
@@ -59,12 +56,13 @@ export function checkBlock(faults: Faults, field: string, text: string): Cidr | 
 }
 
 /**
- * The block that `text` names, when a subnet of the network may have it; adds a fault otherwise.
+ * The block that `text` names, when a subnet of a network with that prefix may have it, whatever
+ * its siblings have; adds a fault otherwise.
  */
 export function checkSubnetBlock(
   faults: Faults,
   wanted: { readonly field: string; readonly text: string },
-  network: { readonly prefix: Cidr; readonly subnets: readonly SubnetBlock[] },
+  prefix: Cidr,
 ): Cidr | undefined {
   const { field, text } = wanted;
   const cidr = checkBlock(faults, field, text);
@@ -73,13 +71,14 @@ export function checkSubnetBlock(
     faults.invalid(field, "must be a block from /8 to /29", "SUBNET_PREFIX_INVALID");
     return undefined;
   }
-  if (!cidrContains(network.prefix, cidr)) {
-    const description = `must lie inside the network's prefix ${formatCidr(network.prefix)}`;
-    faults.invalid(field, description, "SUBNET_RANGE_OUTSIDE_PREFIX");
-    return undefined;
-  }
-  const rival = network.subnets.find((s) => cidrsOverlap(s.cidr, cidr));
-  if (!rival) return cidr;
+  if (cidrContains(prefix, cidr)) return cidr;
+  const description = `must lie inside the network's prefix ${formatCidr(prefix)}`;
+  faults.invalid(field, description, "SUBNET_RANGE_OUTSIDE_PREFIX");
+  return undefined;
+}
+
+/** Adds the fault of a block that a sibling has, or a part of it. */
+export function addOverlap(faults: Faults, field: string, rival: Pick<Subnet, "id" | "cidr">) {
   faults.add({
     code: "invalid",
     field,
@@ -87,7 +86,6 @@ export function checkSubnetBlock(
     reason: "SUBNET_RANGE_OVERLAPS",
     holders: [{ type: RESOURCE_TYPE.subnet, id: rival.id }],
   });
-  return undefined;
 }
 
 /** Whether a subnet may be asked for by this count of addresses. */
@@ -106,7 +104,8 @@ export function carve(prefix: Cidr, taken: readonly Cidr[], count: number): Cidr
   let first = prefix.first;
   for (const block of taken) {
     if (first + count <= block.first) break;
-    if (cidrLast(block) >= first) first = Math.ceil((cidrLast(block) + 1) / count) * count;
+    const end = cidrLast(block) + 1;
+    if (end > first) first = Math.ceil(end / count) * count;
   }
   if (count > cidrSize(prefix) || first + count - 1 > last) return undefined;
   return { first, prefix: prefixForCount(count) };

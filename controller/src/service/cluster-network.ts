@@ -12,7 +12,7 @@ import { Faults } from "../domain/faults.js";
 import type { Hold } from "../domain/hold.js";
 import { type ClusterNetworkProfile, zonesOf } from "../domain/profile.js";
 import { RESOURCE_TYPE, type ResourceType } from "../domain/resource-type.js";
-import { checkBlock, type SubnetBlock } from "../domain/subnet.js";
+import { checkBlock, type Subnet } from "../domain/subnet.js";
 import type {
   AccountReads,
   AccountRows,
@@ -232,7 +232,7 @@ async function refuseResidents(mine: AccountReads, { id }: ClusterNetwork): Prom
 /** Subnets and holds go with their network only where that was asked for. */
 function refuseContents(
   { id }: ClusterNetwork,
-  { subnets, holds }: { readonly subnets: readonly SubnetBlock[]; readonly holds: readonly Hold[] },
+  { subnets, holds }: { readonly subnets: readonly Subnet[]; readonly holds: readonly Hold[] },
 ): void {
   const resource = { type: TYPE, id };
   if (subnets.length > 0) {

@@ -1,6 +1,6 @@
 // Use cases of subnets: create by block or by count, read, rename, delete. Which block a subnet
 // gets is the domain's decision; free addresses are the store's.
-import { type Cidr, cidrSize } from "@railyard/lib/address";
+import { type Cidr, cidrSize, cidrsOverlap } from "@railyard/lib/address";
 import { bug, refuse } from "@railyard/lib/errors";
 import { type ClusterNetworkId, newId } from "@railyard/lib/ids";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
@@ -8,11 +8,11 @@ import { Faults } from "../domain/faults.js";
 import { PROVIDER_IPS } from "../domain/reserved-ip.js";
 import { RESOURCE_TYPE } from "../domain/resource-type.js";
 import {
+  addOverlap,
   carve,
   checkSubnetBlock,
   isSubnetCount,
   type Subnet,
-  type SubnetBlock,
 } from "../domain/subnet.js";
 import type {
   AccountReads,
@@ -52,9 +52,9 @@ export function createSubnet<A>(
   return mutateMine(ctx, call, async (tx, given) => {
     const { mine } = tx;
     const network = await findNetwork(mine, input.clusterNetworkId);
-    const subnets = await mine.subnets.siblings(network.id);
+    const blocks = await mine.subnets.blocks(network.id);
     const faults = new Faults();
-    const block = checkRange(faults, input.range, { prefix: network.prefix, subnets });
+    const block = await checkRange(mine, faults, { range: input.range, network, blocks });
     await checkRail(tx, faults, { network, rail: input.rail });
     const taken = nameTaken(mine, network.id);
     const name = await chooseName(faults, {
@@ -64,7 +64,7 @@ export function createSubnet<A>(
       taken,
     });
     faults.throwIfAny();
-    const cidr = block ?? carved(input.range, network, subnets);
+    const cidr = block ?? carved(input.range, network, blocks);
     await mine.quotas.take("subnets-per-network", 1, network.id);
     const subnet: Subnet = {
       id: newId("subnet", given),
@@ -172,15 +172,24 @@ export async function dropSubnet(mine: AccountRows, subnet: Subnet): Promise<voi
   await mine.quotas.giveBack("subnets-per-network", 1, subnet.clusterNetworkId);
 }
 
-function checkRange(
+interface Wanted {
+  readonly range: Range | undefined;
+  readonly network: ClusterNetwork;
+  /** What the network's subnets have. */
+  readonly blocks: readonly Cidr[];
+}
+
+/** The block that is asked for; undefined when it may not be had, or a count is asked for. */
+async function checkRange(
+  mine: AccountReads,
   faults: Faults,
-  range: Range | undefined,
-  network: { readonly prefix: Cidr; readonly subnets: readonly SubnetBlock[] },
-): Cidr | undefined {
+  wanted: Wanted,
+): Promise<Cidr | undefined> {
+  const { range } = wanted;
   if (!range) {
     faults.invalid("range", "needs ipv4_cidr_block or total_ipv4_address_count");
   } else if (range.kind === "block") {
-    return checkSubnetBlock(faults, { field: "ipv4_cidr_block", text: range.cidr }, network);
+    return checkBlock(mine, faults, { ...wanted, text: range.cidr });
   } else if (!isSubnetCount(range.count)) {
     const description = "must be a power of two from 8 to 16777216";
     faults.invalid("total_ipv4_address_count", description);
@@ -188,15 +197,25 @@ function checkRange(
   return undefined;
 }
 
+async function checkBlock(
+  mine: AccountReads,
+  faults: Faults,
+  { text, network, blocks }: Omit<Wanted, "range"> & { readonly text: string },
+): Promise<Cidr | undefined> {
+  const field = "ipv4_cidr_block";
+  const cidr = checkSubnetBlock(faults, { field, text }, network.prefix);
+  if (!cidr || !blocks.some((block) => cidrsOverlap(block, cidr))) return cidr;
+  const siblings = await mine.subnets.ofNetwork(network.id);
+  const rival = siblings.find((sibling) => cidrsOverlap(sibling.cidr, cidr));
+  if (!rival) throw bug(`${text} overlaps no subnet of network ${network.id}`);
+  addOverlap(faults, field, rival);
+  return undefined;
+}
+
 /** The block that a count gets; throws `exhausted` when none of that size is left. */
-function carved(
-  range: Range | undefined,
-  network: ClusterNetwork,
-  subnets: readonly SubnetBlock[],
-): Cidr {
+function carved(range: Range | undefined, network: ClusterNetwork, blocks: readonly Cidr[]): Cidr {
   if (range?.kind !== "count") throw bug("a fault was not recorded");
-  const taken = subnets.map((s) => s.cidr);
-  const cidr = carve(network.prefix, taken, range.count);
+  const cidr = carve(network.prefix, blocks, range.count);
   if (cidr) return cidr;
   const text = `no free block of ${range.count} addresses is left in the prefix`;
   throw refuse("exhausted", text, {

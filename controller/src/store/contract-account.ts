@@ -1,5 +1,6 @@
 // The part of the store contract that holds tenants' objects: what one account may read and write.
 // Another account's objects answer exactly like missing ones.
+import type { Cidr } from "@railyard/lib/address";
 import type {
   AccountId,
   AttachmentId,
@@ -18,7 +19,7 @@ import type { Instance } from "../domain/instance.js";
 import type { Interface } from "../domain/interface.js";
 import type { QuotaSubject } from "../domain/quota.js";
 import type { ReservedIp } from "../domain/reserved-ip.js";
-import type { Subnet, SubnetBlock } from "../domain/subnet.js";
+import type { Subnet } from "../domain/subnet.js";
 import type { Listed, Lookup, Page, PageKey, Rows, Shown } from "./contract.js";
 
 export interface NetworkFilter {
@@ -55,8 +56,8 @@ export interface NetworkReads
 export interface SubnetReads extends Lookup<Subnet, SubnetId>, Listed<Subnet, SubnetFilter> {
   /** All subnets of a network, by first address. */
   ofNetwork(network: ClusterNetworkId): Promise<readonly Subnet[]>;
-  /** The same, of each the block that a new one must not overlap. */
-  siblings(network: ClusterNetworkId): Promise<readonly SubnetBlock[]>;
+  /** The same, of each its block. */
+  blocks(network: ClusterNetworkId): Promise<readonly Cidr[]>;
 }
 export interface ReservedIpReads
   extends Lookup<ReservedIp, ReservedIpId>,

@@ -1,6 +1,7 @@
 // Subnets in the database. `availableCount` is kept by the addresses alone.
+import type { Cidr } from "@railyard/lib/address";
 import type { AccountId, ClusterNetworkId, SubnetId } from "@railyard/lib/ids";
-import { type Subnet, type SubnetBlock, tenantRun } from "../../domain/subnet.js";
+import { type Subnet, tenantRun } from "../../domain/subnet.js";
 import { decodeRow, int, type Table, text } from "../codec.js";
 import type { SubnetFilter, SubnetRows } from "../contract.js";
 import { NounRows } from "../rows.js";
@@ -11,6 +12,9 @@ export interface Room {
   readonly run: ReturnType<typeof tenantRun>;
   readonly available: number;
 }
+
+/** A block's first address and prefix in one number: prefixes are smaller. */
+const PACKED = 64;
 
 const TABLE: Table<Subnet> = {
   name: "subnets",
@@ -37,14 +41,14 @@ export class Subnets extends NounRows<Subnet, SubnetId, SubnetFilter> implements
     return this.where("cluster_network_id = ? ORDER BY first_address", [network]);
   }
 
-  async siblings(network: ClusterNetworkId): Promise<readonly SubnetBlock[]> {
-    const condition = "cluster_network_id = ? ORDER BY first_address";
-    // The index has these columns: no row is read.
-    const found = await this.select(condition, [network], "id, first_address, prefix");
-    return found.map((row) => ({
-      id: toText(row.id),
-      cidr: { first: toNumber(row.first_address), prefix: toNumber(row.prefix) },
-    }));
+  async blocks(network: ClusterNetworkId): Promise<readonly Cidr[]> {
+    // Read for every new subnet. The index has these columns, and one text of numbers costs a
+    // quarter of as many rows.
+    const packed = `json_group_array(first_address * ${PACKED} + prefix) AS packed`;
+    const [row] = await this.select("cluster_network_id = ?", [network], packed);
+    const blocks = JSON.parse(toText(row?.packed)) as number[];
+    blocks.sort((a, b) => a - b);
+    return blocks.map((block) => ({ first: Math.floor(block / PACKED), prefix: block % PACKED }));
   }
 
   /** Moves the free count by `n`; the subnet shows as updated. */
