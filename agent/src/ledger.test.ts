@@ -1,5 +1,13 @@
 // Tests of the ledger on a real directory: what it accepts, and what it makes of damaged files.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -111,6 +119,25 @@ test("a truncated, emptied or edited file counts as an empty ledger with a warni
   expect((await opened(dir)).desired?.generation).toBe(8n);
 });
 
+test("of a state that was lost, what was applied still keeps older ones out", async () => {
+  const dir = directory();
+  const before = await opened(dir);
+  await accept(before, signed(2, 7));
+  await before.applied(decode(signed(2, 7)));
+  for (const text of ["", undefined]) {
+    rmSync(join(dir, "ledger.json"));
+    if (text !== undefined) writeFileSync(join(dir, "ledger.json"), text);
+    const ledger = await opened(dir);
+    for (const older of [signed(2, 6), signed(1, 9)]) {
+      expect([ledger.judge(older), await accept(ledger, older)]).toEqual(["stale", "stale"]);
+    }
+    expect([ledger.desired, ledger.reached.generation]).toEqual([undefined, 7n]);
+    expect(await accept(ledger, signed(2, 7))).toBe("accepted");
+    expect(ledger.appliedGeneration).toBe(7n);
+  }
+  expect(await accept(await opened(dir), signed(3, 1))).toBe("accepted");
+});
+
 test("a ledger of another machine is put aside", async () => {
   const dir = directory();
   await accept(await opened(dir), signed(1, 7));
@@ -163,6 +190,13 @@ test("a body that no longer decodes is put aside", async () => {
   const ledger = await opened(dir, { decode: fails });
   expect(ledger.desired).toBeUndefined();
   expect(ledger.warnings).toMatchObject([{ kind: "undecodable" }]);
+});
+
+test("a file that the system does not let be read is named, and none counts as empty", async () => {
+  const dir = directory();
+  mkdirSync(join(dir, "ledger-progress.json"));
+  const message = `${join(dir, "ledger-progress.json")} cannot be read: EISDIR`;
+  await expect(opened(dir)).rejects.toMatchObject({ code: "unavailable", cause: { message } });
 });
 
 test("a crash between writing and renaming leaves the state before, and no litter", async () => {

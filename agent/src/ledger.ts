@@ -24,7 +24,7 @@ export interface LedgerWarning {
 export type Acceptance = "accepted" | "repeated" | "stale" | "contradictory";
 
 /** A place in the order of desired states. */
-interface Applied {
+export interface Applied {
   readonly epoch: bigint;
   readonly generation: bigint;
 }
@@ -151,6 +151,17 @@ export class Ledger {
     return this.remembered;
   }
 
+  /** What is held, or what was applied here, which is known also when the state was lost. */
+  get reached(): Applied {
+    const { applied } = this.progress;
+    return this.held && !isBefore(this.held.signed, applied) ? this.held.signed : applied;
+  }
+
+  /** What would become of a desired state. */
+  judge(incoming: SignedDesired): Acceptance {
+    return isBefore(incoming, this.reached) ? "stale" : judge(this.held?.signed, incoming);
+  }
+
   /**
    * Takes a checked desired state, and answers only when it is safe on disk. An exact repetition,
    * also one that is addressed to another session, changes nothing. Throws `unavailable` when it
@@ -158,7 +169,7 @@ export class Ledger {
    */
   accept(signed: SignedDesired, desired: Desired): Promise<Acceptance> {
     return this.inTurn(async () => {
-      const acceptance = judge(this.held?.signed, signed);
+      const acceptance = this.judge(signed);
       if (acceptance !== "accepted") return acceptance;
       await this.replace(LEDGER, plainSigned(signed));
       this.held = { signed, desired };
@@ -302,8 +313,10 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw thrown;
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    // Of a file that was opened and cannot be read, the system does not say which it is.
+    throw refuse("unavailable", `${path} cannot be read: ${code}`, { cause: thrown });
   }
 }
 

@@ -336,6 +336,17 @@ test.each(DESIRED_REFUSALS)("a desired state that is %s is refused", async (_, m
   expect(ledger.desired?.generation).toBe(5n);
 });
 
+test("a desired state older than what was applied is refused though none is held", async () => {
+  await started();
+  await ledger.applied(decodeDesired(desired({ generation: 7n })));
+  const refusal = await send(desired({ generation: 6n }));
+  expect(refusal.outcome).toBe(DesiredOutcome.DESIRED_OUTCOME_STALE);
+  expect([refusal.epoch, refusal.generation]).toEqual([1n, 7n]);
+  expect((await send(desired({ generation: 7n }))).outcome).toBe(
+    DesiredOutcome.DESIRED_OUTCOME_ACCEPTED,
+  );
+});
+
 test("a desired state that cannot be written is answered as not stored", async () => {
   await started();
   rmSync(dir, { recursive: true });

@@ -1,7 +1,7 @@
 // What a node's reports change: attested instances run, absent ones give back what they held.
 import { leaveHost } from "@railyard/controller/service/instance-leave";
 import { afterEach, expect, test } from "vitest";
-import { Agent, refusedFor } from "./agent.js";
+import { Agent, refusedFor, told } from "./agent.js";
 import { ACCOUNT, INSTANCE, intended, plant, presence } from "./plant.js";
 import { DispatchYard } from "./yard.js";
 
@@ -96,5 +96,19 @@ test("a step that failed flags its node until a full report is without one", asy
   await agent.report({ complete: false });
   expect(await flags()).toHaveLength(1);
   await agent.report({ instances: presence(await intended(of)) });
+  expect(await flags()).toEqual([]);
+});
+
+test("a fabric that its node cannot read flags the node until it can", async () => {
+  const of = await yard();
+  const agent = await ready(of);
+  const flags = async () => (await of.node()).flags.map(({ code, message }) => [code, message]);
+  const message = "the fabric could not be read: ibnetdiscover hangs";
+  const warnings = [{ kind: "fabric-unread", deviceId: "", message }];
+  await agent.report({ complete: false, inventory: told({ warnings }) });
+  expect(await flags()).toEqual([["apply-failed", message]]);
+  await agent.report();
+  expect(await flags()).toEqual([["apply-failed", message]]);
+  await agent.report({ inventory: told() });
   expect(await flags()).toEqual([]);
 });

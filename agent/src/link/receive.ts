@@ -8,7 +8,7 @@ import {
   DesiredOutcome,
   SignedDesired as WireSigned,
 } from "@railyard/proto/gen/railyard/agent/v1/agent";
-import { type Acceptance, judge, type Ledger } from "../ledger.js";
+import type { Acceptance, Ledger } from "../ledger.js";
 import type { Desired, SignedDesired } from "../model.js";
 import { decodeDesired } from "./desired.js";
 
@@ -25,7 +25,7 @@ type Outcome = readonly [DesiredOutcome, string];
 const ACCEPTANCES: Record<Acceptance, Outcome> = {
   accepted: [DesiredOutcome.DESIRED_OUTCOME_ACCEPTED, ""],
   repeated: [DesiredOutcome.DESIRED_OUTCOME_ACCEPTED, "already held"],
-  stale: [DesiredOutcome.DESIRED_OUTCOME_STALE, "older than what the ledger holds"],
+  stale: [DesiredOutcome.DESIRED_OUTCOME_STALE, "older than what was accepted or applied here"],
   contradictory: [
     DesiredOutcome.DESIRED_OUTCOME_CONTRADICTORY,
     "the ledger holds other content under this generation",
@@ -41,13 +41,8 @@ export interface Received {
 /** Judges and stores one message. Never throws: every refusal is an answer. */
 export async function receiveDesired(data: Uint8Array, to: Receiver): Promise<Received> {
   const outcome = await judged(data, to);
-  const held = to.ledger.signed;
-  const answer = {
-    outcome: outcome[0],
-    epoch: held?.epoch ?? 0n,
-    generation: held?.generation ?? 0n,
-    message: outcome[1],
-  };
+  const { epoch, generation } = to.ledger.reached;
+  const answer = { outcome: outcome[0], epoch, generation, message: outcome[1] };
   return { answer, isNews: outcome === ACCEPTANCES.accepted };
 }
 
@@ -65,7 +60,7 @@ async function judged(data: Uint8Array, to: Receiver): Promise<Outcome> {
   }
   if (!isSigned(signed, to)) return [BAD_SIGNATURE, "the signature does not verify"];
   // Sent again now and then, and not worth decoding each time.
-  if (judge(to.ledger.signed, signed) === "repeated") return ACCEPTANCES.repeated;
+  if (to.ledger.judge(signed) === "repeated") return ACCEPTANCES.repeated;
   let desired: Desired;
   try {
     desired = decodeDesired(signed);

@@ -44,7 +44,7 @@ function fabric() {
 function open(): FabricReconciler {
   return new FabricReconciler({
     subnetManager: createFakeSubnetManager(fabric()),
-    readInventory: async () => ({}) as Inventory,
+    readInventory: async () => ({ warnings: [] }) as unknown as Inventory,
     ledger,
     clock,
     rng: seededRng("fabric"),
@@ -151,4 +151,19 @@ test("while the subnet manager does not run, everything stays and says why", asy
   await want(2, { pkey: 0x101, members: [b] });
   await told(2, [{ members: [a], reason: expect.stringContaining("opensm does not run") }]);
   expect(ledger.appliedGeneration).toBe(1n);
+});
+
+test("a fabric that cannot be read is told as such, and nothing that was read before", async () => {
+  reconciler.start();
+  await want(1, { pkey: 0x101, members: [a] });
+  await told(1, [{ members: [a], reason: "" }]);
+  expect(passes.at(-1)?.inventory.warnings).toEqual([]);
+  const [path, text] = [join(fabric(), "fabric.json"), JSON.stringify(readFabric(fabric()))];
+  writeFileSync(path, "no fabric");
+  await told(1, [], false);
+  const warning = { kind: "fabric-unread", deviceId: "", message: expect.stringContaining(":") };
+  expect(passes.at(-1)?.inventory.warnings).toEqual([warning]);
+  writeFileSync(path, text);
+  await told(1, [{ members: [a], reason: "" }]);
+  expect(passes.at(-1)?.inventory.warnings).toEqual([warning]);
 });

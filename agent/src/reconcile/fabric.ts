@@ -11,6 +11,7 @@ import type { Ledger } from "../ledger.js";
 import type { DesiredPartition, FabricReading } from "../model/fabric.js";
 import type { Desired, Inventory, PassReport } from "../model.js";
 import { type Membership, membership } from "./diff/membership.js";
+import { FabricDoubt } from "./fabric-doubt.js";
 import { Passes } from "./passes.js";
 
 /** Between two looks while something is left to do. */
@@ -38,16 +39,30 @@ interface Look extends Membership {
 
 export class FabricReconciler extends Passes {
   private told = "";
+  private readonly doubt: FabricDoubt;
+  private inventory: Inventory | undefined;
 
   constructor(private readonly options: FabricOptions) {
     super({ ...options, name: "fabric", backoff: LOOK_BACKOFF });
+    this.doubt = new FabricDoubt(options.clock);
   }
 
-  /** Only what was read is reported. */
+  /** Only what was read is reported; of a look that failed, that it did. */
   protected async pass(signal: AbortSignal): Promise<boolean> {
-    const { ledger, log, readInventory, onPass } = this.options;
+    try {
+      return await this.passOver(signal);
+    } catch (thrown) {
+      this.doubt.note(asRailyardError(thrown).message);
+      const nothing = { partitions: [], complete: false };
+      if (!signal.aborted) this.tellPass(this.options.ledger.desired, nothing);
+      throw thrown;
+    }
+  }
+
+  private async passOver(signal: AbortSignal): Promise<boolean> {
+    const { ledger, log, readInventory } = this.options;
     const desired = ledger.desired;
-    const inventory = await readInventory();
+    this.inventory = await readInventory();
     let look = await this.look(desired);
     let failure = "";
     if (desired && (await this.mustTell(desired, look)) && this.mayAct(desired, signal)) {
@@ -61,16 +76,26 @@ export class FabricReconciler extends Passes {
     }
     if (!left) this.progressed();
     this.warn(look.unread, failure);
-    onPass({
+    const [first] = look.unread;
+    if (first) this.doubt.note(`port ${first.guid}: ${first.message}`);
+    const partitions = look.partitions.map((one) => (failure ? { ...one, reason: failure } : one));
+    this.tellPass(desired, { partitions, complete: look.unread.length === 0 });
+    return left && this.acting;
+  }
+
+  private tellPass(
+    desired: Desired | undefined,
+    seen: Pick<PassReport, "partitions" | "complete">,
+  ): void {
+    if (!this.inventory) return;
+    this.options.onPass({
       epoch: desired?.epoch ?? 0n,
       generation: desired?.generation ?? 0n,
       instances: [],
       residues: [],
-      partitions: look.partitions.map((one) => (failure ? { ...one, reason: failure } : one)),
-      complete: look.unread.length === 0,
-      inventory,
+      ...seen,
+      inventory: this.doubt.on(this.inventory),
     });
-    return left && this.acting;
   }
 
   /** Not once a newer state was accepted: the pass that it nudges acts on that. */

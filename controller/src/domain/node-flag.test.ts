@@ -1,7 +1,7 @@
 // Flags that last as long as what they tell of.
 import { expect, test } from "vitest";
 import { FLAGS_MAX, type Node } from "./node.js";
-import { applyFailure, withFlag, withoutFlag } from "./node-flag.js";
+import { applyFailure, fabricUnread, withFlag, withoutFlag } from "./node-flag.js";
 
 const bare = { flags: [] as readonly Node["flags"][number][] } as Node;
 const failed = (message: string, at: number) => ({ code: "apply-failed", message, at }) as const;
@@ -38,4 +38,14 @@ test("a failure names the first step in one line of bounded length", () => {
   const long = of(step("x".repeat(5_000)), step("y"), step("z")) ?? "";
   expect(long).toMatch(/^create-vfs of ins-1 failed: x+ \(and 2 more steps\)$/);
   expect(long).toHaveLength(512);
+});
+
+test("a fabric that cannot be read is told in one line of bounded length", () => {
+  const warned = (kind: string, message: string) => ({
+    warnings: [{ kind, deviceId: "", message }],
+  });
+  expect(fabricUnread(undefined)).toBeUndefined();
+  expect(fabricUnread(warned("no-common-switch", "alone"))).toBeUndefined();
+  expect(fabricUnread(warned("fabric-unread", "it\nhangs"))).toBe("it hangs");
+  expect(fabricUnread(warned("fabric-unread", "x".repeat(5_000)))).toHaveLength(512);
 });

@@ -5,7 +5,7 @@ import type { InstanceId, NodeId } from "@railyard/lib/ids";
 import type { PartitionObservation } from "../domain/fabric.js";
 import type { Instance } from "../domain/instance.js";
 import type { Node, NodeFlag, NodeInventory } from "../domain/node.js";
-import { applyFailure, withFlag, withoutFlag } from "../domain/node-flag.js";
+import { applyFailure, fabricUnread, withFlag, withoutFlag } from "../domain/node-flag.js";
 import {
   type DeviceTrace,
   type InstanceObservation,
@@ -130,7 +130,7 @@ async function updateNode(
     const { serial } = known ?? node;
     after = await judged(tx, ctx, { node: after, seen: { serial, inventory } });
   }
-  const message = applyFailure(input.instances);
+  const message = applyFailure(input.instances) ?? fabricUnread(newestSeen(after)?.inventory);
   if (message !== undefined) after = withFlag(after, { code: "apply-failed", message, at });
   else if (complete) after = withoutFlag(after, "apply-failed");
   if (after.fence && endsFence(after.fence, input)) {

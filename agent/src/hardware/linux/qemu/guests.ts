@@ -31,7 +31,7 @@ import {
 import { goOn } from "./go-on.js";
 import { imageChecker } from "./image.js";
 import { asDefined, askGuest } from "./observe.js";
-import { reachSocket } from "./own-files.js";
+import { cutOwnText, reachSocket } from "./own-files.js";
 import { checkGuestsDir, type GuestPlace, guestPlace, isGuestId } from "./place.js";
 import {
   failureOf,
@@ -144,6 +144,8 @@ class QemuGuests implements Guests {
 
   private async observe(id: string, found: GuestProcess | undefined): Promise<ObservedGuest> {
     const place = this.place(id);
+    // A guest may have its QEMU complain without end.
+    cutOwnText(place.complaints);
     const record = readRecord(place);
     const args = found?.args ?? record?.args ?? [];
     const unasked = {

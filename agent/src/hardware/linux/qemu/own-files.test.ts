@@ -4,9 +4,14 @@ import { once } from "node:events";
 import {
   appendFileSync,
   chownSync,
+  closeSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
+  readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -14,7 +19,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { agentIds, isOwnFolder, reachSocket, readOwnText } from "./own-files.js";
+import { agentIds, cutOwnText, isOwnFolder, reachSocket, readOwnText } from "./own-files.js";
 
 const OTHER = 12_345;
 const { uid } = agentIds();
@@ -70,6 +75,46 @@ test.runIf(uid === 0)("what another account wrote is not the agent's", () => {
 test("a link to a folder is no folder", () => {
   symlinkSync(dir, path);
   expect(isOwnFolder(path)).toBe(false);
+});
+
+const MIB = 1024 * 1024;
+
+test("a long file is cut to its newest words, and whoever appends to it goes on there", () => {
+  const writer = openSync(path, "a");
+  appendFileSync(writer, "x".repeat(MIB));
+  cutOwnText(path);
+  expect(statSync(path).size).toBe(MIB);
+  appendFileSync(writer, "the end\n");
+  cutOwnText(path);
+  const kept = 64 * 1024;
+  appendFileSync(writer, "and on");
+  closeSync(writer);
+  const [notice, ...words] = readFileSync(path, "utf8").split("\n");
+  expect(notice).toBe(`(cut: ${MIB + "the end\n".length - kept} bytes before this are gone)`);
+  expect(words[0]).toHaveLength(kept - 1);
+  expect(words[0]?.endsWith("xthe end")).toBe(true);
+  expect(words.slice(1)).toEqual(["and on"]);
+});
+
+test.each([
+  ["a link", symlinkSync],
+  ["another name of the same file", linkSync],
+])("nothing is cut over %s", (_, make) => {
+  const other = join(dir, "other");
+  writeFileSync(other, "x".repeat(2 * MIB));
+  make(other, path);
+  cutOwnText(path);
+  expect(statSync(other).size).toBe(2 * MIB);
+});
+
+test.runIf(uid === 0)("what another account wrote is not cut, nor is a pipe waited for", () => {
+  writeFileSync(path, "x".repeat(2 * MIB));
+  chownSync(path, OTHER, OTHER);
+  cutOwnText(path);
+  expect(statSync(path).size).toBe(2 * MIB);
+  execFileSync("/usr/bin/mkfifo", [join(dir, "pipe")]);
+  cutOwnText(join(dir, "pipe"));
+  cutOwnText(join(dir, "none"));
 });
 
 async function listenAt(place: string): Promise<void> {

@@ -1,7 +1,16 @@
-// Reads what the agent wrote for itself, and reaches the sockets of guests, in folders where an
-// account that is not to be trusted may have been at work: a link, a pipe or somebody else's file
-// leads nowhere. It must not know what the files say.
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+// Reads and shortens what is the agent's own, and reaches the sockets of guests, in folders where
+// an account that is not to be trusted may have been at work: a link, a pipe or somebody else's
+// file leads nowhere. It must not know what the files say.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { connect, type Socket } from "node:net";
 import { refuse } from "@railyard/lib/errors";
 
@@ -9,7 +18,9 @@ import { refuse } from "@railyard/lib/errors";
 const BYTES_MAX = 1024 * 1024;
 /** `O_PATH` of open(2), which Node does not name: only where something lies, not what is in it. */
 const O_PATH = 0o10000000;
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+const { O_RDONLY, O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+/** What is left of a file that was cut. */
+const KEPT_BYTES = 64 * 1024;
 /** The reader's own trouble, which says nothing about the file. */
 const OWN_TROUBLE = ["EMFILE", "ENFILE", "ENOMEM"];
 
@@ -29,6 +40,28 @@ export function readOwnText(path: string): string | undefined {
     const bytes = Buffer.alloc(Math.min(found.size, BYTES_MAX));
     const count = readSync(file, bytes, 0, bytes.length, found.size - bytes.length);
     return bytes.subarray(0, count).toString("utf8").trim();
+  });
+}
+
+/**
+ * Cuts the agent's own regular file to its newest 64 KiB once it has more than a MiB, beginning
+ * with a line that says so; does nothing to anything else, nor to a file that has another name,
+ * too. Whoever appends to it goes on at its new end. Never waits; throws as `readOwnText` does.
+ */
+export function cutOwnText(path: string): void {
+  opened(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, (file) => {
+    const found = fstatSync(file);
+    if (!found.isFile() || found.uid !== agentIds().uid || found.nlink !== 1) return;
+    if (found.size <= BYTES_MAX) return;
+    const bytes = Buffer.alloc(KEPT_BYTES);
+    try {
+      const count = readSync(file, bytes, 0, KEPT_BYTES, found.size - KEPT_BYTES);
+      ftruncateSync(file);
+      writeSync(file, `(cut: ${found.size - count} bytes before this are gone)\n`);
+      writeSync(file, bytes.subarray(0, count));
+    } catch {
+      // A disk that does not take or give it now: the next look tries again, and nobody waits.
+    }
   });
 }
 

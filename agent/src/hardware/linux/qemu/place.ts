@@ -23,7 +23,10 @@ export interface GuestPlace {
   readonly pid: string;
   /** The disk over the image, where no boot volume is asked for; in the box. */
   readonly disk: string;
-  /** What QEMU complained about; empty in good times. It has the file open, not its name. */
+  /**
+   * What QEMU complained about; empty in good times. It has the file open, not its name, and writes
+   * at its end: each look of the agent cuts a long one.
+   */
   readonly complaints: string;
   /** How its process failed, in words; only of one that is no unit. */
   readonly failure: string;

@@ -66,8 +66,8 @@ export interface Launch {
 export async function launch(one: Launch): Promise<void> {
   const { outside, needs, args } = one;
   const { place } = needs;
-  // systemd would write over old words from their beginning, and of a QEMU that was killed the pid
-  // file is left, which may be of an account that guests had then.
+  // Old words are none of this start, and of a QEMU that was killed the pid file is left, which may
+  // be of an account that guests had then.
   const { complaints, failure, stopping, pid } = place;
   for (const path of [complaints, failure, stopping, pid]) rmSync(path, { force: true });
   if (!hasSystemd(outside.root)) return detach(one);
@@ -125,7 +125,7 @@ export function lastComplaint(place: GuestPlace): string {
 }
 
 async function detach({ needs: { place, user }, args, clock }: Launch): Promise<void> {
-  const complaints = openSync(place.complaints, "wx", 0o600);
+  const complaints = openSync(place.complaints, "ax", 0o600);
   try {
     const child = await spawned(commandOf(user, args), {
       detached: true,

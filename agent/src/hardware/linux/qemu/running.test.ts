@@ -1,7 +1,16 @@
 // A guest that runs, under a real QEMU where there is one: what becomes of it when its QEMU has
 // stopped it, and when it cannot be recorded what it is told to do.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@railyard/lib/clock";
@@ -11,7 +20,7 @@ import type { Guests } from "../guests.js";
 import { systemOutside } from "../outside.js";
 import { qemuGuests } from "./guests.js";
 import { guestPlace } from "./place.js";
-import { QEMU } from "./processes.js";
+import { findGuests, QEMU } from "./processes.js";
 import { withQmp } from "./qmp.js";
 
 const TOOLS = [QEMU, "/usr/bin/qemu-img", "/usr/bin/genisoimage"];
@@ -82,4 +91,26 @@ test.runIf(isHere)("a guest is not reset before that can be recorded", async () 
   rmSync(draft, { recursive: true });
   await guests.reboot("ins-1", 2);
   expect((await guests.list())[0]?.bootCount).toBe(2);
+});
+
+test.runIf(isHere)("a guest that complains without end does not fill the disk", async () => {
+  await guests.start(spec());
+  const { pid = 0 } = findGuests(join(root, "g")).get("ins-1") ?? {};
+  // O_APPEND of open(2): what it says next comes after what was kept.
+  const [, flags] = /^flags:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/2`, "utf8")) ?? [];
+  expect(Number.parseInt(flags ?? "", 8) & 0o2000).toBe(0o2000);
+  appendFileSync(place().complaints, "x".repeat(2 * 1024 * 1024));
+  await guests.list();
+  expect(statSync(place().complaints).size).toBeLessThan(128 * 1024);
+});
+
+test.runIf(isHere)("a guest without its definition runs on, and can be stopped", async () => {
+  await guests.start(spec());
+  rmSync(place().definition);
+  await expect(guests.reboot("ins-1", 2)).rejects.toThrow("nothing is known of guest ins-1");
+  expect(await guests.list()).toMatchObject([{ running: true, bootCount: 0 }]);
+  await guests.stop("ins-1");
+  expect([await guests.list(), existsSync(place().dir)]).toEqual([[], false]);
+  await guests.start({ ...spec(), bootCount: 2 });
+  expect(await guests.list()).toMatchObject([{ bootCount: 2 }]);
 });

@@ -32,6 +32,10 @@ function values(name: string, change: Partial<GuestNeeds> = {}): readonly string
     .map((property) => property.slice(name.length + 1));
 }
 
+test("its words are appended to, so that a file that was cut meanwhile stays short", () => {
+  expect(values("StandardError")).toEqual([`append:${NEEDS.place.complaints}`]);
+});
+
 test("keys and settings are out of reach, and so is where the machine's daemons listen", () => {
   const user = undefined;
   const hidden = values("InaccessiblePaths", { user });

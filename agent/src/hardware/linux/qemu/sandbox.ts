@@ -101,7 +101,8 @@ export function unitProperties(needs: GuestNeeds): readonly string[] {
   }
   return [
     "Type=exec",
-    `StandardError=file:${place.complaints}`,
+    // Appended, so that the agent can cut it while QEMU has it open.
+    `StandardError=append:${place.complaints}`,
     ...(user ? [`User=${user.name}`, `Group=${user.gid}`] : []),
     ...CLOSED,
     ...devices.map((path) => `DeviceAllow=${path} rw`),
