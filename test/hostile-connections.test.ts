@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CLIENT_MS_MAX } from "@railyard/controller/api/client-waits";
 import { CONNECTIONS_PER_PEER_MAX, CONTROL_FRAMES_MAX } from "@railyard/controller/api/connections";
+import { IDLE_LOOK_MS, IDLE_MS_MAX } from "@railyard/controller/api/idle-connections";
 import { Limits } from "@railyard/controller/api/limits";
 import { ApiServer } from "@railyard/controller/api/server";
 import { type Clock, ManualClock, systemClock } from "@railyard/lib/clock";
@@ -187,6 +188,21 @@ test.skipIf(!OPENSSL)("a listener that stops waits for no handshake of TLS", asy
   await Promise.all([silent.closed, encrypted.closed]);
 });
 
+test.skipIf(!OPENSSL)("with TLS, too, who makes no call for long has to leave", async () => {
+  const clock = new ManualClock();
+  const serving = await serve({ clock, tls: certificate() });
+  const stubborn = opened(RawConnection.openTls(serving.port, "h2"));
+  await stubborn.opened;
+  await stubborn.send(PREFACE, frame("settings"));
+  const caller = session(serving, "https");
+  expect(await called(caller)).toBe(0);
+  await later(clock, IDLE_MS_MAX + IDLE_LOOK_MS);
+  await until("it is asked to leave", () => caller.closed);
+  expect(stubborn.isClosed).toBe(false);
+  await clock.advance(2 * IDLE_LOOK_MS);
+  await stubborn.closed;
+});
+
 test.skipIf(!OPENSSL)("one port of a client may lead to two addresses of the server", async () => {
   const clock = new ManualClock();
   const serving = await serve({ clock, host: "0.0.0.0", tls: certificate() });
@@ -209,7 +225,8 @@ test.each([
   ["one address", { perPeerMax: 2 }],
   ["a listener", { connectionsMax: 2 }],
 ])("how many connections %s may have can be set", async (_, bound) => {
-  const serving = await serve(bound);
+  // No time goes by: who says nothing is not dropped for that.
+  const serving = await serve({ clock: new ManualClock(), ...bound });
   const two = [session(serving), session(serving)];
   for (const one of two) expect(await called(one)).toBe(0);
   await opened(RawConnection.open(serving.port)).closed;

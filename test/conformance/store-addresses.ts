@@ -128,6 +128,16 @@ function subnetTests(open: OpenStore): void {
     expect(await availableIn(store)).toBe(SIZE - 1);
   });
 
+  test("nothing is given away of a subnet without runs that does not count as whole", async () => {
+    const { store } = await opened(open);
+    const { cidr } = NOTHING_TAKEN;
+    const wrong = rows.subnet(SUBNET, { cidr, availableCount: SIZE - 1 });
+    await store.write(cause(), (tx) => tx.account(ACCOUNT).subnets.delete(SUBNET));
+    await store.write(cause(), (tx) => tx.account(ACCOUNT).subnets.insert(wrong));
+    await expect(take(store)).rejects.toMatchObject({ code: "bug" });
+    await expect(take(store, FIRST)).rejects.toMatchObject({ code: "bug" });
+  });
+
   test("a subnet whose last address came back is as if nothing had been taken", async () => {
     const { store } = await opened(open);
     await take(store, FIRST + 3);

@@ -138,6 +138,8 @@ test("the events of one call are one revision, of which the last says so", async
 test("a subnet's provider-owned reserved IPs are told after it, and gone before it", async () => {
   const mine = await at.tenant();
   const { id: clusterNetworkId } = await mine.network();
+  const asItComes = mine.wire.stream(watchObjects, WatchObjectsRequest.fromPartial({}));
+  await until("the watch began", () => asItComes.messages.length > 0);
   const { id: subnetId } = await mine.subnet(clusterNetworkId);
   const path = { clusterNetworkId, subnetId };
   const list = ListClusterNetworkSubnetReservedIpsRequest.fromPartial(path);
@@ -150,9 +152,9 @@ test("a subnet's provider-owned reserved IPs are told after it, and gone before 
     S.deleteClusterNetworkSubnet,
     DeleteClusterNetworkSubnetRequest.fromPartial(gone),
   );
-  const told = async (kinds: ResourceKind[]) => {
-    const from = WatchObjectsRequest.fromPartial({ fromRevision: 1n, kinds });
-    const live = mine.wire.stream(watchObjects, from);
+  const fromThen = (kinds: ResourceKind[]) =>
+    mine.wire.stream(watchObjects, WatchObjectsRequest.fromPartial({ fromRevision: 1n, kinds }));
+  const told = async (live: typeof asItComes) => {
     const ends = () => eventsOf(live.messages).filter((event) => event.lastOfRevision).length === 2;
     await until("both calls are told", ends);
     live.call.cancel();
@@ -165,13 +167,14 @@ test("a subnet's provider-owned reserved IPs are told after it, and gone before 
   const byName = [...kept].sort((a, b) => (a.id < b.id ? -1 : 1));
   const own = (revision: bigint, op: WatchOperation) => byName.map((ip) => [revision, op, ip]);
   const ofIps = [...own(2n, created), ...own(3n, deleted)];
-  expect(await told([ResourceKind.RESOURCE_KIND_CLUSTER_NETWORK_SUBNET_RESERVED_IP])).toEqual(
-    ofIps,
-  );
-  const [first, ...rest] = await told([]);
+  const kinds = [ResourceKind.RESOURCE_KIND_CLUSTER_NETWORK_SUBNET_RESERVED_IP];
+  expect(await told(fromThen(kinds))).toEqual(ofIps);
+  const all = await told(fromThen([]));
+  const [first, ...rest] = all;
   expect(first?.[2]).toMatchObject({ id: subnetId });
   expect(rest.slice(0, -1)).toEqual(ofIps);
   expect(rest.at(-1)).toMatchObject([3n, deleted, { id: subnetId }]);
+  expect(await told(asItComes)).toEqual(all);
 });
 
 test("a watch from a revision that has not come is out of range: relist", async () => {

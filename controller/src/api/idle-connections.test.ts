@@ -1,9 +1,9 @@
 // Tests of connections without calls, over real sockets and on a made-up clock: which are asked to
 // leave, which are not, and what becomes of those who stay.
 import { type ClientHttp2Session, connect } from "node:http2";
-import { connect as connectTcp } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import { ManualClock } from "@railyard/lib/clock";
+import { ManualClock, type Timer } from "@railyard/lib/clock";
 import type { AccountId } from "@railyard/lib/ids";
 import { silentLog } from "@railyard/lib/log";
 import { HealthService } from "@railyard/proto/gen/grpc/health/v1/health";
@@ -25,6 +25,8 @@ const REQUEST = { id: "inst-0123456789abcdefghjkmnpq" };
 const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const EMPTY_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 const SETTINGS_ACK = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0]);
+/** A call that has no answer by then has been lost. */
+const ANSWERED_MS = 3_000;
 const ends: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -130,18 +132,87 @@ test("who is asked to leave and does not is cut off, and makes room", async () =
   expect(await called(session(port))).toBe("0");
 });
 
-test("a client of gRPC connects again for its next call, and notices nothing", async () => {
-  const clock = new ManualClock();
-  const port = await listen(clock);
+/** A client of gRPC, and its call, which resolves with its error. */
+function grpcClient(port: number) {
   const client = new InstanceServiceClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   ends.push(() => client.close());
   const metadata = new grpc.Metadata();
   metadata.set("authorization", "Bearer any");
   const get = () =>
-    new Promise((resolve) => client.getInstance(REQUEST, metadata, (err) => resolve(err)));
+    new Promise((resolve) => {
+      const deadline = Date.now() + ANSWERED_MS;
+      client.getInstance(REQUEST, metadata, { deadline }, (err) => resolve(err));
+    });
+  return { client, get };
+}
+
+/** A way to `port` whose clients may be kept from hearing, until they say something themselves. */
+async function wayTo(port: number) {
+  const hush = new Set<() => void>();
+  const way = createServer((near) => {
+    const far = connectTcp(port, "127.0.0.1");
+    const end = () => [near, far].map((socket) => socket.destroy());
+    for (const socket of [near, far]) socket.on("error", end).on("close", end);
+    far.on("data", (bytes) => near.write(bytes));
+    near.on("data", (bytes) => far.write(bytes, () => far.resume()));
+    hush.add(() => far.pause());
+    ends.push(end);
+  });
+  await new Promise<void>((resolve) => way.listen(0, "127.0.0.1", resolve));
+  ends.push(() => way.close());
+  const silence = () => {
+    for (const one of hush) one();
+  };
+  return { port: (way.address() as AddressInfo).port, silence };
+}
+
+test("a call that crosses the request to leave is made again, and answered", async () => {
+  const clock = new ManualClock();
+  const way = await wayTo(await listen(clock));
+  const { get } = grpcClient(way.port);
+  expect(await get()).toBeNull();
+  await clock.advance(IDLE_MS_MAX);
+  way.silence();
+  await clock.advance(IDLE_LOOK_MS);
+  expect(await get()).toBeNull();
+});
+
+test("a client of gRPC connects again for its next call, and notices nothing", async () => {
+  const clock = new ManualClock();
+  const { client, get } = grpcClient(await listen(clock));
   expect(await get()).toBeNull();
   await clock.advance(IDLE_MS_MAX + 2 * IDLE_LOOK_MS);
   const state = () => client.getChannel().getConnectivityState(false);
   await vi.waitFor(() => expect(state()).toBe(grpc.connectivityState.IDLE));
   expect(await get()).toBeNull();
+});
+
+/** Knows which timers are set. */
+class NotingClock extends ManualClock {
+  readonly pending = new Set<() => void>();
+
+  override after(ms: number, fn: () => void): Timer {
+    const fire = () => {
+      this.pending.delete(fire);
+      fn();
+    };
+    this.pending.add(fire);
+    const timer = super.after(ms, fire);
+    return {
+      cancel: () => {
+        this.pending.delete(fire);
+        timer.cancel();
+      },
+    };
+  }
+}
+
+test("a listener that has stopped waits for no time any more", async () => {
+  const clock = new NotingClock();
+  const port = await listen(clock);
+  const stop = ends.pop();
+  expect(await called(session(port))).toBe("0");
+  expect(clock.pending.size).toBeGreaterThan(0);
+  await stop?.();
+  expect(clock.pending.size).toBe(0);
 });

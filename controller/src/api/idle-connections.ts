@@ -10,8 +10,6 @@ export const IDLE_MS_MAX = 5 * 60_000;
 /** Milliseconds between two looks, and between two steps towards the end of an idle connection. */
 export const IDLE_LOOK_MS = 30_000;
 const IDLE_LOOKS_MAX = IDLE_MS_MAX / IDLE_LOOK_MS;
-/** What a GOAWAY frame says of a client's calls: all are still served (RFC 9113 §6.8). */
-const EVERY_STREAM = 2 ** 31 - 1;
 
 interface Connection {
   readonly session: Http2Session;
@@ -74,9 +72,12 @@ function lookAt(connection: Connection): void {
   if (over >= 0) nextStep(connection, over);
 }
 
-/** A call that crosses the first step on its way is served, and the connection stays. */
+/**
+ * The GOAWAY names the last call that was served, since nghttp2 takes no further one after it: a
+ * call that crosses it is not begun, and its client knows and makes it again (RFC 9113 §6.8).
+ */
 function nextStep({ session, socket }: Connection, step: number): void {
-  if (step === 0 && !session.destroyed) session.goaway(0, EVERY_STREAM);
+  if (step === 0 && !session.destroyed) session.goaway();
   if (step === 1) session.close();
   if (step > 1) socket.destroy();
 }

@@ -7,13 +7,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Faults } from "./faults.js";
 import { PROVIDER_IPS, providerIps, subnetOfProviderIp } from "./reserved-ip.js";
-import {
-  carve,
-  checkBlock,
-  checkSubnetBlock,
-  isSubnetCount,
-  tenantRun,
-} from "./subnet.js";
+import { carve, checkBlock, checkSubnetBlock, isSubnetCount, tenantRun } from "./subnet.js";
 
 function cidr(text: string): Cidr {
   const parsed = parseCidr(text);

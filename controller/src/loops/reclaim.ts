@@ -1,5 +1,5 @@
 // Drops what has had its time: request records after a day, quarantines of addresses and ids that
-// are over, the oldest part of long account logs.
+// are over, the oldest part of long logs.
 import { Loop } from "@railyard/lib/loop";
 import type { ServiceContext } from "../service/context.js";
 

@@ -9,6 +9,7 @@ import Database from "better-sqlite3";
 import { afterEach, expect, test } from "vitest";
 import type { Cause } from "./contract.js";
 import { openSqlite, type SqliteOptions, type SqliteStore } from "./sqlite.js";
+import { CHANGES_KEPT, DROPPED_AT_ONCE } from "./tables/log.js";
 
 const CAUSE: Cause = { by: "system:test", method: "Test", at: 1 };
 const SYNCHRONOUS_NORMAL = 1;
@@ -138,6 +139,26 @@ function damageSecondHalf(path: string): void {
   }
   closeSync(file);
 }
+
+test("of a long change log the newest rows are kept, the rest goes a part at a time", async () => {
+  const path = newPath();
+  await (await open(path)).close();
+  const before = new Database(path);
+  const last = CHANGES_KEPT + DROPPED_AT_ONCE + 5;
+  before.exec(
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${last})
+     INSERT INTO changes (revision, at, entries) SELECT i, 0, '[]' FROM n;
+     UPDATE revision SET value = ${last}`,
+  );
+  before.close();
+  const store = await open(path);
+  const gone = async () => (await store.write(CAUSE, (tx) => tx.expire(0))).changes;
+  // The first of these writes is a revision, too, and so is each that drops some.
+  expect([await gone(), await gone(), await gone()]).toEqual([DROPPED_AT_ONCE, 7, 1]);
+  const [oldest] = await store.read((tx) => tx.logs.changesAfter(0n, 1));
+  expect(oldest?.revision).toBe(BigInt(last + 3 - CHANGES_KEPT + 1));
+  await store.close();
+});
 
 test("a path that cannot be opened is named in the refusal", async () => {
   await expect(open(join(newPath(), "missing", "x.db"))).rejects.toMatchObject({

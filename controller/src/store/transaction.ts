@@ -22,7 +22,7 @@ import { forgetEndedHolds, Holds } from "./tables/hold.js";
 import { Instances } from "./tables/instance.js";
 import { Interfaces } from "./tables/interface.js";
 import { IsolationIds } from "./tables/isolation.js";
-import { ReadLogs } from "./tables/log.js";
+import { ReadLogs, trimChanges } from "./tables/log.js";
 import { RestingMacs } from "./tables/mac.js";
 import { metaValues } from "./tables/meta.js";
 import { Nodes } from "./tables/node.js";
@@ -113,6 +113,6 @@ async function expire(work: Work, at: number): Promise<Expired> {
   const ids = await sql.run("DELETE FROM isolation_ids WHERE resting_until <= ?", [at]);
   const macs = await sql.run("DELETE FROM resting_macs WHERE until <= ?", [at]);
   await forgetEndedHolds(work, at);
-  const changes = await trimAccountLogs(sql);
+  const changes = (await trimAccountLogs(sql)) + (await trimChanges(sql, work.revision));
   return { requests, quarantines: ids + macs, changes };
 }

@@ -1,5 +1,5 @@
-// Reads of the change log, the account logs and the audit log; writing them is the transaction's
-// own work.
+// Reads of the change log, the account logs and the audit log, and the end of the first; writing
+// them is the transaction's own work.
 import type { AccountId } from "@railyard/lib/ids";
 import { readAccountChanges, readAccountLog } from "../account-log.js";
 import type {
@@ -11,8 +11,22 @@ import type {
   LogPage,
   Logs,
 } from "../contract.js";
-import { type SqlRow, toBigint, toNumber, toText } from "../sql.js";
+import { type Sql, type SqlRow, toBigint, toNumber, toText } from "../sql.js";
 import { fromJson, type Work } from "../work.js";
+
+/** Newest revisions kept of the change log, for whoever follows it; `expire` drops the rest. */
+export const CHANGES_KEPT = 100_000;
+/** Rows of it that are dropped at a time: a write has others behind it. */
+export const DROPPED_AT_ONCE = 10_000;
+
+/** Drops the oldest rows of the change log at `revision`; answers how many went. */
+export function trimChanges(sql: Sql, revision: bigint): Promise<number> {
+  return sql.run(
+    `DELETE FROM changes WHERE revision IN
+      (SELECT revision FROM changes WHERE revision <= ? ORDER BY revision LIMIT ?)`,
+    [revision - BigInt(CHANGES_KEPT), DROPPED_AT_ONCE],
+  );
+}
 
 export class ReadLogs implements Logs {
   constructor(private readonly work: Work) {}
