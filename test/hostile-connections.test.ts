@@ -7,8 +7,8 @@ import { type ClientHttp2Session, connect, constants } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CLIENT_MS_MAX } from "@railyard/controller/api/client-waits";
+import { IDLE_MS_MAX, LOOK_MS } from "@railyard/controller/api/connection-life";
 import { CONNECTIONS_PER_PEER_MAX, CONTROL_FRAMES_MAX } from "@railyard/controller/api/connections";
-import { IDLE_LOOK_MS, IDLE_MS_MAX } from "@railyard/controller/api/idle-connections";
 import { Limits } from "@railyard/controller/api/limits";
 import { ApiServer } from "@railyard/controller/api/server";
 import { type Clock, ManualClock, systemClock } from "@railyard/lib/clock";
@@ -196,10 +196,10 @@ test.skipIf(!OPENSSL)("with TLS, too, who makes no call for long has to leave", 
   await stubborn.send(PREFACE, frame("settings"));
   const caller = session(serving, "https");
   expect(await called(caller)).toBe(0);
-  await later(clock, IDLE_MS_MAX + IDLE_LOOK_MS);
+  await later(clock, IDLE_MS_MAX + LOOK_MS);
   await until("it is asked to leave", () => caller.closed);
   expect(stubborn.isClosed).toBe(false);
-  await clock.advance(2 * IDLE_LOOK_MS);
+  await clock.advance(2 * LOOK_MS);
   await stubborn.closed;
 });
 

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
 import type { ClientWait, ClientWaits } from "./client-waits.js";
-import type { IdleConnections } from "./idle-connections.js";
+import type { ConnectionLives } from "./connection-life.js";
 
 /** Connections of one listener, unless another bound is set. */
 export const CONNECTIONS_MAX = 4_096;
@@ -24,7 +24,7 @@ const SILENT_BYTES = 16 * 1024;
 export interface Patience {
   readonly clock: Clock;
   readonly waits: ClientWaits;
-  readonly idle: IdleConnections;
+  readonly lives: ConnectionLives;
   /** Aborts when the listener stops: who has said nothing by then is waited for no longer. */
   readonly stopping: AbortSignal;
   /** Connections of the listener; absent: CONNECTIONS_MAX. */
@@ -38,7 +38,7 @@ export interface Patience {
  * speaks HTTP/2, after the handshake of TLS where that is spoken, is waited for like a request.
  */
 export function boundConnections(listener: Http2Server, patience: Patience): void {
-  const { clock, idle, stopping, perPeerMax = CONNECTIONS_PER_PEER_MAX } = patience;
+  const { clock, lives, stopping, perPeerMax = CONNECTIONS_PER_PEER_MAX } = patience;
   listener.maxConnections = patience.connectionsMax ?? CONNECTIONS_MAX;
   const perPeer = new Map<string, number>();
   const silent = new Silent(patience.waits);
@@ -55,7 +55,7 @@ export function boundConnections(listener: Http2Server, patience: Patience): voi
     const below = name && silent.socketOf(name);
     if (below) {
       session.once("remoteSettings", () => silent.end(name));
-      idle.add(session, below);
+      lives.add(session, below);
     }
     boundControlFrames(session, clock);
   });

@@ -6,9 +6,9 @@ import type * as grpc from "@grpc/grpc-js";
 import { type Below, streamBelow } from "./below.js";
 import type { BoundRpc, Gate } from "./call.js";
 import type { ClientWait, ClientWaits } from "./client-waits.js";
+import type { ConnectionLives } from "./connection-life.js";
 import { RECEIVE_BYTES_MAX } from "./exchange.js";
 import { ENDED_WELL, type Ending, explained } from "./grpc-status.js";
-import type { IdleConnections } from "./idle-connections.js";
 import { giveUp, oneAnswer } from "./one-answer.js";
 
 interface Passing {
@@ -16,17 +16,17 @@ interface Passing {
   /** RPCs with one request and one answer, by path. */
   readonly single: ReadonlyMap<string, BoundRpc>;
   readonly waits: ClientWaits;
-  readonly idle: IdleConnections;
+  readonly lives: ConnectionLives;
 }
 
 /** The interceptor that must be nearest to grpc-js's own calls. */
-export function interceptor({ gate, single, waits, idle }: Passing): grpc.ServerInterceptor {
+export function interceptor({ gate, single, waits, lives }: Passing): grpc.ServerInterceptor {
   return ({ path, requestStream }, below) => {
     below.sendStatus = sendExplained;
     const rpc = single.get(path);
     if (rpc) return oneAnswer(below, { gate, rpc, waits });
     const stream = streamBelow(below);
-    if (stream) idle.holdFor(stream);
+    if (stream) lives.holdFor(stream);
     waitForRequest(below, requestStream, waits);
     // The type asks for a class where any call will do; one around this would hide its stream.
     return below as grpc.ServerInterceptingCall;

@@ -6,8 +6,9 @@ import { withDeadline } from "@railyard/lib/clock";
 import { bug, refuse } from "@railyard/lib/errors";
 import { HealthService } from "@railyard/proto/gen/grpc/health/v1/health";
 import { sessionsBelow } from "./below.js";
-import { type BoundRpc, bindRpc, CALL_MS_MAX, type Gate, type Incoming, runCall } from "./call.js";
+import { type BoundRpc, bindRpc, type Gate, type Incoming, runCall } from "./call.js";
 import { ClientWaits } from "./client-waits.js";
+import { ConnectionLives } from "./connection-life.js";
 import type { Patience } from "./connections.js";
 import { guard } from "./door.js";
 import { RECEIVE_BYTES_MAX } from "./exchange.js";
@@ -15,7 +16,6 @@ import { writerTo } from "./frames.js";
 import { toServiceError } from "./grpc-status.js";
 import type { AnyHandlers } from "./handler.js";
 import { type HealthSource, healthHandlers } from "./health.js";
-import { IdleConnections } from "./idle-connections.js";
 import { interceptor } from "./interceptor.js";
 import { LateSignal } from "./late-signal.js";
 import { GONE } from "./one-answer.js";
@@ -33,8 +33,6 @@ const TRANSPORT: grpc.ServerOptions = {
   "grpc-node.max_session_memory": 32,
   "grpc.keepalive_time_ms": 60_000,
   "grpc.keepalive_timeout_ms": 20_000,
-  "grpc.max_connection_age_ms": 30 * 60_000,
-  "grpc.max_connection_age_grace_ms": CALL_MS_MAX,
   // Counts every call and message, for nobody.
   "grpc.enable_channelz": 0,
 };
@@ -58,7 +56,7 @@ export class ApiServer {
   private readonly server: grpc.Server;
   private readonly stopping = new AbortController();
   private readonly waits: ClientWaits;
-  private readonly idle: IdleConnections;
+  private readonly lives: ConnectionLives;
   /** Of everything that is served. */
   private readonly paths = new Set<string>();
 
@@ -67,8 +65,8 @@ export class ApiServer {
     // Whatever grpc-js has to say comes back to us as an error, and is logged in our own form.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE);
     this.waits = new ClientWaits(options.clock);
-    this.idle = new IdleConnections(options.clock);
-    const passing = { gate: options, single: this.single, waits: this.waits, idle: this.idle };
+    this.lives = new ConnectionLives(options.clock);
+    const passing = { gate: options, single: this.single, waits: this.waits, lives: this.lives };
     const interceptors = [interceptor(passing)];
     this.server = new grpc.Server({ ...TRANSPORT, interceptors });
     const { services, handlers } = options;
@@ -99,9 +97,9 @@ export class ApiServer {
   }
 
   private patience(): Patience {
-    const { waits, idle, stopping } = this;
+    const { waits, lives, stopping } = this;
     const { clock, connectionsMax, perPeerMax } = this.options;
-    return { clock, waits, idle, stopping: stopping.signal, connectionsMax, perPeerMax };
+    return { clock, waits, lives, stopping: stopping.signal, connectionsMax, perPeerMax };
   }
 
   /** Takes no new calls, lets those under way end for DRAIN_MS, then cuts what is left. */
@@ -116,7 +114,7 @@ export class ApiServer {
     });
     this.server.forceShutdown();
     this.waits.stop();
-    this.idle.stop();
+    this.lives.stop();
   }
 
   private addService(service: grpc.ServiceDefinition): void {

@@ -1,5 +1,5 @@
-// Tests of connections without calls, over real sockets and on a made-up clock: which are asked to
-// leave, which are not, and what becomes of those who stay.
+// Tests of connections without calls, and of old ones, over real sockets and on a made-up clock:
+// which are asked to leave, which are not, and what becomes of those who stay.
 import { type ClientHttp2Session, connect } from "node:http2";
 import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import * as grpc from "@grpc/grpc-js";
@@ -14,7 +14,7 @@ import {
 } from "@railyard/proto/gen/railyard/v1/instance";
 import { contractImage } from "@railyard/proto/image";
 import { afterEach, expect, test, vi } from "vitest";
-import { IDLE_LOOK_MS, IDLE_MS_MAX } from "./idle-connections.js";
+import { AGE_MS_MAX, IDLE_MS_MAX, LOOK_MS } from "./connection-life.js";
 import { Limits } from "./limits.js";
 import { ApiServer } from "./server.js";
 
@@ -100,7 +100,7 @@ test("a connection is closed unless a call was made meanwhile, or one is under w
     expect(await called(busy)).toBe("0");
   }
   expect(closed()).toEqual([false, false, false]);
-  await clock.advance(IDLE_LOOK_MS);
+  await clock.advance(LOOK_MS);
   await vi.waitFor(() => expect(closed()).toEqual([true, false, false]));
 
   // What lasted is over: its connection is like any other's from then on.
@@ -126,9 +126,9 @@ test("who is asked to leave and does not is cut off, and makes room", async () =
   stubborn.write(Buffer.concat([HTTP2_PREFACE, EMPTY_SETTINGS]));
   // Until its settings have come it counts among those who say nothing.
   await vi.waitFor(() => expect(heard.includes(SETTINGS_ACK)).toBe(true));
-  await clock.advance(IDLE_MS_MAX + 2 * IDLE_LOOK_MS);
+  await clock.advance(IDLE_MS_MAX + 2 * LOOK_MS);
   expect(await called(session(port))).toBeUndefined();
-  await clock.advance(IDLE_LOOK_MS);
+  await clock.advance(LOOK_MS);
   expect(await called(session(port))).toBe("0");
 });
 
@@ -173,7 +173,7 @@ test("a call that crosses the request to leave is made again, and answered", asy
   expect(await get()).toBeNull();
   await clock.advance(IDLE_MS_MAX);
   way.silence();
-  await clock.advance(IDLE_LOOK_MS);
+  await clock.advance(LOOK_MS);
   expect(await get()).toBeNull();
 });
 
@@ -181,9 +181,30 @@ test("a client of gRPC connects again for its next call, and notices nothing", a
   const clock = new ManualClock();
   const { client, get } = grpcClient(await listen(clock));
   expect(await get()).toBeNull();
-  await clock.advance(IDLE_MS_MAX + 2 * IDLE_LOOK_MS);
+  await clock.advance(IDLE_MS_MAX + 2 * LOOK_MS);
   const state = () => client.getChannel().getConnectivityState(false);
   await vi.waitFor(() => expect(state()).toBe(grpc.connectivityState.IDLE));
+  expect(await get()).toBeNull();
+});
+
+test("an old connection is closed whatever it does, and what lasts on it is cut off", async () => {
+  const clock = new ManualClock();
+  const port = await listen(clock);
+  const [old, watching] = [session(port), session(port)];
+  const watch = await watched(watching);
+  const { get } = grpcClient(port);
+  for (let age = 0; age < AGE_MS_MAX - LOOK_MS; age += LOOK_MS) {
+    expect([await called(old), await get(), watching.closed]).toEqual(["0", null, false]);
+    await clock.advance(LOOK_MS);
+  }
+  await clock.advance(LOOK_MS);
+  await vi.waitFor(() => expect(old.closed).toBe(true));
+  expect(watch.closed).toBe(false);
+  for (let step = 0; step < 2; step++) {
+    expect(await get()).toBeNull();
+    await clock.advance(LOOK_MS);
+  }
+  await vi.waitFor(() => expect(watch.closed).toBe(true));
   expect(await get()).toBeNull();
 });
 
