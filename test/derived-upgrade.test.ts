@@ -1,6 +1,6 @@
 // A database from when the provider's reserved IPs were stored: they go with what was kept of them,
-// users' and free addresses stay, and whoever watched the account must relist, since the ids are
-// others now.
+// users', free addresses and claims stay, and whoever watched the account must relist, since the
+// ids are others now.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,6 +27,13 @@ function open(): Promise<SqliteStore> {
   return openSqlite({ path, clock: new ManualClock(), log: silentLog(), onFatal });
 }
 
+function claimsIn(db: Database.Database) {
+  const tables = ["amount_claims", "gpu_claims", "vf_claims"];
+  const found = tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all());
+  expect(found.map((all) => all.length)).toEqual([1, 1, 1]);
+  return found;
+}
+
 test("stored provider-owned reserved IPs go, and their accounts' watchers relist", async () => {
   let store = await open();
   await store.write(rows.cause("Test", rows.ACCOUNT), async (tx) => {
@@ -48,6 +55,10 @@ test("stored provider-owned reserved IPs go, and their accounts' watchers relist
   const db = new Database(path);
   db.exec("CREATE TABLE address_pools (subnet_id TEXT PRIMARY KEY, first INTEGER, last INTEGER)");
   db.exec("INSERT INTO address_runs VALUES ('cns-1', 7, 9)");
+  db.exec("INSERT INTO amount_claims VALUES ('ins-1', 'node-1', 8, 64, 100)");
+  db.exec("INSERT INTO gpu_claims VALUES ('node-1', 'gpu-0', 'ins-1', 0)");
+  db.exec("INSERT INTO vf_claims VALUES ('node-1', 'nic-0', 3, 'ins-1', 'cna-1')");
+  const claims = claimsIn(db);
   db.exec("INSERT INTO encoded_objects VALUES ('cnip-kept', 'reservedIp', x'00')");
   db.prepare("UPDATE schema_version SET version = ?").run(STEPS.indexOf(SCHEMA_13));
   const users = db.prepare("SELECT id FROM reserved_ips WHERE id <> 'cnip-kept' ORDER BY id");
@@ -70,6 +81,7 @@ test("stored provider-owned reserved IPs go, and their accounts' watchers relist
   expect(after.prepare("SELECT * FROM encoded_objects WHERE id = 'cnip-kept'").all()).toEqual([]);
   const run = { subnet_id: "cns-1", first: 7, last: 9 };
   expect(after.prepare("SELECT * FROM address_runs").all()).toEqual([run]);
+  expect(claimsIn(after)).toEqual(claims);
   expect(after.pragma("foreign_key_check")).toEqual([]);
   const bytes = after.prepare("SELECT bytes FROM account_revisions WHERE account = ?").pluck();
   expect(bytes.get(rows.ACCOUNT)).toBe(0);
