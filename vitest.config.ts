@@ -40,6 +40,7 @@ const config = defineConfig({
     include: ["{proto,lib,controller,agent,cli}/src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     provide: { seed: seed() },
+    setupFiles: ["test/patience.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     retry: 0,
