@@ -46,6 +46,12 @@ test("a directory too deep for sockets is refused before anything is made", () =
   expect(existsSync(guestsDir)).toBe(false);
 });
 
+test.each(["guests", "volumes"])("%s that have gone are not taken for none", (name) => {
+  createMachine(options());
+  rmSync(join(dir, name), { recursive: true });
+  expect(() => createMachine(options())).toThrow(`${join(dir, name)} is not the folder`);
+});
+
 test.runIf(process.getuid?.() === 0)("an account needs a way to its guests", () => {
   const nobody = options({ guestUser: "nobody" });
   expect(() => createMachine(nobody)).toThrow(`nobody cannot get through ${dir}`);

@@ -19,6 +19,7 @@ import { qemuGuests } from "./qemu/guests.js";
 import { guestPlace, isPlainPath } from "./qemu/place.js";
 import { type GuestUser, QEMU } from "./qemu/processes.js";
 import { PCI_DRIVERS } from "./sysfs.js";
+import { checkUsed } from "./used-folders.js";
 import type { IommuRule } from "./vfio.js";
 
 export interface MachineOptions {
@@ -47,13 +48,18 @@ const NUMBER = /^\d{1,10}$/;
 /** As long as the ids that are given out. */
 const LONGEST_ID = "i".repeat(28);
 
-/** Throws `invalid` for a directory or an account that cannot be used. */
+/**
+ * Throws `invalid` for a directory or an account that cannot be used, `unavailable` where one of
+ * the directories lacks what was in it.
+ */
 export function createMachine(options: MachineOptions): Hardware {
   const { clock, accelerator, vpcBridge, guestUser, iommu, layoutArguments } = options;
   const { guestsDir, volumesDir, pretended } = options;
   guestPlace(guestsDir, LONGEST_ID);
   makePrivateFolder(guestsDir, "RAILYARD_AGENT_GUESTS_DIR");
   makePrivateFolder(volumesDir, "RAILYARD_AGENT_VOLUMES_DIR");
+  checkUsed(options.dataDir, { name: "guests", path: guestsDir });
+  checkUsed(options.dataDir, { name: "volumes", path: volumesDir });
   const privatePaths = [options.dataDir, volumesDir, ...options.secretPaths];
   const odd = privatePaths.find((path) => !isPlainPath(path));
   if (odd !== undefined) throw invalidField("private paths", `no unit can name ${odd}`);
