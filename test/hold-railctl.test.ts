@@ -1,10 +1,8 @@
 // railctl about room: capacity checks, holds, batches, and where a start goes, as a customer types
 // them.
-import { run } from "@railyard/cli/program";
-import { systemClock } from "@railyard/lib/clock";
-import { seededRng } from "@railyard/lib/rng";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WholeYard } from "./consume-everything.js";
+import { tenantRailctl } from "./tenant-railctl.js";
 
 const SHAPE = ["--profile", "gx3d-152x1536-8h100", "--count"];
 const DESCRIBED = [
@@ -18,21 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => yard.close());
 
-async function railctl(...args: string[]) {
-  const said = { out: "", err: "" };
-  const keep = (name: keyof typeof said) => (text: string) => {
-    said[name] += text;
-  };
-  const { server } = yard;
-  const token = yard.tenants[0]!.secret;
-  const code = await run(args, {
-    stdout: { write: keep("out"), tty: false },
-    stderr: { write: keep("err"), tty: false },
-    environment: () => ({ server, adminServer: server, token, color: false }),
-    clock: systemClock(),
-    rng: seededRng(args.join(" ")),
-  });
-  return { code, ...said };
+function railctl(...args: readonly string[]) {
+  return tenantRailctl({ server: yard.server, token: yard.tenants[0]!.secret }, args);
 }
 
 test("room is asked for, held, shown, and used up by a batch", async () => {

@@ -1,10 +1,8 @@
 // railctl's lists in the order that is asked for, against a real controller: every list that the
 // contract lets be put in order takes `--order-by`, and says what is wrong with another.
-import { run } from "@railyard/cli/program";
-import { systemClock } from "@railyard/lib/clock";
-import { seededRng } from "@railyard/lib/rng";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Customer } from "./customer.js";
+import { tenantRailctl } from "./tenant-railctl.js";
 import { Yard } from "./yard.js";
 
 const NAMES = ["mid", "last", "ahead"];
@@ -30,20 +28,11 @@ beforeAll(async () => {
 });
 afterAll(() => yard.close());
 
-async function railctl(...args: readonly string[]) {
-  const said = { out: "", err: "" };
-  const keep = (name: keyof typeof said) => (text: string) => {
-    said[name] += text;
-  };
-  const server = `127.0.0.1:${yard.controller.ports.tenant}`;
-  const code = await run([...args], {
-    stdout: { write: keep("out"), tty: false },
-    stderr: { write: keep("err"), tty: false },
-    environment: () => ({ server, adminServer: server, token: secret, color: false }),
-    clock: systemClock(),
-    rng: seededRng(args.join(" ")),
-  });
-  return { code, ...said };
+function railctl(...args: readonly string[]) {
+  return tenantRailctl(
+    { server: `127.0.0.1:${yard.controller.ports.tenant}`, token: secret },
+    args,
+  );
 }
 
 test.each([

@@ -2,7 +2,6 @@
 // whoever breaks out of a QEMU must not be able to have the agent write, read, or give away files
 // that are not the guest's, nor to keep it waiting.
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   chownSync,
   existsSync,
@@ -20,11 +19,11 @@ import { join } from "node:path";
 import { ManualClock, systemClock } from "@railyard/lib/clock";
 import { asRailyardError } from "@railyard/lib/errors";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { GuestSpec } from "../../../model.js";
 import { createLinuxHardware } from "../linux.js";
 import type { Outside } from "../outside.js";
 import { qemuGuests } from "./guests.js";
 import { flatPlace, guestPlace } from "./place.js";
+import { smallSpec } from "./sample.js";
 
 const USER = { name: "guest", uid: 12_345, gid: 12_345 };
 const PRECIOUS = "the agent's own";
@@ -61,19 +60,7 @@ function open(outside = machine()) {
   });
 }
 
-function spec(): GuestSpec {
-  const path = join(root, "image");
-  writeFileSync(path, "");
-  const sha256 = createHash("sha256").update("").digest("hex");
-  const size = { bootCount: 1, vcpu: 1, memoryMib: 64 };
-  const desired: GuestSpec["desired"] = {
-    ...{ instanceId: "ins-1", name: "one", ...size, gpus: [], attachments: [] },
-    image: { id: "img-1", path, sha256, sizeBytes: 1 },
-    ...{ volumes: [], vpcNics: [], userData: new Uint8Array(), sshKeys: [] },
-    metadataService: { enabled: false, protocol: "http", hopLimit: 1 },
-  };
-  return { instanceId: "ins-1", name: "one", ...size, functions: [], addresses: {}, desired };
-}
+const spec = () => smallSpec(root);
 
 const PLACE = guestPlace("/g", "ins-1");
 const isRoot = process.getuid?.() === 0;

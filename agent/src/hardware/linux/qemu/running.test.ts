@@ -1,6 +1,5 @@
 // A guest that runs, under a real QEMU where there is one: what becomes of it when its QEMU has
 // stopped it, and when it cannot be recorded what it is told to do.
-import { createHash } from "node:crypto";
 import {
   appendFileSync,
   existsSync,
@@ -9,19 +8,18 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@railyard/lib/clock";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { GuestSpec } from "../../../model.js";
 import type { Guests } from "../guests.js";
 import { systemOutside } from "../outside.js";
 import { qemuGuests } from "./guests.js";
 import { guestPlace } from "./place.js";
 import { findGuests, QEMU } from "./processes.js";
 import { withQmp } from "./qmp.js";
+import { smallSpec } from "./sample.js";
 
 const TOOLS = [QEMU, "/usr/bin/qemu-img", "/usr/bin/genisoimage"];
 const isHere = TOOLS.every((path) => existsSync(path));
@@ -45,19 +43,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-function spec(): GuestSpec {
-  const path = join(root, "image");
-  writeFileSync(path, "");
-  const sha256 = createHash("sha256").update("").digest("hex");
-  const size = { bootCount: 1, vcpu: 1, memoryMib: 64 };
-  const desired: GuestSpec["desired"] = {
-    ...{ instanceId: "ins-1", name: "one", ...size, gpus: [], attachments: [] },
-    image: { id: "img-1", path, sha256, sizeBytes: 1 },
-    ...{ volumes: [], vpcNics: [], userData: new Uint8Array(), sshKeys: [] },
-    metadataService: { enabled: false, protocol: "http", hopLimit: 1 },
-  };
-  return { instanceId: "ins-1", name: "one", ...size, functions: [], addresses: {}, desired };
-}
+const spec = () => smallSpec(root);
 
 const place = () => guestPlace(join(root, "g"), "ins-1");
 
