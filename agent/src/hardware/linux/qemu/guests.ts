@@ -33,14 +33,13 @@ import { imageChecker } from "./image.js";
 import { asDefined, askGuest } from "./observe.js";
 import { cutOwnText, reachSocket } from "./own-files.js";
 import { checkGuestsDir, type GuestPlace, guestPlace, isGuestId } from "./place.js";
+import { hasEnded, isAlive } from "./process-life.js";
 import {
   failureOf,
   findGuests,
   forget,
   type GuestProcess,
   type GuestUser,
-  hasEnded,
-  isAlive,
   lastComplaint,
   launch,
 } from "./processes.js";
@@ -73,6 +72,10 @@ const QMP_MS = 5_000;
 /** A guest with hundreds of GiB takes long until its memory is there. */
 const READY_MS = 45_000;
 const END_MS = 5_000;
+/** Nothing keeps a killed QEMU but memory that devices reach, given back page by page. */
+const KILLED_MS = 30_000;
+/** See `stopNow`. */
+const LATE_NOTES_MAX = 3;
 const TRY_AGAIN_MS = 100;
 
 /** Guests below `guestsDir`. Throws `invalid` or `unavailable` when it cannot be used. */
@@ -245,7 +248,7 @@ class QemuGuests implements Guests {
     await noteStopping(place);
     if (guest && !(await this.powerDown(guest, graceMs ?? GRACE_MS))) {
       if (isAlive(guest)) process.kill(guest.pid, "SIGKILL");
-      if (!(await hasEnded(clock, guest, END_MS))) {
+      if (!(await hasEnded(clock, guest, KILLED_MS))) {
         throw refuse("unavailable", `qemu of guest ${place.instanceId} does not end`);
       }
     }
@@ -253,7 +256,8 @@ class QemuGuests implements Guests {
       await removeInterface(outside, vpcTapName(place.instanceId, index));
     }
     await forget(outside, place);
-    await rm(place.dir, { recursive: true, force: true });
+    // How the process ended may be noted in there while it is removed: see `noteFailure`.
+    await rm(place.dir, { recursive: true, force: true, maxRetries: LATE_NOTES_MAX });
   }
 
   /** Asks the guest first, then its QEMU; whether the process ended. */

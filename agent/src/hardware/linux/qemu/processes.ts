@@ -18,6 +18,7 @@ import { readNames, readText } from "../attributes.js";
 import type { Outside } from "../outside.js";
 import { readOwnText } from "./own-files.js";
 import { flatPlace, type GuestPlace, isGuestId, pathsOf } from "./place.js";
+import { lifeOf, type ProcessLife } from "./process-life.js";
 import type { GuestNeeds } from "./sandbox.js";
 import {
   endUnit,
@@ -45,8 +46,7 @@ export interface GuestUser {
   readonly gid: number;
 }
 
-export interface GuestProcess {
-  readonly pid: number;
+export interface GuestProcess extends ProcessLife {
   /** The account that it runs under, as the kernel tells it. */
   readonly uid: number;
   /** Where its files are, by its own words; see `flatPlace`. */
@@ -101,21 +101,6 @@ export function findGuests(guestsDir: string): ReadonlyMap<string, GuestProcess>
     if (guest) found.set(guest.place.instanceId, guest);
   }
   return found;
-}
-
-/** Whether the process is still that guest's. */
-export function isAlive({ pid, args }: GuestProcess): boolean {
-  return args.length > 0 && commandLineOf(pid).slice(1).join("\0") === args.join("\0");
-}
-
-/** Whether the process ended within `ms` milliseconds. */
-export async function hasEnded(clock: Clock, guest: GuestProcess, ms: number): Promise<boolean> {
-  const end = clock.monotonic() + ms;
-  while (isAlive(guest)) {
-    if (clock.monotonic() >= end) return false;
-    await sleep(clock, POLL_MS);
-  }
-  return true;
 }
 
 /** The last thing that a QEMU complained about. */
@@ -209,7 +194,8 @@ function readGuest(pid: number, guestsDir: string): GuestProcess | undefined {
   const groups = readText(join(PROC, String(pid), "cgroup")) ?? "";
   if (!isUnitsOwn(groups, instanceId) && !isQemu(pid)) return undefined;
   const uid = accountOf(pid);
-  return uid === undefined ? undefined : { place, pid, uid, args };
+  const life = lifeOf(pid);
+  return uid === undefined || !life ? undefined : { ...life, place, uid, args };
 }
 
 /** Undefined for a process that is gone. */
