@@ -49,11 +49,14 @@ export function copyNodes(
   const of = `FROM at JOIN nodes ON nodes.id = 'node-bench-' || (i % 2)`;
   try {
     db.exec(`${each} INSERT INTO nodes
-      SELECT 'node-bench-' || i, 'bench-' || i, 'B' || i, physical_cluster_id, generation,
-        accepted_generation, applied_generation,
+      SELECT 'node-bench-' || i, 'bench-' || i, 'B' || i, physical_cluster_id,
+        applied_generation,
         replace(replace(replace(body, '"ses-' || (i % 2) || '"', '"ses-' || i || '"'),
           '"U' || (i % 2) || '"', '"U' || i || '"'),
           '"su' || (i % 2 + 1) || '"', '"su' || (i / ${GROUP_NODES} + 1) || '"'), role ${of}`);
+    db.exec(`${each} INSERT INTO node_generations
+      SELECT 'node-bench-' || i, generation, accepted_generation, since ${of}
+        JOIN node_generations ON node_id = nodes.id`);
     db.exec(`${each} INSERT INTO node_amounts
       SELECT 'node-bench-' || i, vcpu_max, memory_mib_max, disk_gib_max, 0, 0, 0 ${of}
         JOIN node_amounts ON node_id = nodes.id`);

@@ -40,6 +40,8 @@ export interface Table<Row> {
   readonly derived?: (row: Row) => Readonly<Record<string, SqlValue>>;
   /** Columns that `update` leaves alone: something else keeps them. */
   readonly keptElsewhere?: readonly string[];
+  /** Where rows are read from, if not from the table alone: columns of another one, kept there. */
+  readonly view?: { readonly name: string; readonly lends: readonly string[] };
 }
 
 /** `clusterNetworkId` → `cluster_network_id`. */

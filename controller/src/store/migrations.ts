@@ -5,6 +5,7 @@ import { SCHEMA_1 } from "./schema.js";
 import { SCHEMA_2 } from "./schema-2.js";
 import { SCHEMA_12 } from "./schema-12.js";
 import { SCHEMA_13 } from "./schema-13.js";
+import { SCHEMA_14 } from "./schema-14.js";
 import { SCHEMA_FABRIC } from "./schema-fabric.js";
 import { SCHEMA_GUEST_LAYOUTS } from "./schema-guest-layouts.js";
 import { SCHEMA_HOLDS } from "./schema-holds.js";
@@ -31,6 +32,7 @@ export const STEPS: readonly (readonly string[])[] = [
   SCHEMA_SUBNET_BLOCKS,
   SCHEMA_12,
   SCHEMA_13,
+  SCHEMA_14,
 ];
 
 /** The version this program reads and writes. */

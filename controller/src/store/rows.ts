@@ -33,7 +33,7 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
 
   private async page(query: ListQuery<Filter> & { readonly columns?: string }) {
     const scope = this.account ? { account: this.account } : {};
-    const { rows, count } = pageStatements(this.table.name, scope, query);
+    const { rows, count } = pageStatements(this.source, scope, query);
     const found = await this.work.sql.all(rows.text, rows.params);
     const total = await this.work.sql.get(count.text, count.params);
     return {
@@ -45,7 +45,7 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
 
   async any(filter: Filter): Promise<boolean> {
     const scope = this.account ? { account: this.account } : {};
-    const { text, params } = anyStatement(this.table.name, scope, filter);
+    const { text, params } = anyStatement(this.source, scope, filter);
     return (await this.work.sql.get(text, params)) !== undefined;
   }
 
@@ -67,6 +67,10 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     return { rows, ...page };
   }
 
+  private get source(): string {
+    return this.table.view?.name ?? this.table.name;
+  }
+
   private get shownColumn(): string {
     const { name, kind } = this.table;
     return `(SELECT e.object FROM encoded_objects e
@@ -83,9 +87,10 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     if (!first) return;
     const foreign = encoded.find(({ columns }) => !this.isMine(columns));
     if (foreign) throw bug(`${this.table.kind} ${foreign.row.id} belongs to another account`);
+    const own = this.ownColumns(first.columns);
     await this.work.sql.runEach(
-      insertText(this.table.name, first.columns),
-      encoded.map(({ columns }) => Object.values(columns)),
+      insertText(this.table.name, own),
+      encoded.map(({ columns }) => own.map((name) => columns[name] ?? null)),
     );
     for (const { row, columns } of encoded) {
       this.keep(row, columns);
@@ -146,6 +151,12 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
     this.work.known.keep(this.table.kind, row.id, { row, columns });
   }
 
+  /** Those that the table has itself. */
+  private ownColumns(columns: SqlRow): readonly string[] {
+    const { view } = this.table;
+    return Object.keys(columns).filter((name) => !view?.lends.includes(name));
+  }
+
   private isMine(columns: SqlRow): boolean {
     return this.account === undefined || columns.account === this.account;
   }
@@ -176,7 +187,7 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
   ): Promise<readonly SqlRow[]> {
     const mine = this.account ? "account = ? AND " : "";
     return this.work.sql.all(
-      `SELECT ${columns} FROM ${this.table.name} WHERE ${mine}${condition}`,
+      `SELECT ${columns} FROM ${this.source} WHERE ${mine}${condition}`,
       this.account ? [this.account, ...params] : params,
     );
   }
@@ -190,10 +201,9 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
 const insertTexts = new Map<string, string>();
 
 /** Worked out once for each table: its rows always have the same columns. */
-function insertText(table: string, columns: SqlRow): string {
+function insertText(table: string, names: readonly string[]): string {
   const known = insertTexts.get(table);
   if (known) return known;
-  const names = Object.keys(columns);
   const marks = names.map(() => "?").join(", ");
   const made = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${marks})`;
   insertTexts.set(table, made);
