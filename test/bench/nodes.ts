@@ -11,7 +11,10 @@ const PER_WRITE = 200;
 const CLUSTER = "wdc07-hopper-a";
 const HARDWARE = "hgx-h100";
 
-/** Adds `count` nodes, whose names go on after `from`. */
+/**
+ * Adds `count` nodes, whose names go on after `from`, in leaf groups of as many as placement's bench
+ * has in each.
+ */
 export async function plantNodes(
   ctx: ServiceContext,
   { from, count }: { readonly from: number; readonly count: number },
@@ -36,8 +39,8 @@ export async function plantNodes(
 }
 
 /**
- * Copies the first two nodes into the closed database at `path`, into leaf groups of as many nodes
- * as placement's bench has in each.
+ * Copies the first two nodes into the closed database at `path`, into leaf groups of the same
+ * size.
  */
 export function copyNodes(
   path: string,
@@ -53,7 +56,7 @@ export function copyNodes(
         applied_generation,
         replace(replace(replace(body, '"ses-' || (i % 2) || '"', '"ses-' || i || '"'),
           '"U' || (i % 2) || '"', '"U' || i || '"'),
-          '"su' || (i % 2 + 1) || '"', '"su' || (i / ${GROUP_NODES} + 1) || '"'), role ${of}`);
+          '"su1"', '"su' || (i / ${GROUP_NODES} + 1) || '"'), role ${of}`);
     db.exec(`${each} INSERT INTO node_generations
       SELECT 'node-bench-' || i, generation, accepted_generation, since ${of}
         JOIN node_generations ON node_id = nodes.id`);
@@ -104,7 +107,7 @@ function nodeOf(
     serial: `B${i}`,
     zone: at.zone,
     physicalClusterId: at.cluster,
-    leafGroup: i % 2 === 0 ? "su1" : "su2",
+    leafGroup: `su${Math.floor(i / GROUP_NODES) + 1}`,
     hardware: HARDWARE,
     cabling: [],
     ...{ retired: false, cordoned: false, cordonReason: "" },

@@ -2,35 +2,27 @@
 import { expect, test } from "vitest";
 import { Gathering } from "./gathering.js";
 
-/** After a batch of half of so many callers. */
+/** After a batch of so many callers, of whom the first came back just now. */
 function after(callers: number): Gathering {
   const gathering = new Gathering();
-  gathering.take(callers, 256);
-  gathering.take(callers / 2, 256);
-  gathering.begin(100);
+  gathering.took(callers, 0);
+  gathering.begin(1, 100);
   return gathering;
 }
 
-test("many callers are taken in halves, few all at once", () => {
-  expect(new Gathering().take(64, 256)).toBe(32);
-  expect(after(64).take(32, 256)).toBe(32);
-  expect(new Gathering().take(12, 256)).toBeGreaterThanOrEqual(12);
-  expect(new Gathering().take(1_000, 256)).toBe(256);
-});
-
-test("a batch waits until half of the callers are there", () => {
-  const gathering = after(64);
-  expect(gathering.goesOn(31, 100)).toBe(true);
-  expect(gathering.goesOn(32, 100)).toBe(false);
-});
-
-test("it does not wait for more than it takes", () => {
+test("a batch waits for those who were answered, and for nobody else", () => {
   const gathering = new Gathering();
-  gathering.take(1_000, 256);
-  gathering.take(600, 256);
-  gathering.begin(100);
-  expect(gathering.goesOn(255, 100)).toBe(true);
-  expect(gathering.goesOn(256, 100)).toBe(false);
+  gathering.took(40, 0);
+  gathering.begin(24, 100);
+  expect(gathering.goesOn(63, 100)).toBe(true);
+  expect(gathering.goesOn(64, 100)).toBe(false);
+});
+
+test("what a full batch left does not wait", () => {
+  const gathering = new Gathering();
+  gathering.took(256, 10);
+  gathering.begin(10, 100);
+  expect(gathering.goesOn(10, 100)).toBe(false);
 });
 
 test("it does not wait when nobody comes any more, nor longer than four milliseconds", () => {
@@ -46,7 +38,7 @@ test("it does not wait when nobody comes any more, nor longer than four millisec
 });
 
 test("nobody waits after a small batch, for nothing, or by a clock that stands still", () => {
-  expect(after(8).goesOn(1, 100)).toBe(false);
+  expect(after(7).goesOn(1, 100)).toBe(false);
   expect(after(64).goesOn(0, 100)).toBe(false);
   const still = after(64);
   let looks = 0;

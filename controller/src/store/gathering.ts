@@ -1,8 +1,5 @@
-// How long a batch of writes that will share a commit waits for more, and how many it takes. Knows
-// numbers and times only.
+// How long a batch of writes that will share a commit waits for more. Knows numbers and times only.
 
-/** Callers that are not split into halves: their answers take less time than a second commit. */
-const BATCH_MIN = 16;
 /** After a smaller batch the next one does not wait. */
 const GATHER_FROM = 8;
 /** Waiting ends when nobody came for so long, milliseconds, … */
@@ -13,8 +10,8 @@ const GATHER_MS = 4;
 const LOOKS_MAX = 4_000;
 
 /**
- * Supposes that those who were just answered ask again, and that the others are waiting: half of
- * them make a batch, so that the other half is worked on while these hear their answers.
+ * Supposes that those who were just answered ask again, and waits for all of them: a commit costs
+ * more than the little that could be done meanwhile for the others.
  */
 export class Gathering {
   private lastBatch = 0;
@@ -25,8 +22,12 @@ export class Gathering {
   private seen = 0;
   private seenAt = 0;
 
-  /** The first of the next batch has come. Times: milliseconds of a clock that only rises. */
-  begin(now: number): void {
+  /**
+   * The first of the next batch has come; so many wait, nearly all of whom were not in the last
+   * one. Times: milliseconds of a clock that only rises.
+   */
+  begin(waiting: number, now: number): void {
+    this.wanted = waiting + this.lastBatch;
     this.began = now;
     this.looks = 0;
     this.seen = 0;
@@ -43,12 +44,8 @@ export class Gathering {
     return now - this.began <= GATHER_MS && now - this.seenAt <= QUIET_MS;
   }
 
-  /** How many of those that wait the batch that begins now takes at most. */
-  take(waiting: number, max: number): number {
-    const half = Math.ceil((waiting + this.lastBatch) / 2);
-    const most = Math.min(max, Math.max(BATCH_MIN, half));
-    this.lastBatch = Math.min(waiting, most);
-    this.wanted = Math.min(max, Math.max(half, Math.min(this.lastBatch, BATCH_MIN)));
-    return most;
+  /** A batch took so many, and left so many waiting: these make the next one, which goes on. */
+  took(writes: number, left: number): void {
+    this.lastBatch = left > 0 ? 0 : writes;
   }
 }

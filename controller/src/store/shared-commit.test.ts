@@ -94,21 +94,6 @@ test("a batch is bounded, and a waiting read runs before the next", async () => 
   expect(store.stats()).toMatchObject({ commits: 2, writes: BATCH_MAX + 1, reads: 1 });
 });
 
-test("half of many callers hear their answers before the other half is run", async () => {
-  const { engine, store } = scripted();
-  const order: string[] = [];
-  const write = async (n: number) => {
-    await store.write(CAUSE, async (tx) => {
-      order.push(`runs ${n}`);
-      await tx.meta.set("k", "v");
-    });
-    order.push(`heard ${n}`);
-  };
-  await Promise.all(Array.from({ length: 64 }, (_, n) => write(n)));
-  expect(order.indexOf("heard 31")).toBeLessThan(order.indexOf("runs 32"));
-  expect(engine.calls).toEqual(["begin", "commit", "begin", "commit"]);
-});
-
 test("when a batch cannot even begin, its writes hear so, and the next is tried", async () => {
   const { engine, store } = scripted();
   engine.beginFails = true;

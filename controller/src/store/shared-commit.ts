@@ -183,7 +183,7 @@ export class SharedCommit implements Store {
   private wake(): void {
     if (this.turning) return;
     this.turning = true;
-    this.gathering.begin(this.options.clock.monotonic());
+    this.gathering.begin(this.writes.length, this.options.clock.monotonic());
     setImmediate(() => void this.turn());
   }
 
@@ -212,19 +212,19 @@ export class SharedCommit implements Store {
     const taken: Waiting[] = [];
     const outcomes: Outcome[] = [];
     const started = clock.monotonic();
-    const limit = this.gathering.take(this.writes.length, batchMax);
     try {
       await engine.begin();
       const before = await this.storedRevision();
       this.reached = before;
       this.log = new BatchLog(engine.sql);
-      while (taken.length < limit && clock.monotonic() - started <= BATCH_MS) {
+      while (taken.length < batchMax && clock.monotonic() - started <= BATCH_MS) {
         const next = this.writes.shift();
         if (!next) break;
         taken.push(next);
         outcomes.push(await next.run());
         if (engine.trouble) throw this.troubled();
       }
+      this.gathering.took(taken.length, this.writes.length);
       if (this.reached > before) {
         await this.log.write();
         await engine.sql.run("UPDATE revision SET value = ?", [this.reached]);
