@@ -48,7 +48,7 @@ test("an attachment that the instance does not have is not found", async () => {
 
 test("an attachment is watched from what it is now", async () => {
   const { name } = (await rows())[0]!;
-  const watch = ["attachment", "get", name, ...OF, "--watch", "--timeout", "1s"];
+  const watch = ["attachment", "get", name, ...OF, "--watch", "--timeout", "8s"];
   const { code, out } = await railctl(...watch);
   expect([code, out]).toEqual([0, expect.stringMatching(/^present +0 +/)]);
 });

@@ -1,7 +1,7 @@
 // railctl against a real controller: documents in pieces both ways, errors that name a place in the
 // file, and TLS.
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "@railyard/cli/program";
@@ -11,6 +11,7 @@ import { systemClock } from "@railyard/lib/clock";
 import { silentLog } from "@railyard/lib/log";
 import { systemRng } from "@railyard/lib/rng";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { removeFolder } from "./scratch.js";
 
 const EXAMPLE = new URL("../deploy/mzone.example.yaml", import.meta.url).pathname;
 const OPENSSL = spawnSync("openssl", ["version"]).status === 0;
@@ -26,7 +27,7 @@ beforeEach(() => {
 afterEach(async () => {
   await controller?.stop();
   controller = undefined;
-  rmSync(dir, { recursive: true, force: true });
+  await removeFolder(dir);
 });
 
 function settings(env: Record<string, string>) {

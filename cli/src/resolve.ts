@@ -1,5 +1,5 @@
 // Finds the id behind what a person typed: a name or an id. It knows no noun.
-import { notFound, type RailyardError, refuse } from "@railyard/lib/errors";
+import { invalidField, notFound, type RailyardError, refuse } from "@railyard/lib/errors";
 
 /** How objects of one kind are looked up. */
 export interface Lookup {
@@ -16,9 +16,11 @@ const NAME = /^[-a-z0-9]{1,63}$/;
 
 /**
  * The id for `text`. What looks made by the server is tried as an id first, so that a name chosen
- * to look like another object's id never wins; anything else as a name first.
+ * to look like another object's id never wins; anything else as a name first. Throws `notFound`;
+ * `invalid` for an empty text.
  */
 export async function resolveId(lookup: Lookup, text: string): Promise<string> {
+  if (text === "") throw invalidField(lookup.kind, "must be a name or an id");
   const asId = async () => ((await lookup.exists(text)) ? text : undefined);
   const asName = async () =>
     NAME.test(text) ? onlyOne(lookup, text, await lookup.named(text)) : undefined;

@@ -35,7 +35,7 @@ export async function waitUntil<T>(
     progress.show(`${what}: ${state}`);
     if (judged.t === "done") return judged.value;
   }
-  throw refuse("deadline", `${what} is still ${state}`);
+  throw refuse("deadline", `${what}: still ${state}`);
 }
 
 /** Signs for what cannot be watched: more and more seldom, until `deadlineAt` (monotonic). */

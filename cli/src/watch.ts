@@ -162,9 +162,13 @@ class Shown<Case extends WatchedCase> {
   }
 
   take(event: WatchEvent, object: ObjectOf<Case>): void {
-    if (!this.watched.matches(object)) return;
     if (event.operation === WatchOperation.WATCH_OPERATION_DELETED) {
       if (this.known.has(object.id)) this.drop(object, event.revision);
+      return;
+    }
+    if (!this.watched.matches(object)) {
+      // It is there, but no longer one of those that were asked for.
+      if (this.known.delete(object.id)) this.print("left", object, event.revision);
       return;
     }
     // The list may have been read after this change was made.

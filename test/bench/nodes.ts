@@ -12,8 +12,8 @@ const CLUSTER = "wdc07-hopper-a";
 const HARDWARE = "hgx-h100";
 
 /**
- * Adds `count` nodes, whose names go on after `from`, in leaf groups of as many as placement's bench
- * has in each.
+ * Adds `count` nodes, whose names go on after `from`, in leaf groups as large as in placement's
+ * bench.
  */
 export async function plantNodes(
   ctx: ServiceContext,

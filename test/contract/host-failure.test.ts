@@ -142,11 +142,14 @@ describe.runIf(OWN_YARD)("a host that falls silent", () => {
     await tenant.running(id);
   });
 
-  test("a delete waits for the fence, then it is gone", async () => {
+  test("a delete waits for the fence, faulted, then it is gone", async () => {
     const { id } = await running("one");
     const node = await lost(HOST);
     await tenant.delete(id);
-    expect((await tenant.get(id))?.status).toBe(S.INSTANCE_STATUS_DELETING);
+    expect(await tenant.get(id)).toMatchObject({
+      ...{ status: S.INSTANCE_STATUS_DELETING, healthState: HealthState.HEALTH_STATE_FAULTED },
+      healthReasons: [{ code: HealthReasonCode.HEALTH_REASON_CODE_HOST_SILENT }],
+    });
     await at.admin.call(fenceNode, fencing(node));
     await tenant.gone(id);
   });

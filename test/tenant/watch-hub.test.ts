@@ -7,7 +7,8 @@ import {
   WATCH_PERIOD_MS,
   WatchHub,
 } from "@railyard/controller/service/watch/hub";
-import type { Store } from "@railyard/controller/store/contract";
+import type { AccountEntry, Store } from "@railyard/controller/store/contract";
+import { bug } from "@railyard/lib/errors";
 import type { AccountId } from "@railyard/lib/ids";
 import { silentLog } from "@railyard/lib/log";
 import { expect, test } from "vitest";
@@ -100,5 +101,33 @@ test("the more accounts are watched the less is kept of each, also of one that r
   for (let periods = 0; periods < 4; periods++) await settle(made, WATCH_PERIOD_MS);
   // Its half holds one of the rows, and so not the next one of a reader that took none.
   expect(hub.atHand(first, reader)).toHaveLength(0);
+  await hub.stop();
+});
+
+test("a log that cannot be told ends its own readers, and keeps no others waiting", async () => {
+  const made = await rig();
+  const newest = new Map<AccountId, bigint>();
+  const complete = (entry: AccountEntry) => {
+    if (entry.account === ALICE && newest.get(ALICE) === 1n) throw bug("damaged");
+    return [entry];
+  };
+  const store = logsOf(newest, new Uint8Array(1));
+  const hub = new WatchHub({ store, clock: made.clock, log: silentLog(), complete });
+  hub.start();
+  const periods = async () => {
+    for (let i = 0; i < 2; i++) await settle(made, WATCH_PERIOD_MS);
+  };
+  const [alice, bob] = [await hub.join(ALICE, undefined), await hub.join(BOB, undefined)];
+  await settle(made, GATHER_MS);
+  for (const account of [ALICE, BOB]) newest.set(account, 1n);
+  await periods();
+  expect(hub.atHand(BOB, bob)).toHaveLength(1);
+  const waiting = { ms: WATCH_PERIOD_MS, signal: new AbortController().signal };
+  await expect(hub.arrive(ALICE, alice, waiting)).rejects.toThrow("damaged");
+  // Who comes from now on is told what comes from now on.
+  const later = await hub.join(ALICE, undefined);
+  newest.set(ALICE, 2n);
+  await periods();
+  expect(hub.atHand(ALICE, later).map((row) => row.accountRevision)).toEqual([2n]);
   await hub.stop();
 });

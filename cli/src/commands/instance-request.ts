@@ -79,13 +79,16 @@ function networkAttachmentOf(text: string): InstanceNetworkAttachmentPrototype {
 /** What the flags say about the metadata service; undefined when nothing. */
 export function metadataOf(flags: TemplateFlags): InstanceTemplate["metadataService"] {
   const { metadataEnabled, metadataProtocol, metadataHopLimit } = flags;
-  if (!metadataEnabled && !metadataProtocol && !metadataHopLimit) return undefined;
+  if ((metadataEnabled ?? metadataProtocol ?? metadataHopLimit) === undefined) return undefined;
+  const { INSTANCE_METADATA_PROTOCOL_UNSPECIFIED: unsaid } = InstanceMetadataProtocol;
   return {
     enabled: metadataEnabled ?? false,
-    protocol: metadataProtocol
-      ? enumValueOf(InstanceMetadataProtocol, metadataProtocol, "--metadata-protocol")
-      : InstanceMetadataProtocol.INSTANCE_METADATA_PROTOCOL_UNSPECIFIED,
-    hopLimit: metadataHopLimit ? wholeNumber(metadataHopLimit, "--metadata-hop-limit") : 0,
+    protocol:
+      metadataProtocol === undefined
+        ? unsaid
+        : enumValueOf(InstanceMetadataProtocol, metadataProtocol, "--metadata-protocol"),
+    hopLimit:
+      metadataHopLimit === undefined ? 0 : wholeNumber(metadataHopLimit, "--metadata-hop-limit"),
   };
 }
 

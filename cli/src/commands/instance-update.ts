@@ -22,6 +22,7 @@ export function addUpdateInstance(noun: Command, run: Run): void {
     .option("--profile <name>", "another instance profile, only while it is stopped")
     .option("--host-failure <restart|stop>", "what happens when its host fails")
     .option("--metadata-enabled", "answer the guest's metadata requests")
+    .option("--no-metadata-enabled", "answer none of them")
     .option("--metadata-protocol <http|https>", "how the metadata service is spoken to")
     .option("--metadata-hop-limit <hops>", "hops that its answers may take, 1 to 64")
     .action(run(update));
@@ -38,6 +39,13 @@ const GIVEN: readonly (keyof Update)[] = [
   "metadataHopLimit",
 ];
 
+/** What of the metadata service each flag changes; the rest of it stays. */
+const METADATA: readonly (readonly [keyof Update, string])[] = [
+  ["metadataEnabled", "metadata_service.enabled"],
+  ["metadataProtocol", "metadata_service.protocol"],
+  ["metadataHopLimit", "metadata_service.hop_limit"],
+];
+
 type Changed = Pick<Instance, "name" | "profile" | "availabilityPolicy" | "metadataService">;
 
 async function update(session: Session, flags: Update, [text = ""]: readonly string[]) {
@@ -51,10 +59,11 @@ async function update(session: Session, flags: Update, [text = ""]: readonly str
     availabilityPolicy: word === undefined ? undefined : policyOf(word),
     metadataService: metadataOf(flags),
   });
+  const parts = METADATA.flatMap(([flag, path]) => (flags[flag] === undefined ? [] : path));
   const answer = await session.tenant.call(service.updateInstance, {
     id: await instanceId(session, text),
     instance: Instance.fromPartial(values),
-    updateMask,
+    updateMask: updateMask.flatMap((path) => (path === "metadata_service" ? parts : path)),
     ...change(session, flags),
   });
   session.output.one(INSTANCE_VIEW, present(answer.instance));

@@ -5,6 +5,12 @@ import {
   HealthState,
   InstanceStatus,
 } from "@railyard/proto/gen/railyard/v1/instance_status";
+import {
+  type AvailabilityPolicy,
+  HostFailurePolicy,
+  InstanceMetadataProtocol,
+  type InstanceMetadataService,
+} from "@railyard/proto/gen/railyard/v1/instance_template";
 import { LifecycleState } from "@railyard/proto/gen/railyard/v1/resource";
 import type { View } from "../output.js";
 import { countOf, nameOf, reasonsOf, timeOf, wordOf, yesNo } from "../words.js";
@@ -33,9 +39,21 @@ export const INSTANCE_VIEW: View<Instance> = {
     { title: "BOOT VOLUME", cell: ({ bootVolume }) => nameOf(bootVolume) },
     { title: "VOLUMES", cell: ({ volumes }) => volumes.map(nameOf).join(", ") },
     { title: "KEYS", cell: ({ keys }) => keys.map(nameOf).join(", ") },
+    { title: "METADATA SERVICE", cell: ({ metadataService }) => metadataOf(metadataService) },
+    { title: "HOST FAILURE", cell: (it) => hostFailureOf(it.availabilityPolicy) },
     { title: "CRN", cell: ({ crn }) => crn },
     { title: "CREATED", cell: ({ createdAt }) => timeOf(createdAt) },
     { title: "ETAG", cell: ({ etag }) => etag },
   ],
   json: Instance.toJSON,
 };
+
+function metadataOf(service: InstanceMetadataService | undefined): string {
+  if (!service?.enabled) return "off";
+  const { protocol, hopLimit } = service;
+  return `${wordOf(InstanceMetadataProtocol, protocol)}, ${hopLimit} hops`;
+}
+
+function hostFailureOf(policy: AvailabilityPolicy | undefined): string {
+  return wordOf(HostFailurePolicy, policy?.hostFailure ?? 0);
+}

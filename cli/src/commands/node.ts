@@ -55,6 +55,7 @@ const VIEW: View<Node> = {
     { title: "AGENT", cell: ({ agentVersion }) => agentVersion },
     { title: "LOOK AT", cell: flagsOf },
     { title: "MISMATCHES", cell: mismatchesOf },
+    { title: "WARNINGS", cell: warningsOf },
     { title: "ETAG", cell: ({ etag }) => etag },
   ],
   json: Node.toJSON,
@@ -80,6 +81,17 @@ function mismatchesOf({ mismatches }: Node): string {
       return `${wordOf(NodeMismatchKind, kind)}${where}: ${expected}, seen ${seen}`;
     })
     .join("\n");
+}
+
+function warningsOf({ inventory }: Node): string {
+  const { warnings = [], warningCount = 0 } = inventory ?? {};
+  const left = warningCount - warnings.length;
+  return [
+    ...warnings.map(({ kind, deviceId, message }) => {
+      return `${kind}${deviceId === "" ? "" : ` ${deviceId}`}: ${message}`;
+    }),
+    ...(left > 0 ? [`and ${left} more`] : []),
+  ].join("\n");
 }
 
 /** Adds the noun. */

@@ -1,5 +1,4 @@
 // railctl token: access tokens, for operators.
-import { notFound } from "@railyard/lib/errors";
 import {
   type CreateTokenResponse,
   Role,
@@ -21,6 +20,7 @@ import {
 import type { View } from "../output.js";
 import { listAll } from "../pages.js";
 import type { Run } from "../program.js";
+import { resolveId } from "../resolve.js";
 import { writeSecretFile } from "../secret-file.js";
 import type { Session } from "../session.js";
 import { enumValueOf, timeOf, wordOf, wordsOf } from "../words.js";
@@ -123,9 +123,17 @@ function tokens(session: Session, account: string) {
 
 async function revoke(session: Session, flags: ChangeFlags, [text = ""]: readonly string[]) {
   const all = await tokens(session, "");
-  const found = all.find(({ id }) => id === text) ?? all.find(({ name }) => name === text);
-  if (!found) throw notFound("token", text);
-  const request = { id: found.id, ...change(session, flags) };
+  const id = await resolveId(
+    {
+      kind: "token",
+      // Names may repeat, as when one token is to take the place of another.
+      named: async (wanted) =>
+        all.flatMap(({ id, name, revokedAt }) => (name === wanted && !revokedAt ? [id] : [])),
+      exists: async (wanted) => all.some((one) => one.id === wanted),
+    },
+    text,
+  );
+  const request = { id, ...change(session, flags) };
   const { token } = await session.admin.call(service.revokeToken, request);
   session.output.one(VIEW, present(token));
 }

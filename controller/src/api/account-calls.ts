@@ -42,9 +42,12 @@ export class AccountCalls {
     return served;
   }
 
-  /** The same for a read that is dear: it is under way while it waits for its account's turn. */
-  runInTurn<T>(account: AccountId, serve: () => Soon<T>): Soon<T> {
-    return this.run(account, () => this.turns.run(account, serve));
+  /**
+   * The same for a read that is dear: it is under way while it waits for its account's turn, or
+   * until `gone` aborts.
+   */
+  runInTurn<T>(account: AccountId, serve: () => Soon<T>, gone: () => AbortSignal): Soon<T> {
+    return this.run(account, () => this.turns.run(account, serve, gone));
   }
 
   private end(account: AccountId): void {

@@ -42,6 +42,29 @@ test("so many of one account are worked on, the others in order as those end", a
   expect(reads(turns, AT_WORK_MAX + 1).begun).toEqual(first);
 });
 
+test("whoever goes while it waits leaves the line, and is told why", async () => {
+  const turns = new AccountTurns();
+  const { begun, ends, all } = reads(turns, AT_WORK_MAX);
+  const told = new Error("gone");
+  const serve = () => {
+    throw new Error("served for nobody");
+  };
+  const callers = Array.from({ length: TURNS_WAITING_MAX }, () => new AbortController());
+  const waiting = callers.map(({ signal }) => turns.run(ACME, serve, () => signal));
+  const refused = turns.run(ACME, () => "too many");
+  await expect(refused).rejects.toMatchObject({ code: "unavailable" });
+  for (const caller of callers) caller.abort(told);
+  const reasons = (await Promise.allSettled(waiting)).map((one) => "reason" in one && one.reason);
+  expect(new Set(reasons)).toEqual(new Set([told]));
+  await expect(turns.run(ACME, serve, () => AbortSignal.abort(told))).rejects.toBe(told);
+  const next = turns.run(ACME, () => "served");
+  ends[0]?.();
+  expect(await next).toBe("served");
+  for (const end of ends) end();
+  await Promise.allSettled(all);
+  expect(begun).toHaveLength(AT_WORK_MAX);
+});
+
 test("no more wait than may", async () => {
   const turns = new AccountTurns();
   const { ends, all } = reads(turns, AT_WORK_MAX + TURNS_WAITING_MAX);

@@ -13,18 +13,21 @@ const RETRY_AFTER_MS = 1_000;
 interface Line {
   atWork: number;
   /** Each begins one that waits; first come, first served. */
-  readonly waiting: (() => void)[];
+  readonly waiting: Set<() => void>;
 }
 
 export class AccountTurns {
   /** Of accounts that have one at work. */
   private readonly lines = new Map<AccountId, Line>();
 
-  /** Serves when it is the account's turn. Throws `unavailable` when too many wait already. */
-  async run<T>(account: AccountId, serve: () => Soon<T>): Promise<T> {
+  /**
+   * Serves when it is the account's turn; whoever is gone before leaves the line. Throws
+   * `unavailable` when too many wait already, and what `gone` aborts with.
+   */
+  async run<T>(account: AccountId, serve: () => Soon<T>, gone?: () => AbortSignal): Promise<T> {
     const line = this.lineOf(account);
     if (line.atWork < AT_WORK_MAX) line.atWork += 1;
-    else await turnIn(line);
+    else await turnIn(line, gone?.());
     try {
       return await serve();
     } finally {
@@ -35,13 +38,13 @@ export class AccountTurns {
   private lineOf(account: AccountId): Line {
     const known = this.lines.get(account);
     if (known) return known;
-    const line: Line = { atWork: 0, waiting: [] };
+    const line: Line = { atWork: 0, waiting: new Set() };
     this.lines.set(account, line);
     return line;
   }
 
   private leave(account: AccountId, line: Line): void {
-    const next = line.waiting.shift();
+    const [next] = line.waiting;
     // Whoever waits longest gets the place.
     if (next) next();
     else line.atWork -= 1;
@@ -49,11 +52,27 @@ export class AccountTurns {
   }
 }
 
-function turnIn({ waiting }: Line): Promise<void> {
-  if (waiting.length >= TURNS_WAITING_MAX) {
+function turnIn({ waiting }: Line, gone: AbortSignal | undefined): Promise<void> {
+  gone?.throwIfAborted();
+  if (waiting.size >= TURNS_WAITING_MAX) {
     throw refuse("unavailable", "too many reads of the account wait; try again", {
       retryAfterMs: RETRY_AFTER_MS,
     });
   }
-  return new Promise((begin) => waiting.push(begin));
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      waiting.delete(begin);
+      gone?.removeEventListener("abort", giveUp);
+    };
+    const begin = () => {
+      leave();
+      resolve();
+    };
+    const giveUp = () => {
+      leave();
+      reject(gone?.reason);
+    };
+    waiting.add(begin);
+    gone?.addEventListener("abort", giveUp);
+  });
 }

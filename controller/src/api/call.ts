@@ -159,10 +159,11 @@ class Walk {
     const { accountCalls } = gate;
     if (!account || !accountCalls) return serve();
     if (!rpc.isDearRead) return accountCalls.run(account, serve);
-    return accountCalls.runInTurn(account, () => {
+    const inTurn = () => {
       this.throwIfOver();
       return serve();
-    });
+    };
+    return accountCalls.runInTurn(account, inTurn, () => over.signal);
   }
 
   /** For calls that have waited: nobody may listen any longer. */

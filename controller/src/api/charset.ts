@@ -15,7 +15,7 @@ const LINE = /^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u;
 const RULES: ReadonlyMap<Charset, Rule> = new Map([
   [
     Charset.CHARSET_NAME,
-    { pattern: NAME, what: "a name: a-z 0-9 -, a letter, no hyphen at an end" },
+    { pattern: NAME, what: "a name: a-z 0-9 -, not only digits, no hyphen at an end" },
   ],
   [Charset.CHARSET_ID, { pattern: /^[-0-9a-z_]+$/, what: "an identifier: a-z 0-9 - _" }],
   [Charset.CHARSET_UUID, { pattern: UUID, what: "a UUID" }],

@@ -26,7 +26,7 @@ const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const EMPTY_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 const SETTINGS_ACK = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0]);
 /** A call that has no answer by then has been lost. */
-const ANSWERED_MS = 3_000;
+const ANSWERED_MS = 30_000;
 const ends: (() => unknown)[] = [];
 
 afterEach(async () => {

@@ -19,6 +19,8 @@ import { IsolationKind } from "@railyard/proto/gen/railyard/v1/cluster_network_p
 import * as attachments from "@railyard/proto/gen/railyard/v1/instance_cluster_network_attachment";
 import { holdOf } from "../domain/hold.js";
 import type { Mismatch, Node, NodeInventory } from "../domain/node.js";
+import { lineOf } from "../domain/node-flag.js";
+import { shownWarnings } from "../domain/node-warning.js";
 import type { NodeView } from "../service/node.js";
 import type { PlacedRow } from "../service/placed-layout.js";
 
@@ -78,6 +80,10 @@ const OBSERVED = {
   degraded: attachments.AttachmentObserved.ATTACHMENT_OBSERVED_DEGRADED,
 } as const;
 
+/** Of what agents saw, characters; their names for it are somebody else's. */
+const SEEN_MAX = 256;
+const NEIGHBOUR_MAX = 128;
+
 /** The state of a filter; undefined = one that no node is ever in here, or that is newer. */
 export function toState(wire: NodeState): NodeView["state"] | undefined {
   const found = Object.entries(STATES).find(([, state]) => state === wire);
@@ -110,7 +116,7 @@ export function toWireNode(view: NodeView): WireNode {
     appliedGeneration: node.appliedGeneration,
     lastHeartbeatAt: pulse && new Date(pulse.at),
     mismatches: node.mismatches.map(({ kind, rail, expected, seen }) => {
-      return { kind: MISMATCHES[kind], rail, expected, seen };
+      return { kind: MISMATCHES[kind], rail, expected, seen: lineOf(seen).slice(0, SEEN_MAX) };
     }),
     flags: node.flags.map(wireFlag),
     inventory: node.inventory && wireInventory(view, node.inventory),
@@ -152,7 +158,10 @@ function wireInventory(view: NodeView, inventory: NodeInventory): WireInventory 
     numaNode: known(nic.numa),
     speedGbps: nic.speedGbps,
     linkUp: nic.ports.length > 0 && nic.ports.every(({ up }) => up),
-    neighbour: nic.ports.map(({ neighbour }) => neighbour).join(","),
+    neighbour: lineOf(nic.ports.map(({ neighbour }) => neighbour).join(",")).slice(
+      0,
+      NEIGHBOUR_MAX,
+    ),
     vfCount: nic.vfsMax,
     usedVfCount: claims.vfs.filter((vf) => vf.nic === nic.deviceId).length,
   }));
@@ -174,6 +183,8 @@ function wireInventory(view: NodeView, inventory: NodeInventory): WireInventory 
       blocked: node.fence !== undefined,
     })),
     nics: nics.sort((a, b) => (a.rail ?? nics.length) - (b.rail ?? nics.length)),
+    warnings: [...shownWarnings(inventory)],
+    warningCount: inventory.warnings.length,
   };
 }
 

@@ -1,6 +1,5 @@
 // TokenService: tokens between wire and use case. The secret leaves once, in the answer; the copy
 // of that answer which makes repeating safe is sealed.
-import { invalidField } from "@railyard/lib/errors";
 import {
   CreateTokenResponse,
   RevokeTokenResponse,
@@ -49,7 +48,7 @@ export function tokenHandlers(ctx: ServiceContext, sealer: Sealer): Handlers<Tok
       };
       return createToken(ctx, sealed, {
         account: account === "" ? undefined : idFrom("account", account),
-        roles: rolesFrom(request.roles),
+        roles: request.roles.map((role) => ROLES.get(role)),
         name,
         ttlMs: ttl && msOf(ttl),
       });
@@ -88,13 +87,4 @@ function toWire(token: Token): WireToken {
     expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
     revokedAt: revokedAt === undefined ? undefined : new Date(revokedAt),
   };
-}
-
-function rolesFrom(wire: readonly WireRole[]): Role[] {
-  const roles = wire.map((one, i) => {
-    const role = ROLES.get(one);
-    if (!role) throw invalidField(`roles[${i}]`, "is not a role that this server knows");
-    return role;
-  });
-  return [...new Set(roles)];
 }

@@ -18,10 +18,15 @@ export interface Fault {
 }
 
 export class Faults {
-  private readonly found: Fault[] = [];
+  constructor(
+    private readonly within = "",
+    private readonly found: Fault[] = [],
+  ) {}
 
-  /** Every path is put behind `within`, such as `shapes[3].`. */
-  constructor(private readonly within = "") {}
+  /** For faults of what lies below `path`, such as `shapes[3].`: they are thrown with the rest. */
+  below(path: string): Faults {
+    return new Faults(this.within + path, this.found);
+  }
 
   add(fault: Fault): void {
     this.found.push({ ...fault, field: this.within + fault.field });

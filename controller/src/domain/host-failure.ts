@@ -1,6 +1,6 @@
 // What a host's silence and its fence mean for the instances on it: unwell, but where and what they
 // were, until the host is known to be unable to speak. Pure; texts are safe for owners.
-import { type Instance, type InstancePlacement, toStopped, toStopping } from "./instance.js";
+import { type Instance, toStopped } from "./instance.js";
 import type { HealthReason } from "./lifecycle.js";
 
 const HOST_SILENT: HealthReason = {
@@ -8,13 +8,9 @@ const HOST_SILENT: HealthReason = {
   message: "its host does not answer; it stays where it is until the host is known to be silenced",
 };
 
-const SUFFERING: readonly string[] = ["running", "starting", "restarting", "stopping"];
-
 /** The instance on a host that does not answer; the same object when that changes nothing. */
 export function onSilentHost(instance: Instance): Instance {
-  const { status, placement } = instance;
-  if (!SUFFERING.includes(status) || !placement) return instance;
-  if (isOnSilentHost(instance)) return instance;
+  if (!instance.placement || isOnSilentHost(instance)) return instance;
   return { ...instance, healthState: "faulted", healthReasons: [HOST_SILENT] };
 }
 
@@ -23,9 +19,9 @@ export function isOnSilentHost({ healthReasons }: Instance): boolean {
   return healthReasons.some(({ code }) => code === "host_silent");
 }
 
-/** A stopping instance whose host answers again: no report judges it, only its end is awaited. */
+/** A leaving instance whose host answers again: no report judges it, only its end is awaited. */
 export function onHeardHost(instance: Instance): Instance {
-  const waits = instance.status === "stopping" && isOnSilentHost(instance);
+  const waits = instance.placement?.phase === "leaving" && isOnSilentHost(instance);
   return waits ? unjudged(instance) : instance;
 }
 
@@ -34,12 +30,11 @@ export function unjudged(instance: Instance): Instance {
   return { ...instance, healthState: "inapplicable", healthReasons: [] };
 }
 
-/** It is being stopped; on a host that does not answer it stays as unwell as it was. */
-export function stoppingThere(instance: Instance, placement: InstancePlacement): Instance {
-  const stopping = toStopping(instance, placement);
-  if (!isOnSilentHost(instance)) return stopping;
-  const { healthState, healthReasons } = instance;
-  return { ...stopping, healthState, healthReasons };
+/** The instance as it leaves its host: where that does not answer, as unwell as it was before. */
+export function stayingAsUnwell(before: Instance, leaving: Instance): Instance {
+  if (!leaving.placement || !isOnSilentHost(before)) return leaving;
+  const { healthState, healthReasons } = before;
+  return { ...leaving, healthState, healthReasons };
 }
 
 /** Its host was fenced and it is not to be started elsewhere: it is stopped and can be started. */

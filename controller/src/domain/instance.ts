@@ -253,7 +253,6 @@ export function toStopped(instance: Instance): Instance {
     ...offHost(instance),
     status: "stopped",
     statusReasons: instance.status === "stopping" ? instance.statusReasons : [],
-    ...UNJUDGED,
     startable: true,
     lifecycleState: "stable",
     lifecycleReasons: [],
@@ -275,12 +274,13 @@ export function toDeleting(instance: Instance, placement?: InstancePlacement): I
   };
 }
 
-/** It holds no host any more; its status stays. */
+/** It holds no host any more, so nothing judges it; its status stays. */
 export function offHost(instance: Instance): Instance {
   const { placement } = instance;
   return {
     ...instance,
     placement: undefined,
+    ...UNJUDGED,
     previousNodeId: placement?.nodeId ?? instance.previousNodeId,
     startable: instance.status === "failed" || instance.status === "stopped",
     observedDigest: undefined,

@@ -45,6 +45,6 @@ export function fabricUnread(
 }
 
 /** A response's text is one line without control characters. */
-function lineOf(text: string): string {
+export function lineOf(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
 }

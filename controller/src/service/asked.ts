@@ -14,7 +14,7 @@ import { fleetViewOf } from "./fleet-view.js";
 import { whereTo } from "./mapping.js";
 import { requestOf } from "./placing.js";
 import { declaredRails } from "./rail-set.js";
-import { eachOf, gangOf, type RoomShape, resolveShape } from "./room-shape.js";
+import { eachOf, gangOf, type ResolvedShape, type RoomShape, resolveShape } from "./room-shape.js";
 import { type FleetReads, tenantReads } from "./tenant.js";
 
 /** Members of a question have no ids. */
@@ -35,17 +35,29 @@ export interface Asked {
   readonly without?: InstanceId;
 }
 
-/** The shape as the account's capacity check would ask; throws every bad field at once. */
+/** What an account's shape names; undefined only where a fault was added. */
+export function findShape(
+  tx: ReadTx,
+  faults: Faults,
+  { account, shape }: AccountShape,
+): Promise<ResolvedShape | undefined> {
+  return resolveShape(tenantReads(tx, account), faults, shape);
+}
+
+/** The shape as the account's capacity check would ask; throws the faults that there are. */
 export async function askedShape(
   tx: ReadTx,
   ctx: ServiceContext,
-  of: AccountShape & { readonly faults: Faults; readonly seed?: string },
+  of: Pick<AccountShape, "account"> & {
+    readonly faults: Faults;
+    readonly found: ResolvedShape | undefined;
+    readonly seed?: string;
+  },
 ): Promise<Asked> {
-  const { account, shape: wish, faults } = of;
-  const mine = tenantReads(tx, account);
-  const found = await resolveShape(mine, faults, wish);
+  const { account, faults, found } = of;
   faults.throwIfAny();
   if (!found) throw bug("a fault was not recorded");
+  const mine = tenantReads(tx, account);
   const at = ctx.clock.now();
   const network = await whereTo(mine, ctx, { network: found.network, wanted: found.profile, at });
   const seed = of.seed ?? network.id;

@@ -21,17 +21,18 @@ export function checkEtag(
   });
 }
 
-/** Adds a fault for each path that cannot be changed, or is none. */
+/** Adds a fault for each path that cannot be changed, or is none; an empty one by its place. */
 export function checkMask(
   faults: Faults,
   mask: readonly string[],
   updatable: readonly string[],
 ): void {
   if (mask.length === 0) faults.invalid("update_mask", "must name at least one field");
-  for (const path of mask) {
+  for (const [i, path] of mask.entries()) {
     if (updatable.includes(path)) continue;
-    const description = `${path} cannot be changed; updatable: ${updatable.join(", ")}`;
-    faults.invalid(path, description, "FIELD_IMMUTABLE");
+    const what = path || "an empty path";
+    const description = `${what} cannot be changed; updatable: ${updatable.join(", ")}`;
+    faults.invalid(path || `update_mask[${i}]`, description, "FIELD_IMMUTABLE");
   }
 }
 

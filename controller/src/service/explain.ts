@@ -23,7 +23,14 @@ import {
   withMember,
 } from "../placement/trial.js";
 import type { ReadTx } from "../store/contract.js";
-import { type AccountShape, type Asked, askedInstance, askedShape, roomOf } from "./asked.js";
+import {
+  type AccountShape,
+  type Asked,
+  askedInstance,
+  askedShape,
+  findShape,
+  roomOf,
+} from "./asked.js";
 import type { ServiceContext } from "./context.js";
 import { Crowds } from "./crowds.js";
 import { everyHold } from "./everything.js";
@@ -125,9 +132,11 @@ export async function answered(
   }
 }
 
-function askedOf(tx: ReadTx, ctx: ServiceContext, subject: ExplainSubject): Promise<Asked> {
+async function askedOf(tx: ReadTx, ctx: ServiceContext, subject: ExplainSubject): Promise<Asked> {
   if ("instanceId" in subject) return askedInstance(tx, ctx, subject.instanceId);
-  return askedShape(tx, ctx, { ...subject, faults: new Faults("shape.") });
+  const faults = new Faults("shape.");
+  const found = await findShape(tx, faults, subject);
+  return askedShape(tx, ctx, { account: subject.account, faults, found });
 }
 
 /** The fleet with these rooms free; the live one is left as it is. */

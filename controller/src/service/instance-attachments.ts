@@ -113,7 +113,9 @@ async function bind(
   const subnet = row && (await mine.subnets.get(row.subnetId));
   if (!row || !subnet) {
     faults.missing(field, RESOURCE_TYPE.interface, id);
-  } else if (row.targetId) {
+    return undefined;
+  }
+  if (row.targetId) {
     faults.add({
       code: "precondition",
       field,
@@ -125,10 +127,9 @@ async function bind(
   } else if (seen.size === seen.add(id).size) {
     const description = `${RESOURCE_TYPE.interface} ${id} is named twice`;
     faults.invalid(field, description, "INTERFACE_ALREADY_BOUND");
-  } else {
-    return { subnet, bound: { kind: "interface", row } };
   }
-  return undefined;
+  // One that may not be had is held to the rest all the same.
+  return { subnet, bound: { kind: "interface", row } };
 }
 
 /** Adds a fault unless the count of attachments is none or one that the profile permits. */

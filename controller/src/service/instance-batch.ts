@@ -121,9 +121,12 @@ function refuseShared(faults: Faults, wishes: readonly AttachmentWish[]): void {
     const { name, primaryIp: ip } = bound.wish;
     const at = `${path}.new_interface`;
     if (name !== "") faults.invalid(`${at}.name`, text);
-    if (ip.kind === "existing") faults.invalid(`${at}.primary_ip.reserved_ip_id`, text);
-    else if (ip.address !== "") faults.invalid(`${at}.primary_ip.reserved_ip.address`, text);
-    else if (ip.name !== "") faults.invalid(`${at}.primary_ip.reserved_ip.name`, text);
+    if (ip.kind === "existing") {
+      faults.invalid(`${at}.primary_ip.reserved_ip_id`, text);
+      continue;
+    }
+    if (ip.address !== "") faults.invalid(`${at}.primary_ip.reserved_ip.address`, text);
+    if (ip.name !== "") faults.invalid(`${at}.primary_ip.reserved_ip.name`, text);
   }
 }
 

@@ -2,6 +2,7 @@
 // until its absence was observed, then stopping, failing or deleting is finished here.
 import { bug } from "@railyard/lib/errors";
 import { isLeaving, UNSEEN } from "../domain/attachment.js";
+import { stayingAsUnwell } from "../domain/host-failure.js";
 import {
   type Instance,
   type InstancePlacement,
@@ -84,7 +85,8 @@ export async function beginDelete(
   given: LeaveGiven,
   instance: Instance,
 ): Promise<Instance> {
-  const deleting = touched(toDeleting(instance, await leaveHost(tx, instance)), given.rng);
+  const leaving = toDeleting(instance, await leaveHost(tx, instance));
+  const deleting = touched(stayingAsUnwell(instance, leaving), given.rng);
   if (!deleting.placement) {
     await finishDelete(tx, given, instance);
     return deleting;

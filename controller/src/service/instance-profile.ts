@@ -24,7 +24,8 @@ export async function planProfile(
   const before = views.map(({ attachment }) => attachment);
   const profile = await tx.profiles.instance(after.profile);
   if (!profile) {
-    faults.missing(FIELD, RESOURCE_TYPE.instanceProfile, after.profile);
+    if (after.profile === "") faults.invalid(FIELD, "must be set");
+    else faults.missing(FIELD, RESOURCE_TYPE.instanceProfile, after.profile);
     return { before, after: [] };
   }
   checkRoom(faults, FIELD, { count: views.length, profile });

@@ -7,7 +7,7 @@ import type { Soon } from "@railyard/lib/soon";
 import type { Attachment } from "../domain/attachment.js";
 import type { ClusterNetwork } from "../domain/cluster-network.js";
 import { Faults } from "../domain/faults.js";
-import { stoppingThere } from "../domain/host-failure.js";
+import { stayingAsUnwell } from "../domain/host-failure.js";
 import {
   allows,
   type Instance,
@@ -18,6 +18,7 @@ import {
   type QueuedAction,
   statusesFor,
   toStopped,
+  toStopping,
 } from "../domain/instance.js";
 import type { MaybeGone } from "../domain/lifecycle.js";
 import type { InstanceProfile } from "../domain/profile.js";
@@ -172,8 +173,8 @@ export function stopInstance<A>(
     if (!allows(found, "stop")) throw refuseStatus(found, "stop");
     const instance = input.force ? { ...found, queuedActions: [] } : found;
     const placement = await leaveHost(tx, instance);
-    const after = placement ? stoppingThere(instance, placement) : toStopped(instance);
-    const written = touched(after, given.rng);
+    const after = placement ? toStopping(instance, placement) : toStopped(instance);
+    const written = touched(stayingAsUnwell(instance, after), given.rng);
     await mine.instances.update(written);
     tellInstance(given, written);
     return instanceView(ctx, tx, written);

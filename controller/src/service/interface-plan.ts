@@ -77,23 +77,24 @@ export class InterfacePlanner {
     const ip = wish.primaryIp;
     const row = ip.kind === "existing" ? await this.existingIp(ip.id, path) : undefined;
     const subnet = await this.subnetOf(wish, { path, row });
-    if (!subnet) {
-      await this.checkInterfaceName(wish, path, undefined);
-      return undefined;
-    }
-    await this.checkInterfaceName(wish, path, subnet);
+    const clusterNetworkId = this.network ?? subnet?.clusterNetworkId;
+    await this.checkInterfaceName(wish, path, clusterNetworkId);
+    if (!subnet) return undefined;
     const { name, autoDelete, allowIpSpoofing } = wish;
     const about = { subnet, name, autoDelete, allowIpSpoofing, path };
     if (ip.kind === "existing") return row && { ip: { kind: "existing", row }, ...about };
     return { ip: await this.newIp(ip, path, subnet), ...about };
   }
 
+  /** The reserved IP, with a fault when it may not be had; what else is asked is held to it. */
   private async existingIp(id: ReservedIpId, path: string): Promise<ReservedIp | undefined> {
     const field = `${path}primary_ip.reserved_ip_id`;
     const row = await anyReservedIp(this.mine, id);
     if (!row || !this.inside(row)) {
       this.faults.missing(field, RESOURCE_TYPE.reservedIp, id);
-    } else if (row.owner === "provider") {
+      return undefined;
+    }
+    if (row.owner === "provider") {
       const reason = "RESERVED_IP_PROVIDER_OWNED";
       this.faults.invalid(field, "belongs to the provider", reason);
     } else if (row.targetId || !this.first(`ip ${id}`)) {
@@ -105,10 +106,8 @@ export class InterfacePlanner {
         resource: { type: RESOURCE_TYPE.reservedIp, id },
         ...(row.targetId && { holders: [{ type: RESOURCE_TYPE.interface, id: row.targetId }] }),
       });
-    } else {
-      return row;
     }
-    return undefined;
+    return row;
   }
 
   private async subnetOf(
@@ -137,10 +136,9 @@ export class InterfacePlanner {
   private async checkInterfaceName(
     { name }: InterfaceWish,
     path: string,
-    subnet: Subnet | undefined,
+    clusterNetworkId: ClusterNetworkId | undefined,
   ): Promise<void> {
     if (name === "") return;
-    const clusterNetworkId = subnet?.clusterNetworkId;
     await checkNewName(this.faults, {
       field: `${path}name`,
       name,

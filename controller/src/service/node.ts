@@ -2,9 +2,10 @@
 // What agents say is dealt with in hello.ts and status.ts.
 import { isBusPublicKey } from "@railyard/lib/bus/identity";
 import { canonicalJson, sha256Hex } from "@railyard/lib/canonical";
-import { invalidField, notFound, refuse } from "@railyard/lib/errors";
+import { bug, notFound, refuse } from "@railyard/lib/errors";
 import type { NodeId } from "@railyard/lib/ids";
 import { spoilsNode } from "../domain/declaration.js";
+import { Faults } from "../domain/faults.js";
 import { type Node, SUPERSEDED_MAX } from "../domain/node.js";
 import type { HardwareKind } from "../domain/physical-cluster.js";
 import type { NodeClaims, Page, ReadTx, WriteTx } from "../store/contract.js";
@@ -90,27 +91,9 @@ export async function createJoinToken<A>(
   call: Mutation<JoinToken, A>,
   input: { readonly nodeName: string; readonly publicKey: string },
 ): Promise<A> {
-  const { nodeName, publicKey } = input;
-  if (!isBusPublicKey(publicKey)) {
-    const text = "must be the public key of an nkey user";
-    throw invalidField("public_key", text, "NODE_CREDENTIAL_INVALID");
-  }
+  const { publicKey } = input;
   const answer = await mutate(ctx, call, async (tx, { tell }) => {
-    const node = await tx.nodes.byName(nodeName);
-    if (!node || node.retired) {
-      throw refuse("notFound", `no server called ${nodeName} is declared`, {
-        reason: "NODE_NOT_DECLARED",
-        resource: { type: "node", id: nodeName },
-        fields: [{ field: "node_name", description: "names no declared server" }],
-      });
-    }
-    const other = (await tx.nodes.all()).find((n) => n.publicKey === publicKey && n.id !== node.id);
-    if (other) {
-      throw refuse("exists", `the public key belongs to node ${other.id}`, {
-        reason: "NODE_CREDENTIAL_TAKEN",
-        fields: [{ field: "public_key", description: "belongs to another node" }],
-      });
-    }
+    const node = await nodeToEnrol(tx, input);
     const gone = node.session === undefined ? [] : [node.session];
     const enrolled: Node = {
       ...node,
@@ -125,6 +108,36 @@ export async function createJoinToken<A>(
   });
   ctx.nudgeEnrolment();
   return answer;
+}
+
+/** The declared node, whose key this may be; throws every bad field at once. */
+async function nodeToEnrol(
+  tx: WriteTx,
+  { nodeName, publicKey }: { readonly nodeName: string; readonly publicKey: string },
+): Promise<Node> {
+  const faults = new Faults();
+  const node = await tx.nodes.byName(nodeName);
+  const isDeclared = node !== undefined && !node.retired;
+  if (!isDeclared) {
+    faults.add({
+      ...{ code: "notFound", field: "node_name", reason: "NODE_NOT_DECLARED" },
+      description: `no server called ${nodeName} is declared`,
+      resource: { type: "node", id: nodeName },
+    });
+  }
+  const field = "public_key";
+  if (!isBusPublicKey(publicKey)) {
+    const description = "must be the public key of an nkey user";
+    faults.invalid(field, description, "NODE_CREDENTIAL_INVALID");
+  }
+  const other = (await tx.nodes.all()).find((n) => n.publicKey === publicKey && n.id !== node?.id);
+  if (other) {
+    const description = `the public key belongs to node ${other.id}`;
+    faults.add({ code: "exists", field, description, reason: "NODE_CREDENTIAL_TAKEN" });
+  }
+  faults.throwIfAny();
+  if (!isDeclared) throw bug("a fault was not recorded");
+  return node;
 }
 
 export interface Cordon {

@@ -25,18 +25,25 @@ export interface SetQuota {
   /** Empty: whatever is there. */
   readonly etag: string;
   /** Each subject once; the others stay. */
-  readonly limits: readonly { readonly subject: QuotaSubject; readonly limit: number }[];
+  readonly limits: readonly Limit[];
+}
+
+interface Limit {
+  /** Undefined: one that is not known here. */
+  readonly subject: QuotaSubject | undefined;
+  readonly limit: number;
 }
 
 /**
- * Sets limits; what an account has beyond a lowered one it keeps. Errors: `invalid` for a subject
- * that is named twice; `conflict` ETAG_MISMATCH.
+ * Sets limits; what an account has beyond a lowered one it keeps. Errors: `invalid` for each
+ * subject that is unknown or named twice; `conflict` ETAG_MISMATCH.
  */
 export function setQuota<A>(
   ctx: ServiceContext,
   call: Mutation<QuotaView, A>,
   { account, etag, limits }: SetQuota,
 ): Promise<A> {
+  const wanted = checkLimits(limits);
   return mutate(ctx, call, async (tx, { tell }) => {
     const before = await viewOf(tx, account);
     if (etag !== "" && etag !== before.etag) {
@@ -45,18 +52,26 @@ export function setQuota<A>(
         resource: { type: "quota", id: account },
       });
     }
-    const faults = new Faults();
-    for (const [i, { subject }] of limits.entries()) {
-      const first = limits.findIndex((other) => other.subject === subject);
-      if (first !== i) faults.invalid(`limits[${i}].subject`, "is named twice");
-    }
-    faults.throwIfAny();
-    for (const { subject, limit } of limits) {
+    for (const [subject, limit] of wanted) {
       await tx.account(account).quotas.setLimit(subject, limit);
     }
     tell({ account, limits }, "quotas set");
     return viewOf(tx, account);
   });
+}
+
+/** The limit of each subject; throws every bad field at once. */
+function checkLimits(limits: readonly Limit[]): ReadonlyMap<QuotaSubject, number> {
+  const faults = new Faults();
+  const wanted = new Map<QuotaSubject, number>();
+  for (const [i, { subject, limit }] of limits.entries()) {
+    const field = `limits[${i}].subject`;
+    if (!subject) faults.invalid(field, "is nothing that this server counts");
+    else if (wanted.has(subject)) faults.invalid(field, "is named twice");
+    else wanted.set(subject, limit);
+  }
+  faults.throwIfAny();
+  return wanted;
 }
 
 async function viewOf(tx: ReadTx, account: AccountId): Promise<QuotaView> {

@@ -111,7 +111,6 @@ export function updateReservedIp<A>(
   return mutateMine(ctx, call, async (tx, given) => {
     const { mine } = tx;
     const before = await findReservedIp(mine, input);
-    refuseProviderOwned(before);
     const faults = new Faults();
     checkMask(faults, input.mask, ["name", "auto_delete"]);
     const name = input.mask.includes("name") ? input.name : before.name;
@@ -124,6 +123,7 @@ export function updateReservedIp<A>(
       faults.invalid(`${field}.auto_delete`, description, "AUTO_DELETE_UNBOUND");
     }
     faults.throwIfAny();
+    refuseProviderOwned(before);
     checkEtag(before, input.etag, TYPE);
     if (name === before.name && autoDelete === before.autoDelete)
       return reservedIpView(mine, before);

@@ -5,7 +5,7 @@ import type { NodeId } from "@railyard/lib/ids";
 import { Faults } from "../domain/faults.js";
 import { Simulation } from "../placement/simulate.js";
 import type { ReadTx } from "../store/contract.js";
-import { type AccountShape, type Asked, askedShape } from "./asked.js";
+import { type AccountShape, type Asked, askedShape, findShape } from "./asked.js";
 import type { ServiceContext } from "./context.js";
 import { Crowds, withTaken } from "./crowds.js";
 import {
@@ -16,6 +16,7 @@ import {
   lookedAt,
 } from "./explain.js";
 import { fleetOf } from "./fleet.js";
+import type { ResolvedShape } from "./room-shape.js";
 import { messagesIn } from "./tenant.js";
 
 /** Most nodes looked at for all shapes together: each shape looks at every node. */
@@ -29,7 +30,7 @@ export interface SimulationWish {
   readonly seed: bigint;
 }
 
-/** One explanation for each shape; throws every bad field of a shape at once. */
+/** One explanation for each shape; throws every bad field at once. */
 export async function simulatePlacement(
   ctx: ServiceContext,
   wish: SimulationWish,
@@ -71,25 +72,32 @@ async function prepare(
     const most = Math.floor(LOOKS_MAX / size);
     throw invalidField("shapes", `at most ${most} at once in a fleet of ${size} nodes`);
   }
-  const without = await idsOf(tx, withoutNodes);
-  const asks: Asked[] = [];
+  const faults = new Faults();
+  const without = await idsOf(tx, faults, withoutNodes);
+  const found: (ResolvedShape | undefined)[] = [];
   for (const [i, shape] of shapes.entries()) {
-    const faults = new Faults(`shapes[${i}].`);
-    asks.push(await askedShape(tx, ctx, { ...shape, faults, seed: `${seed}/${i}` }));
+    found.push(await findShape(tx, faults.below(`shapes[${i}].`), shape));
+  }
+  const asks: Asked[] = [];
+  for (const [i, { account }] of shapes.entries()) {
+    const of = { account, faults, found: found[i], seed: `${seed}/${i}` };
+    asks.push(await askedShape(tx, ctx, of));
   }
   // The copy is made here: what changes from now on is not in it.
   return { simulation: new Simulation(await fleetOf(tx, ctx), without), asks };
 }
 
-/** Throws `invalid` for names of no node. */
-async function idsOf(tx: ReadTx, names: readonly string[]): Promise<readonly NodeId[]> {
+/** Adds a fault for each name of no node. */
+async function idsOf(
+  tx: ReadTx,
+  faults: Faults,
+  names: readonly string[],
+): Promise<readonly NodeId[]> {
   const ids: NodeId[] = [];
   for (const [i, name] of names.entries()) {
     const node = await tx.nodes.byName(name);
-    if (!node || node.retired) {
-      throw invalidField(`without_nodes[${i}]`, `no server called ${name} is declared`);
-    }
-    ids.push(node.id);
+    if (node && !node.retired) ids.push(node.id);
+    else faults.invalid(`without_nodes[${i}]`, `no server called ${name} is declared`);
   }
   return ids;
 }

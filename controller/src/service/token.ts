@@ -18,7 +18,8 @@ import { tokensOf } from "./token-cache.js";
 export interface CreateToken {
   /** Required for tenant roles, forbidden for others. */
   readonly account: AccountId | undefined;
-  readonly roles: readonly Role[];
+  /** Undefined: one that is not known here. */
+  readonly roles: readonly (Role | undefined)[];
   /** Empty: four random words. */
   readonly name: string;
   /** Milliseconds; undefined: until it is revoked. */
@@ -52,14 +53,14 @@ export function createToken<A>(
   call: Mutation<NewToken, A>,
   input: CreateToken,
 ): Promise<A> {
-  checkWish(input);
+  const roles = checkWish(input);
   return mutate(ctx, call, async (tx, { at, rng }) => {
     const secret = newSecret(rng);
     const token: Token = {
       id: newId("token", { at, rng }),
       name: input.name || randomName(rng),
       account: input.account,
-      roles: input.roles,
+      roles,
       secretHash: hashOf(secret),
       createdAt: at,
       expiresAt: input.ttlMs === undefined ? undefined : at + input.ttlMs,
@@ -159,20 +160,26 @@ export function tokenEtag(token: Token): string {
   return hashOf(`${token.id}/${token.revokedAt ?? ""}`).slice(0, 16);
 }
 
-function checkWish({ roles, account, name }: CreateToken): void {
+/** The token's roles, each once; throws every bad field at once. */
+function checkWish({ roles, account, name }: CreateToken): readonly Role[] {
   const faults = new Faults();
   if (name !== "") checkName(faults, "name", name);
-  const tenants = roles.filter(isTenantRole).length;
+  for (const [i, role] of roles.entries()) {
+    if (!role) faults.invalid(`roles[${i}]`, "is not a role that this server knows");
+  }
+  const known = [...new Set(roles)].filter((role) => role !== undefined);
+  const tenants = known.filter(isTenantRole).length;
   if (roles.length === 0) {
     faults.invalid("roles", "must be set");
-  } else if (tenants > 0 && tenants < roles.length) {
+  } else if (tenants > 0 && tenants < known.length) {
     faults.invalid("roles", "must be all of tenants or all of operators");
   } else if (tenants > 0 && !account) {
     faults.invalid("account", "must be set for tenant roles");
-  } else if (tenants === 0 && account) {
+  } else if (tenants < known.length && account) {
     faults.invalid("account", "must not be set for operators' roles");
   }
   faults.throwIfAny();
+  return known;
 }
 
 function newSecret(rng: Rng): string {

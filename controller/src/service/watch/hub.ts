@@ -193,20 +193,26 @@ export class WatchHub {
 
   private async page(account: AccountId, after: bigint): Promise<readonly AccountChangeRow[]> {
     const { rows, droppedTo } = await this.options.store.read(async (tx) => ({
-      rows: await this.rowsAfter(tx, account, after),
+      rows: this.completed(await tx.logs.accountChangesAfter(account, after, PAGE)),
       droppedTo: (await tx.logs.accountLog(account)).droppedTo,
     }));
     if (after < droppedTo) throw tooOld(after, droppedTo);
     return rows;
   }
 
-  private async rowsAfter(
-    tx: ReadTx,
-    account: AccountId,
-    after: bigint,
-  ): Promise<readonly AccountChangeRow[]> {
-    const rows = await tx.logs.accountChangesAfter(account, after, PAGE);
+  /** The rows as readers are told of them; throws `bug` where one of them is damaged. */
+  private completed(rows: readonly AccountChangeRow[]): readonly AccountChangeRow[] {
     return rows.map((row) => ({ ...row, entries: row.entries.flatMap(this.options.complete) }));
+  }
+
+  /** The same; undefined, and logged, where one of them is damaged: others' readers go on. */
+  private shareable(account: AccountId, rows: readonly AccountChangeRow[]) {
+    try {
+      return this.completed(rows);
+    } catch (err) {
+      this.options.log.error({ account, err }, "a change in an account's log cannot be told");
+      return undefined;
+    }
   }
 
   private feedOf(account: AccountId): Feed {
@@ -255,7 +261,8 @@ export class WatchHub {
     for (const { account, head, rows, newest } of looks) {
       const feed = this.feeds.get(account);
       if (!feed) continue;
-      this.take(feed, head, rows);
+      if (rows) this.take(feed, head, rows);
+      else passOver(feed, newest);
       if (feed.recent && feed.recent.head < newest) this.grown.add(account);
     }
     return this.grown.size > 0;
@@ -269,10 +276,11 @@ export class WatchHub {
       if (bytes >= LOOK_BYTES) break;
       const { newest } = await tx.logs.accountLog(account);
       const head = this.feeds.get(account)?.recent?.head ?? newest;
-      const rows = await this.rowsAfter(tx, account, head);
+      const stored = await tx.logs.accountChangesAfter(account, head, PAGE);
       this.grown.delete(account);
+      const rows = this.shareable(account, stored);
       looks.push({ account, head, rows, newest });
-      bytes += rows.reduce((sum, row) => sum + bytesOf(row), 0);
+      bytes += (rows ?? stored).reduce((sum, row) => sum + bytesOf(row), 0);
     }
     return looks;
   }
@@ -297,7 +305,14 @@ interface Look {
   readonly account: AccountId;
   readonly head: bigint;
   readonly newest: bigint;
-  readonly rows: readonly AccountChangeRow[];
+  /** Undefined: they cannot be told. */
+  readonly rows: readonly AccountChangeRow[] | undefined;
+}
+
+/** Shares nothing up to `newest`: readers behind it read for themselves, and are told. */
+function passOver(feed: Feed, newest: bigint): void {
+  feed.recent = new RecentRows(newest);
+  wake(feed.waiting);
 }
 
 function wake(sleeping: ReadonlySet<() => void>): void {
