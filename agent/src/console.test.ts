@@ -64,7 +64,7 @@ async function refusalOf(ticket: SignedTicket): Promise<string> {
   return outcome.ok ? "opened" : `${outcome.refusal}: ${outcome.message}`;
 }
 
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
+const eventually = (check: () => void) => vi.waitFor(check, { interval: 5 });
 
 test("what is typed reaches the guest and its answer comes back unchanged", async () => {
   const one = await attach();

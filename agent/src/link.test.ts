@@ -135,7 +135,7 @@ async function send(message: SignedDesired | Uint8Array): Promise<DesiredAnswer>
       if (!answered) throw new Error("no answer yet");
       return DesiredAnswer.decode(answered);
     },
-    { timeout: 5_000, interval: 2 },
+    { interval: 2 },
   );
 }
 

@@ -67,6 +67,8 @@ export interface Nic extends LinkedDevice {
   readonly vfBarBytes: number;
   /** RDMA device of the physical function; empty when it has none. */
   readonly rdma: string;
+  /** Largest frame that its interface carries, bytes; absent when that is not known. */
+  readonly mtu?: number;
   /** Serial of the board; functions with the same are one card. Empty when unknown. */
   readonly board: string;
   readonly ports: readonly Port[];

@@ -17,7 +17,7 @@ export const LEFT: Permissions = {
 };
 export const RIGHT: Permissions = { publish: ["b.>"], subscribe: ["a.>", "_INBOX.right.>"] };
 
-const DEADLINE_MS = 5_000;
+const DEADLINE_MS = 60_000;
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
 

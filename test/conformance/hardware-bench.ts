@@ -1,6 +1,6 @@
 // A made-up machine with the agent's reconciler and ledger on it, in made-up time, for tests that
 // look at what becomes of the machine. It knows nothing of controllers or the bus.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFakeHardware } from "@railyard/agent/hardware/fake/fake";
@@ -13,6 +13,7 @@ import { factsDigest } from "@railyard/lib/attest";
 import { ManualClock, settle } from "@railyard/lib/clock";
 import { silentLog } from "@railyard/lib/log";
 import { seededRng } from "@railyard/lib/rng";
+import { removeFolder } from "../scratch.js";
 
 const VFS_PER_NIC = 4;
 const SLICE_MS = 1_000;
@@ -50,7 +51,7 @@ export class MachineBench {
 
   async close(): Promise<void> {
     await this.stop();
-    rmSync(this.dir, { recursive: true, force: true });
+    await removeFolder(this.dir);
   }
 
   get machineDir(): string {

@@ -177,4 +177,4 @@ test("after random states, faults and restarts, observed is desired and nothing 
   const stories = fc.array(scene, { minLength: 1, maxLength: 4 });
   const limits = { numRuns: 25, interruptAfterTimeLimit: 8_000, endOnFailure: true };
   await fc.assert(fc.asyncProperty(stories, play), limits);
-}, 60_000);
+});

@@ -4,6 +4,8 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type FaultRule, setFaults } from "@railyard/agent/hardware/fake/faults";
 import type { GuestFile } from "@railyard/agent/hardware/fake/guests";
+import { machineIn } from "@railyard/agent/hardware/fake/machine";
+import { NET, put } from "@railyard/agent/hardware/fake/tree";
 import { refuse } from "@railyard/lib/errors";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { MachineBench, type Wish } from "./hardware-bench.js";
@@ -97,8 +99,12 @@ test("a device that reads ones after release stays a residue until it answers", 
   await bench.want([]);
   await bench.pass(120_000);
   expect(bench.last).toMatchObject({ complete: true, residues: [{ deviceId: gpu }] });
+  const why = `unbind-device ${gpu}: pci function ${pciAddress} does not answer: it reads ffff`;
+  const warnings = () => bench.last?.inventory.warnings;
+  expect(warnings()).toContainEqual({ kind: "step-failed", deviceId: "", message: why });
   setFaults(bench.machineDir, []);
   await bench.until("nothing", () => bench.isExactly([]));
+  expect(warnings()).toEqual([]);
 });
 
 test.each(["gpu", "nic"] as const)("a %s that vanishes and returns is given anew", async (kind) => {
@@ -116,6 +122,16 @@ test.each(["gpu", "nic"] as const)("a %s that vanishes and returns is given anew
   await bench.until("both again", () => bench.isExactly([A, B]));
   expect(startOf("ins-a")).toBeGreaterThan(before[0]!);
   expect(startOf("ins-b")).toBe(before[1]);
+});
+
+test("a nic that carries smaller frames than its instance wants is told of", async () => {
+  const { deviceId, pfName } = nicOf(0);
+  put(machineIn(bench.machineDir).root, `${NET}/${pfName}/mtu`, "1500");
+  await bench.want([A, B]);
+  await bench.until("both", () => bench.isExactly([A, B]));
+  const message = `${pfName} carries frames of 1500 bytes, and 9000 are wanted on it`;
+  const warning = { kind: "mtu-too-small", deviceId, message };
+  expect(bench.last?.inventory.warnings).toEqual([warning]);
 });
 
 test("progress that cannot be written keeps nothing from being done", async () => {

@@ -1,8 +1,17 @@
 // The machine that these tests run on, as the agent puts it together.
-import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMachine, type MachineOptions } from "@railyard/agent/hardware/linux/machine";
+import { smallSpec } from "@railyard/agent/hardware/linux/qemu/sample";
 import { qemuArguments } from "@railyard/agent/layout/qemu";
 import { systemClock } from "@railyard/lib/clock";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -50,6 +59,25 @@ test.each(["guests", "volumes"])("%s that have gone are not taken for none", (na
   createMachine(options());
   rmSync(join(dir, name), { recursive: true });
   expect(() => createMachine(options())).toThrow(`${join(dir, name)} is not the folder`);
+});
+
+test.each(["guests", "volumes"])("while %s have gone, none counts as there", async (name) => {
+  const { listGuests, startGuest, stopGuest } = createMachine(options());
+  const path = join(dir, name);
+  renameSync(path, `${path}.away`);
+  mkdirSync(path);
+  const isUsed = `${path} is not the folder that is used; is its file system mounted?`;
+  await expect(listGuests()).rejects.toThrow(isUsed);
+  // Its image is looked at first.
+  if (existsSync("/usr/bin/qemu-img")) {
+    await expect(startGuest(smallSpec(dir))).rejects.toThrow(isUsed);
+  }
+  await expect(stopGuest("ins-1")).rejects.toThrow(isUsed);
+  expect(readdirSync(path)).toEqual([]);
+  rmSync(path, { recursive: true });
+  await expect(listGuests()).rejects.toThrow(isUsed);
+  renameSync(`${path}.away`, path);
+  expect(await listGuests()).toEqual([]);
 });
 
 test.runIf(process.getuid?.() === 0)("an account needs a way to its guests", () => {

@@ -90,6 +90,8 @@ export interface NetInterface {
   readonly permanentMac: string;
   /** Mb/s; 0 while the link is down. */
   readonly speedMbps: number;
+  /** The largest frame that all its ports carry, bytes; absent when it is not known. */
+  readonly mtu?: number;
   readonly ports: readonly NetPort[];
 }
 

@@ -104,6 +104,7 @@ function nicOf(fn: PciFunction, deviceId: string, { netdev, rdma, board }: Seen)
     vfsMax: fn.vfsMax,
     vfBarBytes: highBytes(fn.vfBars),
     rdma: rdma?.name ?? "",
+    ...(netdev?.mtu !== undefined && infiniband.length === 0 && { mtu: netdev.mtu }),
     board,
     ports: infiniband.length > 0 ? infiniband.map(portOf) : (netdev?.ports ?? []),
   };

@@ -13,6 +13,7 @@ import type { Desired, Inventory, PassReport } from "../model.js";
 import { type Membership, membership } from "./diff/membership.js";
 import { FabricDoubt } from "./fabric-doubt.js";
 import { Passes } from "./passes.js";
+import { astray, withTroubles } from "./troubles.js";
 
 /** Between two looks while something is left to do. */
 const LOOK_BACKOFF = { baseMs: 500, maxMs: 10_000 };
@@ -94,7 +95,7 @@ export class FabricReconciler extends Passes {
       instances: [],
       residues: [],
       ...seen,
-      inventory: this.doubt.on(this.inventory),
+      inventory: withTroubles(this.doubt.on(this.inventory), astray(seen.partitions ?? [])),
     });
   }
 

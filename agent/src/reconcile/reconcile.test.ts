@@ -248,7 +248,7 @@ function pass(is: (report: PassReport) => boolean, stepMs = 0): Promise<PassRepo
       if (last && is(last)) return last;
       throw new Error(`no such pass; last: ${JSON.stringify(last?.instances)}`);
     },
-    { timeout: 5_000, interval: 2 },
+    { interval: 2 },
   );
 }
 

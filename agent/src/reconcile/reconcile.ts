@@ -7,14 +7,7 @@ import type { Log } from "@railyard/lib/log";
 import type { Rng } from "@railyard/lib/rng";
 import type { Hardware } from "../hardware/hardware.js";
 import type { Ledger } from "../ledger.js";
-import type {
-  Desired,
-  Inventory,
-  InventoryWarning,
-  ObserveProblem,
-  PassReport,
-  Step,
-} from "../model.js";
+import type { Desired, InventoryWarning, ObserveProblem, PassReport, Step } from "../model.js";
 import { applySteps } from "./apply.js";
 import { NVSWITCHES } from "./diff/partitions.js";
 import { differences } from "./diff/view.js";
@@ -25,6 +18,7 @@ import { observe, type ReadInventory, type Reading } from "./observe.js";
 import { Passes } from "./passes.js";
 import { type FailedStep, findings } from "./report.js";
 import { Retries } from "./retries.js";
+import { ownerless, tooNarrow, unread, withTroubles } from "./troubles.js";
 
 /**
  * Observations that one pass may need: stop, clean, create, prepare, start, and room for a repair.
@@ -66,7 +60,7 @@ export class Reconciler extends Passes {
     try {
       return await this.passOver(signal);
     } catch (thrown) {
-      this.tellUnread(signal);
+      this.tellUnread(signal, asRailyardError(thrown).message);
       throw thrown;
     }
   }
@@ -103,9 +97,12 @@ export class Reconciler extends Passes {
   }
 
   /** What the last pass found must not go on as if it were still seen. */
-  private tellUnread(signal: AbortSignal): void {
+  private tellUnread(signal: AbortSignal, message: string): void {
     if (!this.last?.complete || signal.aborted) return;
-    this.last = { ...this.last, instances: [], residues: [], complete: false };
+    const told = `the machine could not be read: ${message}`;
+    const warning = { kind: "unread", deviceId: "", message: told };
+    const inventory = withTroubles(this.last.inventory, [warning]);
+    this.last = { ...this.last, instances: [], residues: [], complete: false, inventory };
     this.options.onPass(this.last);
   }
 
@@ -130,13 +127,13 @@ function reportOf(
     generation: desired?.generation ?? 0n,
     ...findings(situation, pending, failed),
     complete: observed.problems.length === 0,
-    inventory: withWarnings(inventory, refused),
+    inventory: withTroubles(inventory, [
+      ...refused,
+      ...unread(observed.problems),
+      ...ownerless(failed),
+      ...tooNarrow(inventory, desired),
+    ]),
   };
-}
-
-function withWarnings(inventory: Inventory, more: readonly InventoryWarning[]): Inventory {
-  if (more.length === 0) return inventory;
-  return { ...inventory, warnings: [...inventory.warnings, ...more] };
 }
 
 /** Progress is for operators: a full disk must not keep a machine from its desired state. */

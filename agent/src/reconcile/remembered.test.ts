@@ -94,7 +94,7 @@ async function until(what: string, is: (pass: PassReport) => boolean): Promise<P
       await clock.advance(5_000);
       if (!last || !is(last)) throw new Error(`not yet: ${what}`);
     },
-    { timeout: 10_000, interval: 5 },
+    { interval: 5 },
   );
   return last!;
 }

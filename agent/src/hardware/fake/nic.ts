@@ -84,7 +84,7 @@ export function addNetdev(
   put(root, `${netdev}/address`, dev.mac);
   put(root, `${netdev}/addr_assign_type`, "0");
   put(root, `${netdev}/dev_port`, String(dev.port));
-  put(root, `${netdev}/mtu`, "1500");
+  put(root, `${netdev}/mtu`, "9216");
   put(root, `${netdev}/carrier`, "1");
   put(root, `${netdev}/operstate`, "up");
   put(root, `${netdev}/speed`, String(dev.speedMbps));

@@ -1,10 +1,20 @@
 // What is made of a Fabric Manager that nobody can speak to, on a made-up machine that has one, and
 // what is remembered of a NIC only for as long as it stays in its place.
-import { mkdtempSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ManualClock } from "@railyard/lib/clock";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { asRailyardError } from "@railyard/lib/errors";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { inventoryOf } from "../../inventory.js";
 import { observe } from "../../reconcile/observe.js";
 import { createFakeHardware } from "../fake/fake.js";
@@ -71,6 +81,23 @@ test("with fmpm there are partitions, and once it is gone nobody knows of them",
   const after = await look(machine);
   expect(after.problems).toEqual(["nvswitches"]);
   expect(after.kinds).toContain("partitions-unread");
+});
+
+test("a kernel that does not tell of interfaces is waited for until the deadline", async () => {
+  const machine = hardware();
+  const carrier = join(machineIn(dir).root, NET, "lo/carrier");
+  mkdirSync(join(carrier, ".."));
+  // Whoever opens it waits until somebody else does.
+  execFileSync("/usr/bin/mkfifo", [carrier]);
+  const outcome = machine.readFacts().catch(asRailyardError);
+  await clock.advance(10_000);
+  expect(await outcome).toMatchObject({ code: "deadline" });
+  const again = await machine.readFacts().catch(asRailyardError);
+  expect(again).toMatchObject({ code: "deadline", message: expect.stringMatching(/still hangs/) });
+  const writer = openSync(carrier, "w");
+  rmSync(carrier);
+  closeSync(writer);
+  await vi.waitFor(() => machine.readFacts(), 30_000);
 });
 
 test("another NIC in a place has its own serial and addresses, not those of the last", async () => {

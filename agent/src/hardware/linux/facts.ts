@@ -1,6 +1,8 @@
 // Reads everything about a machine that decides, from many places at once, and remembers what does
 // not change or must outlast a tool's bad moment. Which function is used for what is not its
 // business.
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@railyard/lib/clock";
 import { asRailyardError } from "@railyard/lib/errors";
@@ -17,9 +19,10 @@ import {
   readNeighbours,
   withNeighbours,
 } from "./neighbours.js";
-import { groupByFunction, type Netdev, readNetdevs } from "./net.js";
+import { groupByFunction, NET, type Netdev, readNetdevs } from "./net.js";
 import { readFabricManager } from "./nv-fabric.js";
 import { isMissingTool, type Outside } from "./outside.js";
+import { Overdue } from "./overdue.js";
 import { readBoardSerial } from "./pcie.js";
 import { PCI_DEVICES } from "./sysfs.js";
 
@@ -49,7 +52,9 @@ export function factsReader(
     readInfinibandNeighbours(outside, devices, toolMs),
   );
   const partitions = pausingPartitions(outside, clock, toolMs);
+  const networkAnswers = networkProbe(outside, clock, toolMs);
   return async () => {
+    await networkAnswers();
     const { functions, oddities } = readBus();
     const physical = functions.filter((fn) => fn.pf === undefined);
     const wanted = new Set(physical.map((fn) => fn.address));
@@ -81,6 +86,23 @@ export function factsReader(
 
 function isNic({ classCode, vfsMax }: PciFunction): boolean {
   return vfsMax > 0 && CLASSES_NIC.some((code) => classCode.startsWith(code));
+}
+
+/**
+ * Some of what the kernel tells of interfaces waits for the lock (`rtnl`) that a driver may hold
+ * for as long as its device does not answer, and whoever reads it waits, too: one is read aside
+ * first, so that the agent goes on speaking. Every network namespace has this interface. Errors:
+ * `deadline`.
+ */
+function networkProbe({ root }: Outside, clock: Clock, ms: number): () => Promise<void> {
+  const overdue = new Overdue(clock);
+  const path = join(root, NET, "lo/carrier");
+  return async () => {
+    // In a directory that only looks like a machine nobody holds a lock.
+    if (!existsSync(path)) return;
+    const limit = { ms, what: `the reading of ${path}` };
+    await overdue.within(limit, () => readFile(path).catch(() => undefined));
+  };
 }
 
 // Permanent addresses stay, so each is asked for once.

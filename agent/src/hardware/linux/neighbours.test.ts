@@ -41,6 +41,16 @@ test.each([
   expect(parseNodeDescription(text)).toBe(leaf);
 });
 
+test("whatever a neighbour calls itself, its name is one short line", () => {
+  const name = `leaf\u001b[2J\n\u202e${"x".repeat(300)}`;
+  const told = [...seen({ interface: { eth0: named(name) } }).map(([, text]) => text)];
+  told.push(parseNodeDescription(`Node Description:..${name.replace("\n", "")}`));
+  for (const text of told) {
+    expect(text).toMatch(/^leaf\?\[2J\?+x+$/);
+    expect(text).toHaveLength(128);
+  }
+});
+
 test("only active InfiniBand ports are asked, each through its own cable", async () => {
   const calls: string[] = [];
   const outside = {

@@ -4,6 +4,11 @@ import { refuse } from "@railyard/lib/errors";
 import type { RdmaDevice } from "../hardware.js";
 import type { Outside } from "./outside.js";
 
+/** No declared switch has a longer name. */
+const NAME_LENGTH_MAX = 128;
+/** Of what a neighbour calls itself: what moves a terminal's cursor, or turns text around. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
 /** Switch name by the name of what the cable is plugged into. */
 export type Cables = ReadonlyMap<string, string>;
 
@@ -53,7 +58,7 @@ function cableOf(name: string, port: number): string {
  */
 export function parseNodeDescription(text: string): string {
   const description = /^Node Description:\.*(.*)$/m.exec(text)?.[1]?.trim() ?? "";
-  return /^MF\d+;([^:]+):/.exec(description)?.[1] ?? description;
+  return plain(/^MF\d+;([^:]+):/.exec(description)?.[1] ?? description);
 }
 
 /** Reads lldpcli's JSON, which shows one interface as an object and several as a list. */
@@ -62,11 +67,15 @@ export function parseNeighbours(text: string): Cables {
   const crowded = new Set<string>();
   for (const [name, details] of listOf(parse(text)).flatMap((entry) => Object.entries(entry))) {
     if (seen.has(name)) crowded.add(name);
-    seen.set(name, chassisName(details));
+    seen.set(name, plain(chassisName(details)));
   }
   // Two neighbours on one cable means an unmanaged switch between: which one it is cannot be told.
   for (const name of crowded) seen.delete(name);
   return seen;
+}
+
+function plain(name: string): string {
+  return name.replace(UNPRINTABLE, "?").slice(0, NAME_LENGTH_MAX);
 }
 
 function parse(text: string): unknown {

@@ -5,7 +5,7 @@ import type { NetInterface, Oddity } from "../hardware.js";
 import { readLink, readLinkName, readNames, readNumber, readText } from "./attributes.js";
 import { isPciAddress, quoted } from "./sysfs.js";
 
-const NET = "/sys/class/net";
+export const NET = "/sys/class/net";
 /** What every tool takes as an interface name; the kernel itself allows nearly anything. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
 /** `addr_assign_type` of an address that the hardware brought along. */
@@ -22,6 +22,8 @@ export interface Netdev {
   readonly up: boolean;
   /** Mb/s; 0 while down. */
   readonly speedMbps: number;
+  /** Bytes; 0 when it is not told. */
+  readonly mtu: number;
 }
 
 /** The interfaces of the functions in `wanted`, and those whose names no tool may be given. */
@@ -50,6 +52,7 @@ export function readNetdevs(
       macIsPermanent: readText(join(dir, "addr_assign_type")) === ASSIGNED_BY_HARDWARE,
       up,
       speedMbps: up ? Math.max(0, readNumber(join(dir, "speed"), 0)) : 0,
+      mtu: Math.max(0, readNumber(join(dir, "mtu"), 0)),
     };
   });
   return { netdevs, oddities };
@@ -85,11 +88,13 @@ export function groupByFunction(
     const devs = byFunction.get(pciAddress) ?? [];
     const [first] = devs;
     if (first === undefined) return [];
+    const mtu = Math.min(...devs.map((dev) => dev.mtu));
     return {
       name: first.name,
       pciAddress,
       permanentMac: first.macIsPermanent ? first.mac : (permanentMacs.get(first.name) ?? ""),
       speedMbps: devs.reduce((sum, dev) => sum + dev.speedMbps, 0),
+      ...(mtu > 0 && { mtu }),
       ports: devs.map((dev) => ({
         port: dev.port,
         neighbour: neighbours.get(dev.name) ?? "",

@@ -18,12 +18,30 @@ export function checkUsed(
   { name, path }: { readonly name: string; readonly path: string },
 ): void {
   const memory = join(dataDir, `${name}.used`);
-  try {
+  told(path, () => {
     if (readIfThere(join(path, MARK)) === undefined) {
       if (readIfThere(memory) !== undefined) throw isAnother(path, memory);
       writeDurably(join(path, MARK), "");
     }
     if (readIfThere(memory) === undefined) writeDurably(memory, "");
+  });
+}
+
+/**
+ * Throws `unavailable` when a folder that `checkUsed` let pass is not there any more, as once its
+ * file system was unmounted, or when that cannot be told.
+ */
+export function checkStillThere(path: string): void {
+  if (told(path, () => readIfThere(join(path, MARK))) !== undefined) return;
+  throw refuse(
+    "unavailable",
+    `${path} is not the folder that is used; is its file system mounted?`,
+  );
+}
+
+function told<T>(path: string, look: () => T): T {
+  try {
+    return look();
   } catch (cause) {
     if (cause instanceof RailyardError) throw cause;
     const { code } = cause as NodeJS.ErrnoException;

@@ -37,6 +37,7 @@ function addFunction(address: string, classCode: string): void {
   mkdirSync(join(root, "/sys/bus/pci/devices"), { recursive: true });
   symlinkSync(`../../../devices/${address}`, join(root, "/sys/bus/pci/devices", address));
   writeFileSync(join(dir, "class"), classCode);
+  writeFileSync(join(dir, "reset"), "");
 }
 
 function driveWith(address: string, driver: string): void {
@@ -77,5 +78,17 @@ test("a function is not taken back while nobody can tell whether its group is in
   // Opens for nobody, as a node that the agent's own unit does not let it at.
   symlinkSync(node, node);
   await expect(unbindVfio(outside, VF, 1_000)).rejects.toThrow("whether iommu group 7");
+  expect(written).toEqual([]);
+});
+
+test("a function that cannot be reset is neither given nor taken back as clean", async () => {
+  group(VF);
+  const reset = join(root, "/sys/devices", VF, "reset");
+  rmSync(reset);
+  const why = `pci function ${VF} cannot be reset: the kernel knows no way to`;
+  const given = bindVfio(outside, VF, { deadlineMs: 1_000, iommu: "strict" });
+  await expect(given).rejects.toThrow(why);
+  driveWith(VF, "vfio-pci");
+  await expect(unbindVfio(outside, VF, 1_000)).rejects.toThrow(why);
   expect(written).toEqual([]);
 });

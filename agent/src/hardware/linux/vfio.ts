@@ -27,8 +27,9 @@ export interface VfioLimits {
 }
 
 /**
- * Binds a function to vfio-pci, away from any other driver. One that shares its IOMMU group with
- * anything but its own physical function is refused under the strict rule. Errors: see `Hardware`.
+ * Binds a function to vfio-pci, away from any other driver. One that could not be had back clean is
+ * refused, and under the strict rule one that shares its IOMMU group with anything but its own
+ * physical function. Errors: see `Hardware`.
  */
 export async function bindVfio(
   outside: Outside,
@@ -44,6 +45,7 @@ export async function bindVfio(
   if (other !== undefined) {
     throw refuse("unavailable", `pci function ${address} shares its iommu group with ${other}`);
   }
+  checkResettable(outside, address);
   await outside.write(`${PCI_DEVICES}/${address}/driver_override`, VFIO, deadlineMs);
   if (found.driver !== "") {
     await outside.write(`${PCI_DRIVERS}/${found.driver}/unbind`, address, deadlineMs);
@@ -69,12 +71,9 @@ export async function unbindVfio(
   if (driver === VFIO && isGroupOpen(outside, iommuGroup)) {
     throw refuse("unavailable", `iommu group ${iommuGroup} of ${address} is still in use`);
   }
-  const dir = join(outside.root, PCI_DEVICES, address);
-  // Without the attribute the kernel knows no way to reset this one function.
-  if (readNames(dir).includes("reset")) {
-    await outside.write(`${PCI_DEVICES}/${address}/reset`, "1", deadlineMs);
-  }
-  if (!answers(join(dir, "config"))) {
+  checkResettable(outside, address);
+  await outside.write(`${PCI_DEVICES}/${address}/reset`, "1", deadlineMs);
+  if (!answers(join(outside.root, PCI_DEVICES, address, "config"))) {
     throw refuse("unavailable", `pci function ${address} does not answer: it reads ffff`);
   }
   await outside.write(`${PCI_DEVICES}/${address}/driver_override`, NO_OVERRIDE, deadlineMs);
@@ -82,6 +81,18 @@ export async function unbindVfio(
   if (present(outside, address).driver === VFIO) {
     throw refuse("unavailable", `pci function ${address} is still bound to ${VFIO}`);
   }
+}
+
+/**
+ * Throws `unavailable` where the kernel knows no way to reset this one function, which then has no
+ * attribute for it: what one guest left in it would go to the next.
+ */
+function checkResettable({ root }: Outside, address: string): void {
+  if (readNames(join(root, PCI_DEVICES, address)).includes("reset")) return;
+  throw refuse(
+    "unavailable",
+    `pci function ${address} cannot be reset: the kernel knows no way to`,
+  );
 }
 
 function present(outside: Outside, address: string): PciFunction {

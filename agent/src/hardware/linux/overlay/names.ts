@@ -51,6 +51,11 @@ export function tapName(rail: number, vf: number): string {
   return `ry${rail}v${vf}`;
 }
 
+/** What a rail's TAP is called until it can be used as a VF. */
+export function draftName(rail: number): string {
+  return `ry${rail}draft`;
+}
+
 /** Which VF of the rail an interface is; undefined for any other. */
 export function vfOfTap(rail: number, name: string): number | undefined {
   const [, found, vf] = /^ry(\d+)v(\d+)$/.exec(name) ?? [];

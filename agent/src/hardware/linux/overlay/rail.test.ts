@@ -20,9 +20,17 @@ class Bridge implements Outside {
   private readonly fdb = new Map<string, { mac: string; vlan?: number }>();
   private readonly locked = new Map<string, boolean>();
   private readonly rates = new Map<string, number>();
+  private readonly ports = new Set<string>();
+  private readonly up = new Set<string>();
+  /** Changes that are still done; the agent's end comes before the next one. */
+  left = Number.POSITIVE_INFINITY;
 
   constructor() {
     this.add("rail0");
+  }
+
+  isUp(name: string): boolean {
+    return this.up.has(name);
   }
 
   async write(): Promise<void> {}
@@ -30,6 +38,8 @@ class Bridge implements Outside {
   async exec(tool: Tool, args: readonly string[]): Promise<string> {
     const line = [tool, ...args].join(" ");
     if (line.includes("-j")) return JSON.stringify(this.show(line));
+    this.left -= 1;
+    if (this.left < 0) throw new Error("the agent ended");
     this.lines.push(line);
     const named = /(?:dev|name|add) (\S+)/.exec(line)?.[1] ?? "";
     const name = /dev (ry\S+)/.exec(line)?.[1] ?? named;
@@ -40,6 +50,12 @@ class Bridge implements Outside {
   }
 
   private change(line: string, name: string): void {
+    if (line.includes(" master ry")) this.ports.add(name);
+    if (line.endsWith(" up")) this.up.add(name);
+    const isPort = this.ports.has(name);
+    if (/^bridge (link|vlan)/.test(line) && !isPort) throw new Error(`${line}: Not supported`);
+    const renamed = /dev \S+ name (\S+)/.exec(line)?.[1];
+    if (renamed !== undefined) this.rename(name, renamed);
     const id = Number(/(?:vid|vlan) (\d+)/.exec(line)?.[1] ?? 0);
     const ids = this.vlans.get(name) ?? new Set<number>();
     if (line.startsWith("bridge vlan add")) this.vlans.set(name, ids.add(id));
@@ -86,6 +102,13 @@ class Bridge implements Outside {
   private remove(name: string): void {
     rmSync(join(this.root, NET, name));
     for (const known of [this.vlans, this.fdb, this.locked, this.rates]) known.delete(name);
+    for (const known of [this.ports, this.up]) known.delete(name);
+  }
+
+  private rename(from: string, to: string): void {
+    this.remove(from);
+    this.add(to);
+    this.ports.add(to);
   }
 }
 
@@ -150,4 +173,41 @@ test("the number of vfs never goes from one above zero to another", async () => 
 test("an address tells which vf it stands for, and a real one tells none", () => {
   expect(softDeviceAt(vfAddress(3, 17))).toEqual({ kind: "vf", rail: 3, vf: 17 });
   expect(softDeviceAt("0000:3b:00.0")).toBeUndefined();
+});
+
+/** What the agent is doing when it ends before its first change, its second and so on. */
+async function cutOff(work: () => Promise<void>, then: () => Promise<void>): Promise<number> {
+  for (let changes = 0; ; changes++) {
+    bridge.left = changes;
+    const ended = await work().then(
+      () => false,
+      () => true,
+    );
+    bridge.left = Number.POSITIVE_INFINITY;
+    await then();
+    if (!ended) return changes;
+  }
+}
+
+test("wherever the making of vfs is cut off, those that are there can be used", async () => {
+  const making = async () => {
+    await rail.setVfCount(0, undefined);
+    await rail.setVfCount(2, undefined);
+  };
+  const changes = await cutOff(making, async () => {
+    for (const vf of rail.vfs()) await rail.configure(vf, NONE);
+  });
+  expect(changes).toBeGreaterThan(8);
+});
+
+test("wherever a vf's joining is cut off, its network is there once it has joined", async () => {
+  const changes = await cutOff(
+    () => rail.configure(0, SET),
+    async () => {
+      await rail.configure(0, SET);
+      expect(bridge.isUp("ryx0-11170")).toBe(true);
+      await rail.configure(0, NONE);
+    },
+  );
+  expect(changes).toBeGreaterThan(6);
 });

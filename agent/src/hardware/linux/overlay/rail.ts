@@ -15,7 +15,7 @@ import {
   NET,
   removeInterface,
 } from "../tap.js";
-import { bridgeName, tapName, tunnelName, vfOfTap } from "./names.js";
+import { bridgeName, draftName, tapName, tunnelName, vfOfTap } from "./names.js";
 
 const TOOL_DEADLINE_MS = 10_000;
 const MAC_NONE = "00:00:00:00:00:00";
@@ -165,12 +165,15 @@ export class Rail {
     await ipLink(this.outside, ["set", "dev", bridge, "up"]);
   }
 
+  /** Only a finished one has its name: whoever is cut off before begins anew. */
   private async makeVf(vf: number, uid: number | undefined): Promise<void> {
-    const tap = this.tap(vf);
-    await makeTap(this.outside, tap, uid);
-    await ipLink(this.outside, ["set", "dev", tap, "mtu", String(this.mtu())]);
-    await ipLink(this.outside, ["set", "dev", tap, "master", this.bridge]);
-    await this.run("bridge", ["link", "set", "dev", tap, "locked", "off", "learning", "off"]);
+    const draft = draftName(this.place.rail);
+    await removeInterface(this.outside, draft);
+    await makeTap(this.outside, draft, uid);
+    await ipLink(this.outside, ["set", "dev", draft, "mtu", String(this.mtu())]);
+    await ipLink(this.outside, ["set", "dev", draft, "master", this.bridge]);
+    await this.run("bridge", ["link", "set", "dev", draft, "locked", "off", "learning", "off"]);
+    await ipLink(this.outside, ["set", "dev", draft, "name", this.tap(vf)]);
   }
 
   /** Takes a VF out of its network, and its address and limit from it. */
@@ -214,8 +217,9 @@ export class Rail {
       ]);
     }
     await ipLink(this.outside, ["set", "dev", tunnel, "master", this.bridge]);
-    await this.enter(tunnel, id);
+    // It passes nothing before it is in a VLAN; once it is, it counts as there.
     await ipLink(this.outside, ["set", "dev", tunnel, "up"]);
+    await this.enter(tunnel, id);
     return id;
   }
 

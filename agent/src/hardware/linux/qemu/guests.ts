@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { mkdir, readdir, realpath, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Clock, sleep } from "@railyard/lib/clock";
 import { asRailyardError, refuse } from "@railyard/lib/errors";
 import type { GuestSpec, ObservedGuest } from "../../../model.js";
@@ -35,6 +36,7 @@ import { cutOwnText, reachSocket } from "./own-files.js";
 import { checkGuestsDir, type GuestPlace, guestPlace, isGuestId } from "./place.js";
 import { hasEnded, isAlive } from "./process-life.js";
 import {
+  end,
   failureOf,
   findGuests,
   forget,
@@ -65,6 +67,8 @@ export interface QemuOptions {
   /** What the functions of a guest are. Throws `unavailable` when one cannot be given. */
   readonly backings: (spec: GuestSpec) => Promise<ReadonlyMap<string, Backing>>;
   readonly layoutArguments: LayoutArguments;
+  /** Throws `unavailable` while the directories are not those that hold guests and volumes. */
+  readonly checkDirs?: () => void;
 }
 
 const GRACE_MS = 20_000;
@@ -72,8 +76,6 @@ const QMP_MS = 5_000;
 /** A guest with hundreds of GiB takes long until its memory is there. */
 const READY_MS = 45_000;
 const END_MS = 5_000;
-/** Nothing keeps a killed QEMU but memory that devices reach, given back page by page. */
-const KILLED_MS = 30_000;
 /** See `stopNow`. */
 const LATE_NOTES_MAX = 3;
 const TRY_AGAIN_MS = 100;
@@ -101,6 +103,7 @@ class QemuGuests implements Guests {
 
   async list(): Promise<readonly ObservedGuest[]> {
     const { guestsDir } = this.options;
+    this.options.checkDirs?.();
     const names = await readdir(guestsDir).catch((thrown: NodeJS.ErrnoException) => {
       if (thrown.code === "ENOENT") return [];
       throw refuse("unavailable", `${guestsDir} cannot be read: ${thrown.code}`);
@@ -150,7 +153,7 @@ class QemuGuests implements Guests {
     // A guest may have its QEMU complain without end.
     cutOwnText(place.complaints);
     const record = readRecord(place);
-    const args = found?.args ?? record?.args ?? [];
+    const args = record?.args ?? found?.args ?? [];
     const unasked = {
       instanceId: id,
       bootCount: record?.bootCount ?? 0,
@@ -161,6 +164,10 @@ class QemuGuests implements Guests {
       return { ...asDefined(args), ...unasked, ...(ended !== undefined && { ended }) };
     };
     if (!found) return gone();
+    // Whoever broke into a QEMU writes into its memory what he likes, its command line too.
+    if (!isDeepStrictEqual(found.args, args)) {
+      return { ...asDefined(args), ...unasked, ended: "qemu's command line was changed" };
+    }
     try {
       return { ...(await this.ask(found, (qmp) => askGuest(qmp, args))), ...unasked };
     } catch (thrown) {
@@ -184,6 +191,7 @@ class QemuGuests implements Guests {
     // Before anything of the guest is there: a large image takes long, and what is there is seen.
     await this.checkImage(spec.desired.image);
     checkWaitedFor(givenUp);
+    this.options.checkDirs?.();
     await makeFolder(place, user);
     await mkdir(this.options.volumesDir, { recursive: true, mode: 0o700 });
     const maker = { ...this.options, checkImage: this.checkImage };
@@ -208,8 +216,10 @@ class QemuGuests implements Guests {
   /** A function may be in one guest only, also in one that does not run at the moment. */
   private checkFree({ instanceId, functions }: GuestSpec): void {
     const wanted = new Set(functions.map((fn) => fn.hostAddress));
-    for (const [id, { args }] of findGuests(this.options.guestsDir)) {
-      const taken = asDefined(args).functions.find((fn) => wanted.has(fn.hostAddress));
+    for (const [id, { place, args }] of findGuests(this.options.guestsDir)) {
+      const taken = asDefined(readRecord(place)?.args ?? args).functions.find((fn) =>
+        wanted.has(fn.hostAddress),
+      );
       if (id === instanceId || !taken) continue;
       throw refuse("unavailable", `pci function ${taken.hostAddress} is in another guest`);
     }
@@ -244,18 +254,16 @@ class QemuGuests implements Guests {
 
   private async stopNow(place: GuestPlace): Promise<void> {
     const { clock, guestsDir, outside, graceMs } = this.options;
+    this.options.checkDirs?.();
     const guest = findGuests(guestsDir).get(place.instanceId);
     await noteStopping(place);
     if (guest && !(await this.powerDown(guest, graceMs ?? GRACE_MS))) {
-      if (isAlive(guest)) process.kill(guest.pid, "SIGKILL");
-      if (!(await hasEnded(clock, guest, KILLED_MS))) {
-        throw refuse("unavailable", `qemu of guest ${place.instanceId} does not end`);
-      }
+      await end(clock, guest, place.instanceId);
     }
     for (let index = 0; index < VPC_NICS_MAX; index++) {
       await removeInterface(outside, vpcTapName(place.instanceId, index));
     }
-    await forget(outside, place);
+    await forget(outside, clock, place);
     // How the process ended may be noted in there while it is removed: see `noteFailure`.
     await rm(place.dir, { recursive: true, force: true, maxRetries: LATE_NOTES_MAX });
   }

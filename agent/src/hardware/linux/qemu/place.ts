@@ -30,6 +30,8 @@ export interface GuestPlace {
   readonly complaints: string;
   /** How its process failed, in words; only of one that is no unit. */
   readonly failure: string;
+  /** Which process it is; likewise. */
+  readonly process: string;
   /** There from when the guest was told to stop: however it ends then, it was made to. */
   readonly stopping: string;
   readonly definition: string;
@@ -65,6 +67,7 @@ export function pathsOf(guestsDir: string, instanceId: string): GuestPlace {
     ...inBox(join(dir, "box")),
     complaints: join(dir, "complaints"),
     failure: join(dir, "failure"),
+    process: join(dir, "process"),
     stopping: join(dir, "stopping"),
     definition: join(dir, "definition.json"),
     seed: join(dir, "seed.iso"),

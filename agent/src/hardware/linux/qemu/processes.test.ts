@@ -15,7 +15,7 @@ import { systemClock } from "@railyard/lib/clock";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Outside } from "../outside.js";
 import { guestPlace } from "./place.js";
-import { commandOf, failureOf, isUnitsOwn, launch, QEMU } from "./processes.js";
+import { commandOf, failureOf, isGuestsUnit, isUnitsOwn, launch, QEMU } from "./processes.js";
 
 let root: string;
 beforeEach(() => {
@@ -65,6 +65,15 @@ test.each([
   ["0::/system.slice/railyard-guest-ins-2.service\n", false],
 ])("only the machine's own systemd makes a process a guest (%#)", (cgroup, isGuest) => {
   expect(isUnitsOwn(cgroup, "ins-1")).toBe(isGuest);
+});
+
+test.each([
+  ["0::/system.slice/railyard-guest-ins-2.service\n", true],
+  ["1:name=systemd:/system.slice/railyard-guest-ins-1.service\n0::/\n", true],
+  ["0::/system.slice/railyard-agent.service\n", false],
+  ["0::/user.slice/user-7.slice/user@7.service/app.slice/railyard-guest-ins-1.service\n", false],
+])("what is in a guest's unit is that guest or none (%#)", (cgroup, isGuest) => {
+  expect(isGuestsUnit(cgroup)).toBe(isGuest);
 });
 
 test("an account's process gets the account's groups, by numbers and without a shell", () => {

@@ -1,6 +1,6 @@
 // Starts, finds and ends QEMU processes, each its own systemd unit where systemd runs and a process
 // of its own session elsewhere, so that guests outlive the agent. A process is told by its own
-// command line, never by a number that was written down.
+// command line, and one that has none by the unit, or the note, that it was started with.
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import {
   closeSync,
@@ -16,9 +16,10 @@ import { type Clock, sleep } from "@railyard/lib/clock";
 import { refuse } from "@railyard/lib/errors";
 import { readNames, readText } from "../attributes.js";
 import type { Outside } from "../outside.js";
+import { notedProcess, noteProcess } from "./noted-process.js";
 import { readOwnText } from "./own-files.js";
 import { flatPlace, type GuestPlace, isGuestId, pathsOf } from "./place.js";
-import { lifeOf, type ProcessLife } from "./process-life.js";
+import { hasEnded, isAlive, lifeOf, type ProcessLife } from "./process-life.js";
 import type { GuestNeeds } from "./sandbox.js";
 import {
   endUnit,
@@ -34,10 +35,14 @@ export const QEMU = "/usr/bin/qemu-system-x86_64";
 /** Of util-linux; see `commandOf`. */
 const SETPRIV = "/usr/bin/setpriv";
 const PROC = "/proc";
+/** In `/proc/PID/comm` of a QEMU: as much of its program's name as the kernel keeps. */
+const QEMU_NAME = "qemu-system-x86";
 const POLL_MS = 50;
 /** Looking up an account's groups may take a while where they are not in a file. */
 const EXEC_MS = 10_000;
 const COMPLAINT_LENGTH_MAX = 300;
+/** Nothing keeps a killed QEMU but memory that devices reach, given back page by page. */
+const KILLED_MS = 30_000;
 
 /** Who a guest's process runs as. */
 export interface GuestUser {
@@ -62,14 +67,20 @@ export interface Launch {
   readonly args: readonly string[];
 }
 
-/** Begins a QEMU and does not wait for it to be ready. Throws `unavailable`. */
+/**
+ * Begins a QEMU and does not wait for it to be ready. Throws `unavailable`, also while an earlier
+ * one of the guest has not ended.
+ */
 export async function launch(one: Launch): Promise<void> {
   const { outside, needs, args } = one;
   const { place } = needs;
+  if (notedProcess(place)) {
+    throw refuse("unavailable", `an earlier qemu of guest ${place.instanceId} has not ended yet`);
+  }
   // Old words are none of this start, and of a QEMU that was killed the pid file is left, which may
   // be of an account that guests had then.
-  const { complaints, failure, stopping, pid } = place;
-  for (const path of [complaints, failure, stopping, pid]) rmSync(path, { force: true });
+  const { complaints, failure, stopping, pid, process: note } = place;
+  for (const path of [complaints, failure, stopping, pid, note]) rmSync(path, { force: true });
   if (!hasSystemd(outside.root)) return detach(one);
   await forgetUnit(outside, place.instanceId);
   await startUnit(outside, needs, [QEMU, ...args]);
@@ -87,9 +98,25 @@ export async function failureOf(outside: Outside, place: GuestPlace): Promise<st
   return unitFailure(outside, place.instanceId).catch(() => undefined);
 }
 
-/** Leaves nothing beside its directory of a guest whose process ended. Throws `unavailable`. */
-export async function forget(outside: Outside, { instanceId }: GuestPlace): Promise<void> {
-  if (hasSystemd(outside.root)) await endUnit(outside, instanceId);
+/**
+ * Leaves nothing of a guest beside its directory: whatever of it still runs ends. Throws
+ * `unavailable`.
+ */
+export async function forget(outside: Outside, clock: Clock, place: GuestPlace): Promise<void> {
+  if (hasSystemd(outside.root)) await endUnit(outside, place.instanceId);
+  const left = notedProcess(place);
+  if (left) await end(clock, left, place.instanceId);
+}
+
+/** Kills a process. Throws `unavailable` when it does not end. */
+export async function end(clock: Clock, life: ProcessLife, instanceId: string): Promise<void> {
+  try {
+    if (isAlive(life)) process.kill(life.pid, "SIGKILL");
+  } catch {
+    // Gone by itself meanwhile, or not to be killed: what counts is whether it ends.
+  }
+  if (await hasEnded(clock, life, KILLED_MS)) return;
+  throw refuse("unavailable", `qemu of guest ${instanceId} does not end`);
 }
 
 /** The QEMUs whose files lie below `guestsDir`, by instance id. */
@@ -123,9 +150,20 @@ async function detach({ needs: { place, user }, args, clock }: Launch): Promise<
       else if (code !== 0) noteFailure(place, `qemu exited with ${code}`);
     });
     child.unref();
+    noted(place, child);
     await untilQemu(clock, child);
   } finally {
     closeSync(complaints);
+  }
+}
+
+/** A guest of which it cannot be written down which process it is does not begin to run. */
+function noted(place: GuestPlace, child: ChildProcess): void {
+  try {
+    noteProcess(place, child.pid ?? 0);
+  } catch (thrown) {
+    child.kill("SIGKILL");
+    throw thrown;
   }
 }
 
@@ -182,6 +220,9 @@ function noteFailure(place: GuestPlace, words: string): void {
 }
 
 function readGuest(pid: number, guestsDir: string): GuestProcess | undefined {
+  // A command line is told by the process's memory, for which the kernel may wait: others than
+  // QEMUs are not asked.
+  if (readText(join(PROC, String(pid), "comm")) !== QEMU_NAME) return undefined;
   const [program, ...args] = commandLineOf(pid);
   if (program !== QEMU) return undefined;
   const pidFile = args[args.indexOf("-pidfile") + 1] ?? "";
@@ -190,9 +231,10 @@ function readGuest(pid: number, guestsDir: string): GuestProcess | undefined {
   const boxed = pathsOf(guestsDir, instanceId);
   const place = [boxed, flatPlace(boxed)].find((one) => one.pid === pidFile);
   if (!place) return undefined;
-  // Anybody may write such a command line; only QEMU is QEMU.
+  // Anybody may write such a command line; only QEMU is QEMU, and in a guest's unit that guest.
   const groups = readText(join(PROC, String(pid), "cgroup")) ?? "";
-  if (!isUnitsOwn(groups, instanceId) && !isQemu(pid)) return undefined;
+  const isOwn = isUnitsOwn(groups, instanceId);
+  if (!isOwn && (isGuestsUnit(groups) || !isQemu(pid))) return undefined;
   const uid = accountOf(pid);
   const life = lifeOf(pid);
   return uid === undefined || !life ? undefined : { ...life, place, uid, args };
@@ -219,6 +261,11 @@ function commandLineOf(pid: number): readonly string[] {
 export function isUnitsOwn(groups: string, instanceId: string): boolean {
   const own = `:/system.slice/${unitName(instanceId)}`;
   return groups.split("\n").some((line) => line.endsWith(own));
+}
+
+/** Whether it is some guest's unit. */
+export function isGuestsUnit(groups: string): boolean {
+  return groups.split("\n").some((line) => /:\/system\.slice\/railyard-guest-[^/]+$/.test(line));
 }
 
 function isQemu(pid: number): boolean {

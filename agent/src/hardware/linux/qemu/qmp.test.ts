@@ -45,7 +45,7 @@ const returning: Answer = ({ execute, id }) =>
 
 test("answers find their questions, also when events come in between", async () => {
   const socket = await listen((command) => `{"event":"RESET","data":{}}\r\n${returning(command)}`);
-  const place = { socket, owner, clock: systemClock(), deadlineMs: 5_000 };
+  const place = { socket, owner, clock: systemClock(), deadlineMs: 60_000 };
   const answers = await withQmp(place, async (qmp) => {
     const both = await Promise.all([qmp.execute("a"), qmp.execute("b")]);
     await qmp.event("RESET");
@@ -60,7 +60,7 @@ test("what QEMU refuses is told in its words", async () => {
       ? returning(command)
       : `${JSON.stringify({ error: { class: "X", desc: "no such thing" }, id: command.id })}\n`,
   );
-  const place = { socket, owner, clock: systemClock(), deadlineMs: 5_000 };
+  const place = { socket, owner, clock: systemClock(), deadlineMs: 60_000 };
   await expect(withQmp(place, (qmp) => qmp.execute("a"))).rejects.toThrow(
     "qemu refused a: no such thing",
   );
@@ -73,7 +73,7 @@ test("of what QEMU says in refusing only the beginning is told", async () => {
       ? returning(command)
       : `${JSON.stringify({ error, id: command.id })}\n`,
   );
-  const place = { socket, owner, clock: systemClock(), deadlineMs: 5_000 };
+  const place = { socket, owner, clock: systemClock(), deadlineMs: 60_000 };
   const asked = withQmp(place, (qmp) => qmp.execute("a"));
   const message = await asked.then(String, (thrown: Error) => thrown.message);
   expect(message.startsWith("qemu refused a: no no ")).toBe(true);

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Guests } from "../guests.js";
 import { systemOutside } from "../outside.js";
 import { qemuGuests } from "./guests.js";
+import { notedProcess } from "./noted-process.js";
 import { guestPlace } from "./place.js";
 import { findGuests, QEMU } from "./processes.js";
 import { withQmp } from "./qmp.js";
@@ -48,7 +50,7 @@ const spec = () => smallSpec(root);
 const place = () => guestPlace(join(root, "g"), "ins-1");
 
 function tell(command: string, args = {}): Promise<unknown> {
-  const qemu = { socket: place().control, owner, clock, deadlineMs: 5_000 };
+  const qemu = { socket: place().control, owner, clock, deadlineMs: 60_000 };
   return withQmp(qemu, (qmp) => qmp.execute(command, args));
 }
 
@@ -77,6 +79,26 @@ test.runIf(isHere)("a guest is not reset before that can be recorded", async () 
   rmSync(draft, { recursive: true });
   await guests.reboot("ins-1", 2);
   expect((await guests.list())[0]?.bootCount).toBe(2);
+});
+
+test.runIf(isHere)("it is noted which process a guest is", async () => {
+  await guests.start(spec());
+  const { pid = 0, begun } = findGuests(join(root, "g")).get("ins-1") ?? {};
+  expect(notedProcess(place())).toEqual({ pid, begun });
+});
+
+test.runIf(isHere)("a guest whose command line says another is not believed", async () => {
+  await guests.start(spec());
+  const { definition } = place();
+  const record = JSON.parse(readFileSync(definition, "utf8"));
+  // As if it had changed its own: what it was started with says more.
+  const given = ["-device", "vfio-pci,id=fn,host=0000:3b:00.2,bus=bus11"];
+  writeFileSync(definition, JSON.stringify({ ...record, args: [...record.args, ...given] }));
+  const functions = [{ guestAddress: "0000:11:00.0", hostAddress: "0000:3b:00.2" }];
+  const ended = "qemu's command line was changed";
+  expect(await guests.list()).toMatchObject([{ running: false, functions, ended }]);
+  writeFileSync(definition, JSON.stringify(record));
+  expect(await guests.list()).toMatchObject([{ running: true, functions: [] }]);
 });
 
 test.runIf(isHere)("a guest that complains without end does not fill the disk", async () => {
