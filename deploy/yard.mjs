@@ -22,7 +22,7 @@ import {
   railctlEnv,
 } from "./yard-places.mjs";
 
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 60_000;
 const LOOK_AGAIN_MS = 50;
 
 /** A process of the yard ended although nobody asked it to, or did not start. */

@@ -1,17 +1,23 @@
 // A real nats-server on a free port of its own, for tests. It knows nothing of Railyard's subjects.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect as dial } from "node:net";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { connect as dial } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "./root.js";
+import { removeFolder } from "./scratch.js";
 
 // By path: seen from what is built of this file, it lies elsewhere.
-const search = pathToFileURL(join(ROOT, "deploy", "nats-server.mjs")).href;
-const { findNatsServer }: typeof import("../deploy/nats-server.mjs") = await import(search);
+const inDeploy = (name: string) => pathToFileURL(join(ROOT, "deploy", name)).href;
+const { findNatsServer }: typeof import("../deploy/nats-server.mjs") = await import(
+  inDeploy("nats-server.mjs")
+);
+export const { freePort }: typeof import("../deploy/ports.mjs") = await import(
+  inDeploy("ports.mjs")
+);
 
-const START_MS = 10_000;
+const START_MS = 40_000;
 
 export interface Broker {
   /** `host:port`, the same across restarts. */
@@ -19,16 +25,6 @@ export interface Broker {
   readonly pidFile: string;
   restart(): Promise<void>;
   stop(): Promise<void>;
-}
-
-/** A TCP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 /**
@@ -55,7 +51,7 @@ export async function startBroker(
     },
     async stop() {
       await end(child);
-      if (!place) rmSync(home, { recursive: true, force: true });
+      if (!place) await removeFolder(home);
     },
   };
 }
@@ -64,7 +60,7 @@ async function launch(program: string, file: string, port: number): Promise<Chil
   const child = spawn(program, ["-c", file], { stdio: "ignore" });
   const limit = performance.now() + START_MS;
   while (!(await listening(port))) {
-    if (child.exitCode !== null) throw new Error(`nats-server ended with ${child.exitCode}`);
+    if (hasEnded(child)) throw new Error(`nats-server ended with ${child.exitCode}`);
     if (performance.now() > limit) throw new Error("nats-server did not listen in time");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -82,8 +78,12 @@ function listening(port: number): Promise<boolean> {
 }
 
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGKILL");
   await ended;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }

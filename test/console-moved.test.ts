@@ -13,7 +13,7 @@ import { Yard } from "./yard.js";
 
 const A1 = "wdc07-a-r01-s01";
 const A2 = "wdc07-a-r01-s02";
-const LEASE_MS = 600;
+const LEASE_MS = 1_000;
 /** In the subjects of console frames. */
 const CONSOLE = ".console.";
 

@@ -171,11 +171,9 @@ test("piped over real processes, commands are answered", async () => {
     expect(await ended).toBe(0);
     expect(said).toContain("hostname\r\none\r\n");
     expect(said).toContain("made-up function 15\r\n");
-    const logs = [processes.controller.log, ...[...processes.agents.values()].map((a) => a.log)];
-    for (const log of logs) {
-      expect(log).toContain("console closed");
-      expect(log).not.toContain("made-up function");
-    }
+    const logs = () => [processes.controller, ...processes.agents.values()].map(({ log }) => log);
+    await until("both have noted its end", () => logs().every((l) => l.includes("console closed")));
+    expect(logs().join()).not.toContain("made-up function");
     const again = new ConsoleCaller(wire, { instanceId: id });
     await again.sees("root@one:~# ");
     await processes.agents.get(NODE)!.end("SIGKILL");

@@ -117,7 +117,7 @@ test("of four times as many creates as bundles exactly as many land as fit", asy
     await deleteAll();
     expect(await yard.leaks()).toEqual([]);
   }
-}, 120_000);
+});
 
 test("batches, holds and creates at once: all or none each, nothing twice or left", async () => {
   yard = await WholeYard.open(GROUPS, ACCOUNTS);
@@ -145,7 +145,7 @@ test("batches, holds and creates at once: all or none each, nothing twice or lef
     await deleteAll();
     expect(await yard.leaks()).toEqual([]);
   }
-}, 120_000);
+});
 
 test("a hold goes to one batch or to its end, whoever races", async () => {
   yard = await WholeYard.open(GROUPS, ACCOUNTS);
@@ -177,7 +177,7 @@ test("a hold goes to one batch or to its end, whoever races", async () => {
     await deleteAll();
     expect(await yard.leaks()).toEqual([]);
   }
-}, 120_000);
+});
 
 test("a capacity check is what the batch then finds, whatever is taken", async () => {
   yard = await WholeYard.open(GROUPS, ACCOUNTS);
@@ -215,4 +215,4 @@ test("a capacity check is what the batch then finds, whatever is taken", async (
   }
   expect(agreed).toBeGreaterThan(5);
   expect(agreed).toBeLessThan(35);
-}, 120_000);
+});

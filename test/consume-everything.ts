@@ -1,6 +1,6 @@
 // A yard without agents whose nodes are all alive, asked over sockets by many accounts; what was
 // left by an instance counts as seen gone at once. For tests that use everything up.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Controller, createController } from "@railyard/controller/controller";
@@ -17,6 +17,7 @@ import { MzoneServiceService } from "@railyard/proto/gen/railyard/admin/v1/mzone
 import { Role, TokenServiceService } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { controllerPermissions } from "@railyard/proto/subjects";
 import { Customer } from "./customer.js";
+import { removeFolder } from "./scratch.js";
 import { addNode } from "./tenant/rig.js";
 import { Wire } from "./wire.js";
 import { exampleMzone } from "./yard.js";
@@ -169,6 +170,6 @@ export class WholeYard {
     const stopped = this.controller.stop();
     await this.clock.advance(5_000);
     await stopped;
-    rmSync(this.dir, { recursive: true, force: true });
+    await removeFolder(this.dir);
   }
 }

@@ -2,15 +2,16 @@
 // ends it early, nothing runs afterwards and no data are left.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
+import { removeFolder } from "./scratch.js";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const LIMIT_MS = 240_000;
-const GONE_WITHIN_MS = 15_000;
+const LIMIT_MS = 900_000;
+const GONE_WITHIN_MS = 60_000;
 const LOOK_AGAIN_MS = 50;
 
 interface Demo {
@@ -23,11 +24,11 @@ interface Demo {
 
 const demos: Demo[] = [];
 
-afterEach(() => {
+afterEach(async () => {
   for (const { child, folder } of demos.splice(0)) {
     child.kill("SIGKILL");
-    for (const pid of processesOf(folder)) process.kill(pid, "SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
+    await until("what a failed test left has ended", () => endProcessesOf(folder));
+    await removeFolder(folder);
   }
 });
 
@@ -67,6 +68,19 @@ function processesOf(folder: string): number[] {
     .map(Number);
 }
 
+/** Whether none is left. */
+function endProcessesOf(folder: string): boolean {
+  const left = processesOf(folder);
+  for (const pid of left) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
+  }
+  return left.length === 0;
+}
+
 async function until(what: string, holds: () => boolean, limitMs = LIMIT_MS): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!holds()) {
@@ -77,7 +91,8 @@ async function until(what: string, holds: () => boolean, limitMs = LIMIT_MS): Pr
 
 /** Waits until the demo has shown `text`; fails at once when it ended without. */
 async function shown({ child, output }: Demo, text: string): Promise<void> {
-  await until(text, () => output().includes(text) || child.exitCode !== null);
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  await until(text, () => output().includes(text) || hasEnded());
   expect(output()).toContain(text);
 }
 

@@ -24,7 +24,7 @@ import { Yard } from "./yard.js";
 
 const A1 = "wdc07-a-r01-s01";
 const A2 = "wdc07-a-r01-s02";
-const LEASE_MS = 600;
+const LEASE_MS = 1_000;
 
 let yard: Yard;
 afterEach(() => yard.close());

@@ -11,7 +11,7 @@ import { IDLE_MS_MAX, LOOK_MS } from "@railyard/controller/api/connection-life";
 import { CONNECTIONS_PER_PEER_MAX, CONTROL_FRAMES_MAX } from "@railyard/controller/api/connections";
 import { Limits } from "@railyard/controller/api/limits";
 import { ApiServer } from "@railyard/controller/api/server";
-import { type Clock, ManualClock, systemClock } from "@railyard/lib/clock";
+import { type Clock, ManualClock, settle, systemClock } from "@railyard/lib/clock";
 import type { AccountId } from "@railyard/lib/ids";
 import { silentLog } from "@railyard/lib/log";
 import {
@@ -30,7 +30,7 @@ const OPENSSL = spawnSync("openssl", ["version"]).status === 0;
 if (!OPENSSL) console.warn("no openssl here: the tests of TLS are skipped");
 const MIB = 1024 * 1024;
 /** How long others may wait for an answer while one connection floods; machines are slow. */
-const SERVED_MS = 2_000;
+const SERVED_MS = 6_000;
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -120,9 +120,10 @@ function called(at: ClientHttp2Session): Promise<number> {
   });
 }
 
-/** Moves time on, once the other side has seen what was sent. */
+/** Moves time on, once the other side has seen what was sent: time alone lets nothing be read. */
 async function later(clock: ManualClock, ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 100));
+  await settle();
   await clock.advance(ms);
 }
 

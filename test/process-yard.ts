@@ -1,15 +1,7 @@
 // A yard of real processes for tests that kill them: nats-server, the built controller and agents,
 // each in a process of its own, on free ports that stay the same across restarts.
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBusIdentity } from "@railyard/lib/bus/identity";
@@ -22,11 +14,10 @@ import {
 import { Role, TokenServiceService } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { type Broker, freePort, startBroker } from "./broker.js";
 import { ROOT } from "./root.js";
+import { removeFolder } from "./scratch.js";
 import { until } from "./until.js";
 import { Wire } from "./wire.js";
 import { exampleMzone, type MzoneDocument, machineOf } from "./yard.js";
-
-const START_MS = 20_000;
 
 function program(workspace: "controller" | "agent"): string {
   return join(ROOT, workspace, "dist", "main.js");
@@ -138,7 +129,7 @@ export class ProcessYard {
       env: settings,
     });
     controller.start();
-    await until("the broker's users", () => existing(users), START_MS);
+    await until("the broker's users", () => existing(users));
     const broker = await startBroker(`include "controller/broker-users.conf"`, { dir, port });
     const yard = new ProcessYard(dir, { broker, controller, ports });
     await yard.reach();
@@ -254,7 +245,7 @@ export class ProcessYard {
     const daemons = [...this.agents.values(), this.controller];
     await Promise.all(daemons.map((daemon) => daemon.end("SIGKILL")));
     await this.broker.stop();
-    rmSync(this.dir, { recursive: true, force: true });
+    await removeFolder(this.dir);
   }
 
   private wire(port: number, token: string): Wire {

@@ -1,6 +1,6 @@
 // Two worlds that differ in what another account does: everything that the first one is answered
 // and told is the same, byte by byte. Time stands still unless moved, chance comes from one seed.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Controller, createController } from "@railyard/controller/controller";
@@ -27,6 +27,7 @@ import { WatchObjectsRequest, WatchServiceService } from "@railyard/proto/gen/ra
 import { controllerPermissions } from "@railyard/proto/subjects";
 import { expect, test } from "vitest";
 import { Customer, instanceRequest } from "./customer.js";
+import { removeFolder } from "./scratch.js";
 import { addNode } from "./tenant/rig.js";
 import { until } from "./until.js";
 import { type Method, Wire, WireError } from "./wire.js";
@@ -134,7 +135,7 @@ class World {
     const stopped = this.controller.stop();
     await this.clock.advance(5_000);
     await stopped;
-    rmSync(this.dir, { recursive: true, force: true });
+    await removeFolder(this.dir);
   }
 }
 
@@ -374,4 +375,4 @@ test("what an account is answered and told does not depend on another one's doin
   expect(beside.told).toEqual(alone.told);
   const faulted = alone.told.filter((event) => event.includes('"healthState":3'));
   expect(faulted.length).toBeGreaterThan(0);
-}, 60_000);
+});

@@ -1,7 +1,7 @@
 // Waiting in tests: for a level, with a deadline, never for a length of time.
 
 /** Two thirds of what a test may take: a busy machine needs many times what a quiet one does. */
-const DEADLINE_MS = 40_000;
+const DEADLINE_MS = 120_000;
 const LOOK_EVERY_MS = 20;
 
 /** Waits until `done` answers true or a value; fails naming `what` after a deadline. */

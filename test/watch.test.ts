@@ -317,6 +317,6 @@ test("a controller with open watches stops in time, and tells them to come again
   await until("all began", () => streams.every((s) => s.messages.length > 0));
   const before = performance.now();
   await yard.controller.stop();
-  expect(performance.now() - before).toBeLessThan(5_000);
+  expect(performance.now() - before).toBeLessThan(20_000);
   for (const { ended } of streams) expect((await ended)?.code).toBe(14);
 });

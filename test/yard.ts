@@ -1,7 +1,7 @@
 // A whole yard in one process: production controller, production agents, made-up machines below
 // them, the bus in memory, gRPC over loopback. One fixture for every test that wants the system as
 // a whole.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Agent, createAgent } from "@railyard/agent/agent";
@@ -22,6 +22,7 @@ import {
 import { Role, TokenServiceService } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { controllerPermissions, nodePermissions } from "@railyard/proto/subjects";
 import { ROOT } from "./root.js";
+import { removeFolder } from "./scratch.js";
 import { until } from "./until.js";
 import { Wire } from "./wire.js";
 
@@ -256,7 +257,7 @@ export class Yard {
     for (const wire of this.wires) wire.close();
     await Promise.all([...this.agents.values()].map((agent) => agent.stop()));
     await this.controller.stop();
-    rmSync(this.dir, { recursive: true, force: true });
+    await removeFolder(this.dir);
   }
 }
 

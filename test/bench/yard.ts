@@ -1,6 +1,6 @@
 // A controller under load as the bench sees it: its process, an operator, one tenant, and the
 // calls that are made again and again. Knows the public contract and the process's questions.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseYaml } from "@railyard/cli/yaml-source";
@@ -16,6 +16,7 @@ import {
   TokenServiceService,
 } from "@railyard/proto/gen/railyard/admin/v1/token";
 import { Customer } from "../customer.js";
+import { removeFolder } from "../scratch.js";
 import { type Method, Wire } from "../wire.js";
 import { type Call, type LoadResult, load, loadEach } from "./load.js";
 import { Remote } from "./remote.js";
@@ -197,7 +198,7 @@ export class BenchYard {
     await this.endProfile();
     for (const wire of [this.wire, this.operator]) wire.close();
     await this.remote.end();
-    rmSync(this.dir, { recursive: true, force: true });
+    await removeFolder(this.dir);
   }
 
   async endProfile(): Promise<void> {

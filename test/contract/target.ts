@@ -27,7 +27,6 @@ import { type MzoneDocument, Yard, type YardOptions } from "../yard.js";
 /** Servers of the example document on which instances with eight GPUs find room. */
 const NODES = ["wdc07-a-r01-s01", "wdc07-a-r01-s02"];
 const PAGE = { pageSize: 100 };
-const GONE_MS = 45_000;
 /** Agents that rest, or find no processor on a busy machine, are not to be taken for lost. */
 const LEASE_MS = 60_000;
 
@@ -155,7 +154,7 @@ async function empty(wire: Wire): Promise<void> {
     await wire.call(deleteInstance, DeleteInstanceRequest.fromPartial({ id }));
   }
   const none = async () => (await wire.call(listInstances, all)).totalSize === 0n;
-  await until("the account's instances are gone", none, GONE_MS);
+  await until("the account's instances are gone", none);
   const { listClusterNetworks, deleteClusterNetwork } = ClusterNetworkServiceService;
   const networks = ListClusterNetworksRequest.fromPartial(PAGE);
   for (const { id } of (await wire.call(listClusterNetworks, networks)).clusterNetworks) {

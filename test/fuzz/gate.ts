@@ -1,6 +1,6 @@
 // A real controller in this process whose RPCs are called through the gate, without a socket: the
 // same tokens, roles, limits, handlers and store. Also the made-up world such calls are about.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Metadata } from "@grpc/grpc-js";
@@ -15,10 +15,11 @@ import { systemClock } from "@railyard/lib/clock";
 import { asRailyardError, type RailyardError, refuse } from "@railyard/lib/errors";
 import { silentLog } from "@railyard/lib/log";
 import { controllerPermissions } from "@railyard/proto/subjects";
+import { removeFolder } from "../scratch.js";
 import { type DescribedRpc, nameOf, RPCS } from "./descriptors.js";
 
 /** How long any call may take before it counts as hanging, milliseconds. */
-const HANG_MS = 10_000;
+const HANG_MS = 30_000;
 /**
  * How long a stream of answers that says nothing is listened to: longer than a busy machine takes
  * to refuse it.
@@ -55,7 +56,7 @@ export async function openGate(): Promise<OpenGate> {
       outcome(gates[rpc.listener], bound.get(nameOf(rpc))!, { token, messages }),
     async close() {
       await controller.stop();
-      rmSync(dir, { recursive: true, force: true });
+      await removeFolder(dir);
     },
   };
 }

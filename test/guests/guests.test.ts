@@ -1,6 +1,6 @@
 // Guests as real QEMU processes: started, read back from what runs, rebooted, stopped, and found
 // again by an agent that knows nothing of them but their directory.
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -30,9 +30,6 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../until.js";
 import { softInstance, softInventory } from "./plant.js";
 import { canRunGuests, GuestRig, pidsBelow } from "./rig.js";
-
-/** How long firmware may take to find its disk. */
-const GUEST_MS = 30_000;
 
 /** A boot sector that sends back whatever comes over the first serial port. */
 function echoSector(): Buffer {
@@ -70,15 +67,33 @@ async function flatten(dir: string): Promise<number> {
   return qemu.pid!;
 }
 
-const TAPS = ["rytest0", "rytest1"];
+// Another run of these tests may be on the machine.
+const TAPS = [0, 1].map((n) => `ry${process.pid}t${n}`);
 const outside = systemOutside(systemClock());
 
 describe.skipIf(!canRunGuests())("guests under qemu", () => {
   let rig: GuestRig;
+  let agent: ChildProcess | undefined;
   beforeEach(() => {
     rig = new GuestRig();
   });
-  afterEach(() => rig.close());
+  afterEach(async () => {
+    await killAgent();
+    await rig.close();
+  });
+
+  /** An agent of another process that has started a guest. */
+  async function startAgent(program: string, args: readonly string[]): Promise<void> {
+    agent = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    await Promise.race([once(agent.stdout!, "data"), once(agent, "exit")]);
+  }
+
+  async function killAgent(): Promise<void> {
+    if (!agent || agent.exitCode !== null || agent.signalCode !== null) return;
+    const ended = once(agent, "exit");
+    agent.kill("SIGKILL");
+    await ended;
+  }
 
   test("a guest runs, is adopted by the next agent, and leaves only its volumes", async () => {
     const volumes = [{ id: "vol-1", capacityGib: 2, boot: true }];
@@ -111,11 +126,9 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
   test("a guest lives on when the process that started it is killed", async () => {
     const script = join(import.meta.dirname, "starter.ts");
     const node = ["--import", "tsx", "--conditions=railyard-source", script, rig.dir];
-    const agent = spawn(process.execPath, node, { stdio: ["ignore", "pipe", "inherit"] });
-    await once(agent.stdout, "data");
+    await startAgent(process.execPath, node);
     const pids = pidsBelow(rig.guestsDir);
-    agent.kill("SIGKILL");
-    await once(agent, "exit");
+    await killAgent();
     const guests = rig.open();
     expect(await rig.until(guests, (g) => g.running)).toMatchObject({ bootCount: 1 });
     expect(pids).toHaveLength(1);
@@ -222,15 +235,12 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
     const node = [process.execPath, "--import", "tsx", "--conditions=railyard-source", script];
     const elsewhere = 'mount --bind "$0" /etc/group && exec "$@"';
     const args = ["--mount", "/bin/sh", "-c", elsewhere, groups, ...node, rig.dir, "65534"];
-    const agent = spawn("/usr/bin/unshare", args, { stdio: ["ignore", "pipe", "inherit"] });
-    await once(agent.stdout, "data");
+    await startAgent("/usr/bin/unshare", args);
     const status = readFileSync(`/proc/${pidsBelow(rig.guestsDir)[0]}/status`, "utf8");
     expect(/^Groups:(.*)$/m.exec(status)?.[1]?.trim().split(" ").sort()).toEqual([
       "54321",
       "65534",
     ]);
-    agent.kill("SIGKILL");
-    await once(agent, "exit");
   });
 
   test("a guest that an earlier agent started, in a folder of its own, is adopted", async () => {
@@ -321,7 +331,7 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
     const ticket = {
       ...{ nodeId: "node-1", session: "ses-1", consoleId: "con-1", instanceId: "ins-1" },
       ...{ epoch: 1n, generation: 1n, gpus: [], force: false, columns: 80, rows: 24 },
-      ...{ expiresAtMs: Date.now() + 10_000, creditBytes: 64 * 1024 },
+      ...{ expiresAtMs: Date.now() + 60_000, creditBytes: 64 * 1024 },
     };
     const signed = { ticket, body: Buffer.from("body"), signature: new Uint8Array(64) };
     const frames: ConsoleFrame[] = [];
@@ -329,14 +339,10 @@ describe.skipIf(!canRunGuests())("guests under qemu", () => {
     if (!outcome.ok) throw new Error(outcome.message);
     const said = () =>
       Buffer.concat(frames.flatMap((f) => (f.t === "data" ? [f.bytes] : []))).toString();
-    await until(
-      "the guest echoes",
-      () => {
-        outcome.console.hear({ t: "data", bytes: Buffer.from("railyard") });
-        return said().includes("railyard");
-      },
-      GUEST_MS,
-    );
+    await until("the guest echoes", () => {
+      outcome.console.hear({ t: "data", bytes: Buffer.from("railyard") });
+      return said().includes("railyard");
+    });
     await guests.stop("ins-1");
     await until("the session ends with its guest", () => {
       const end = frames.at(-1);

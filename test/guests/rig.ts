@@ -7,7 +7,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -16,14 +15,22 @@ import type { Guests } from "@railyard/agent/hardware/linux/guests";
 import { systemOutside } from "@railyard/agent/hardware/linux/outside";
 import type { Backing } from "@railyard/agent/hardware/linux/qemu/arguments";
 import { qemuGuests } from "@railyard/agent/hardware/linux/qemu/guests";
+import {
+  hasEnded,
+  isAlive,
+  lifeOf,
+  type ProcessLife,
+} from "@railyard/agent/hardware/linux/qemu/process-life";
 import type { GuestUser } from "@railyard/agent/hardware/linux/qemu/processes";
 import { qemuArguments } from "@railyard/agent/layout/qemu";
 import type { DesiredInstance, GuestSpec, ObservedGuest } from "@railyard/agent/model";
 import { systemClock } from "@railyard/lib/clock";
+import { removeFolder } from "../scratch.js";
 import { until } from "../until.js";
 
 const NEEDED = ["/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-img", "/usr/bin/genisoimage"];
 const IMAGE_BYTES = 1024 * 1024;
+const KILLED_MS = 60_000;
 
 /** Why real guests cannot run here; undefined when they can. */
 export function missing(): string | undefined {
@@ -121,10 +128,20 @@ export class GuestRig {
     return until("the guest", async () => (await guests.list()).find(is));
   }
 
-  /** Ends what a failed test left. */
-  close(): void {
-    for (const pid of pidsBelow(this.guestsDir)) process.kill(pid, "SIGKILL");
-    rmSync(this.dir, { recursive: true, force: true });
+  /** Ends what a test left running: until it has ended it may write. */
+  async close(): Promise<void> {
+    const lives = pidsBelow(this.guestsDir).flatMap((pid) => lifeOf(pid) ?? []);
+    for (const life of lives) kill(life);
+    for (const life of lives) await hasEnded(systemClock(), life, KILLED_MS);
+    await removeFolder(this.dir);
+  }
+}
+
+function kill(life: ProcessLife): void {
+  try {
+    if (isAlive(life)) process.kill(life.pid, "SIGKILL");
+  } catch {
+    // It ended by itself.
   }
 }
 

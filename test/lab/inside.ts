@@ -5,7 +5,7 @@ import type { Hardware } from "@railyard/agent/hardware/hardware";
 import { type Hypervisor, type HypervisorOptions, startHypervisor } from "./hypervisor.js";
 import { ScriptFolder } from "./script-folder.js";
 
-const BOOT_MS = 60_000;
+const BOOT_MS = 180_000;
 const BOOT_TRIES = 2;
 /** Seconds for all calls that are made at once. */
 const HANDS_S = 45;

@@ -8,9 +8,9 @@ import { runTierProcess } from "./tier-process.js";
 import { LANES, TIERS } from "./tiers.js";
 
 /** Of one tier, once what it needs is there. */
-const TIER_LIMIT_MS = 10 * 60_000;
+const TIER_LIMIT_MS = 20 * 60_000;
 /** Of them all, what they need included. */
-const LIMIT_MS = 20 * 60_000;
+const LIMIT_MS = 40 * 60_000;
 /** Of all machines that may run at the same time, with room to spare. */
 const MEMORY_BYTES = 6 * 1024 ** 3;
 const NAME_WIDTH = Math.max(...TIERS.map(({ name }) => name.length));

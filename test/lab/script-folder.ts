@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../until.js";
 
-const ASK_MS = 60_000;
+const ASK_MS = 180_000;
 const SHOWN = 2_000;
 
 export class ScriptFolder {

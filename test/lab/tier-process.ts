@@ -1,10 +1,11 @@
 // The process that a tier runs in: started, listened to, and ended when told to, with all that it
 // started and wrote. It knows no tier.
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { removeFolder } from "../scratch.js";
 import type { Told } from "./one-tier.js";
 
 const SCRIPT = join(import.meta.dirname, "one-tier.ts");
@@ -38,7 +39,7 @@ export async function runTierProcess(tier: TierProcess): Promise<string | undefi
   try {
     return await ending(child, tier.signal);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await removeFolder(folder);
   }
 }
 

@@ -2,7 +2,7 @@
 // ports that stand for virtual functions, whose cables are out until told otherwise. Lab only.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SubnetManager } from "@railyard/agent/hardware/fabric";
@@ -10,6 +10,7 @@ import { createOpenSm } from "@railyard/agent/hardware/linux/opensm";
 import { systemOutside } from "@railyard/agent/hardware/linux/outside";
 import { systemClock } from "@railyard/lib/clock";
 import { guidFrom, guidNumber } from "@railyard/lib/guid";
+import { removeFolder } from "../../scratch.js";
 import { until } from "../../until.js";
 
 export const PROGRAMS = {
@@ -98,7 +99,7 @@ export class SimulatedFabric {
 
   async stop(): Promise<void> {
     for (const child of [this.parts.manager, this.parts.simulator]) await end(child);
-    rmSync(this.parts.dir, { recursive: true, force: true });
+    await removeFolder(this.parts.dir);
   }
 }
 

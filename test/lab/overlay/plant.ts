@@ -1,12 +1,13 @@
 // The overlay tier's installation: broker and controller as processes of this machine, and beside
 // them a machine with a built agent in each namespace that is a hypervisor.
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Customer } from "../../customer.js";
 import { ProcessYard } from "../../process-yard.js";
+import { removeFolder } from "../../scratch.js";
 import { patiently } from "../patience.js";
 import {
   GPU,
@@ -128,7 +129,7 @@ export class OverlayPlant {
   async close(): Promise<void> {
     await this.machine.stop();
     await this.yard.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    await removeFolder(this.folder);
   }
 
   private async enroll(name: string): Promise<void> {

@@ -1,8 +1,9 @@
 // Tier: every setting of a virtual function, on a driver that keeps them all. The agent's code sets
 // it, tells when it is otherwise, and sets it back; the kernel is asked by other means, too.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeFolder } from "../../scratch.js";
 import { netdevsimNeeds } from "../image/netdevsim.js";
 import type { Tier } from "../tier.js";
 import { SingleCalls } from "./calls.js";
@@ -44,7 +45,7 @@ export const kept: Tier = {
     } finally {
       await passes?.close();
       await nics.inside.stop();
-      rmSync(folder, { recursive: true, force: true });
+      await removeFolder(folder);
     }
   },
 };

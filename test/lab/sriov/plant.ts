@@ -1,11 +1,12 @@
 // The lab's installation: broker and controller as processes of this machine, an emulated
 // hypervisor beside them, and in it the built agent over the real devices that it finds there.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Customer } from "../../customer.js";
 import { ProcessYard } from "../../process-yard.js";
+import { removeFolder } from "../../scratch.js";
 import { hypervisorImage } from "../image/hypervisor-image.js";
 import { Inside } from "../inside.js";
 import { type Leaf, plugIntoLeaf } from "../leaf.js";
@@ -73,7 +74,7 @@ export class LabPlant {
     await this.inside.stop();
     for (const leaf of this.place.leaves) leaf.close();
     await this.yard.close();
-    rmSync(this.place.folder, { recursive: true, force: true });
+    await removeFolder(this.place.folder);
   }
 
   private async startAgent(): Promise<void> {

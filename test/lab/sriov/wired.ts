@@ -2,9 +2,10 @@
 // apart: frames pass within a VLAN and not between VLANs, and a VF keeps its address. The NICs sit
 // below root ports, so that every VF has an IOMMU group of its own.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { removeFolder } from "../../scratch.js";
 import type { Cable } from "../hypervisor.js";
 import {
   type HypervisorImage,
@@ -52,7 +53,7 @@ export const wired: Tier = {
       await proof("a tenant cannot change the MAC address of its VF", () => changedMac(one));
     } finally {
       await Promise.all(booted.map((inside) => inside.stop()));
-      rmSync(folder, { recursive: true, force: true });
+      await removeFolder(folder);
     }
   },
 };

@@ -6,7 +6,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -15,6 +14,7 @@ import { join } from "node:path";
 import { Customer } from "../../customer.js";
 import { ProcessYard } from "../../process-yard.js";
 import { ROOT } from "../../root.js";
+import { removeFolder } from "../../scratch.js";
 import { HYPERVISORS, overlayMzone, RAILS } from "../overlay/declared.js";
 import { managementAddressOf, RAIL_MTU, uplinkOf } from "../overlay/fabric.js";
 import { Machine, WAY_OUT } from "../overlay/machine.js";
@@ -100,7 +100,7 @@ export class SystemdPlant {
   async close(): Promise<void> {
     await this.machine.stop();
     await this.yard.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    await removeFolder(this.folder);
   }
 
   private async install(): Promise<void> {
