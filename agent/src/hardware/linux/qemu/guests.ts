@@ -45,6 +45,7 @@ import {
   lastComplaint,
   launch,
 } from "./processes.js";
+import { processorsFor } from "./processors.js";
 import { type Qmp, withQmp } from "./qmp.js";
 import { devicesOf } from "./sandbox.js";
 import { addressesIn } from "./seed.js";
@@ -205,7 +206,9 @@ class QemuGuests implements Guests {
     const volumes = written.filter((path) => dirname(path) !== place.box);
     const { path } = spec.desired.image;
     const images = [path, await realpath(path)];
-    const needs = { ...this.options, place, user, devices: devicesOf(machine), volumes, images };
+    const processors = processorsFor(outside.root, spec);
+    const own = { place, user, devices: devicesOf(machine), volumes, images, processors };
+    const needs = { ...this.options, ...own };
     // From the record on, the guest is seen to have its functions; before, they may have gone to
     // another one as soon as nobody waited any more.
     checkWaitedFor(givenUp);

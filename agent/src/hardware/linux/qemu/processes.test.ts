@@ -77,12 +77,12 @@ test.each([
 });
 
 test("an account's process gets the account's groups, by numbers and without a shell", () => {
-  const [program, ...args] = commandOf({ name: "$(id)", uid: 7, gid: 8 }, ["-m", "1M"]);
+  const [program, ...args] = commandOf({ user: { name: "$(id)", uid: 7, gid: 8 } }, ["-m", "1M"]);
   expect(program).toBe("/usr/bin/setpriv");
   expect(args.slice(0, 3)).toEqual(["--reuid=7", "--regid=8", "--init-groups"]);
   expect(args.slice(args.indexOf("--"))).toEqual(["--", QEMU, "-m", "1M"]);
   expect(args.join(" ")).not.toContain("$(id)");
-  expect(commandOf(undefined, ["-m", "1M"])).toEqual([QEMU, "-m", "1M"]);
+  expect(commandOf({ user: undefined }, ["-m", "1M"])).toEqual([QEMU, "-m", "1M"]);
 });
 
 test("how it failed is not told of a guest that was to stop, nor in another's words", async () => {

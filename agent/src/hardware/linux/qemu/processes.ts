@@ -34,6 +34,8 @@ import {
 export const QEMU = "/usr/bin/qemu-system-x86_64";
 /** Of util-linux; see `commandOf`. */
 const SETPRIV = "/usr/bin/setpriv";
+/** Likewise. */
+const TASKSET = "/usr/bin/taskset";
 const PROC = "/proc";
 /** In `/proc/PID/comm` of a QEMU: as much of its program's name as the kernel keeps. */
 const QEMU_NAME = "qemu-system-x86";
@@ -136,10 +138,11 @@ export function lastComplaint(place: GuestPlace): string {
   return line.slice(0, COMPLAINT_LENGTH_MAX) || "it ended without a word";
 }
 
-async function detach({ needs: { place, user }, args, clock }: Launch): Promise<void> {
+async function detach({ needs, args, clock }: Launch): Promise<void> {
+  const { place } = needs;
   const complaints = openSync(place.complaints, "ax", 0o600);
   try {
-    const child = await spawned(commandOf(user, args), {
+    const child = await spawned(commandOf(needs, args), {
       detached: true,
       cwd: "/",
       env: { LC_ALL: "C" },
@@ -168,11 +171,21 @@ function noted(place: GuestPlace, child: ChildProcess): void {
 }
 
 /**
- * Program and arguments of a process that is no unit. An account's QEMU gets there by setpriv(1),
- * which gives it the account's supplementary groups too, that of /dev/kvm for one: Node's `spawn`
- * sets none. Accounts are numbers here; no name reaches a command line.
+ * Program and arguments of a process that is no unit: taskset(1) binds it to processors, setpriv(1)
+ * gives it its account, with the account's supplementary groups, that of /dev/kvm for one: Node's
+ * `spawn` sets none. Each becomes the next one, and the last QEMU. Accounts are numbers here; no
+ * name reaches a command line.
  */
 export function commandOf(
+  { user, processors }: Pick<GuestNeeds, "user" | "processors">,
+  args: readonly string[],
+): readonly [string, ...string[]] {
+  const [program, ...rest] = asUser(user, args);
+  if (processors === undefined) return [program, ...rest];
+  return [TASKSET, "--cpu-list", processors, program, ...rest];
+}
+
+function asUser(
   user: GuestUser | undefined,
   args: readonly string[],
 ): readonly [string, ...string[]] {

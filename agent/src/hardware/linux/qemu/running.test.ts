@@ -10,7 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@railyard/lib/clock";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -79,6 +79,25 @@ test.runIf(isHere)("a guest is not reset before that can be recorded", async () 
   rmSync(draft, { recursive: true });
   await guests.reboot("ins-1", 2);
   expect((await guests.list())[0]?.bootCount).toBe(2);
+});
+
+/** The processors that one process may run on. */
+function processorsOf(pid: number | "self"): string {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return /^Cpus_allowed_list:\t(.*)$/m.exec(status)?.[1] ?? "";
+}
+
+const isDivided = isHere && availableParallelism() > 1;
+
+test.runIf(isDivided)("a guest runs on the processors of its devices' NUMA nodes", async () => {
+  const node = join(root, "sys/devices/system/node/node0");
+  mkdirSync(node, { recursive: true });
+  const last = processorsOf("self").split(/[-,]/).at(-1) ?? "";
+  writeFileSync(join(node, "cpulist"), `${last}\n`);
+  const expanders = [{ numa: 0, guestNuma: 0, bus: 1, lastBus: 1 }];
+  await guests.start({ ...spec(), layout: { expanders } as never });
+  const { pid = 0 } = findGuests(join(root, "g")).get("ins-1") ?? {};
+  expect(processorsOf(pid)).toBe(last);
 });
 
 test.runIf(isHere)("it is noted which process a guest is", async () => {

@@ -32,6 +32,11 @@ function values(name: string, change: Partial<GuestNeeds> = {}): readonly string
     .map((property) => property.slice(name.length + 1));
 }
 
+test("it runs on the processors that it is bound to", () => {
+  expect(values("CPUAffinity")).toEqual([]);
+  expect(values("CPUAffinity", { processors: "0-3,8" })).toEqual(["0-3,8"]);
+});
+
 test("its words are appended to, so that a file that was cut meanwhile stays short", () => {
   expect(values("StandardError")).toEqual([`append:${NEEDS.place.complaints}`]);
 });

@@ -19,6 +19,8 @@ export interface GuestNeeds {
   readonly images?: readonly string[];
   /** Folders and files that it must not see, whoever may read them. */
   readonly privatePaths?: readonly string[];
+  /** Those of the host that it runs on, in the kernel's list format; absent: any. */
+  readonly processors?: string | undefined;
 }
 
 /**
@@ -94,7 +96,7 @@ const CLOSED = [
  * property would read in another way than as one path.
  */
 export function unitProperties(needs: GuestNeeds): readonly string[] {
-  const { place, user, devices, volumes } = needs;
+  const { place, user, devices, volumes, processors } = needs;
   const { covered, inaccessible, shown } = hiding(needs);
   for (const path of [...devices, ...volumes, ...covered, ...inaccessible, ...shown]) {
     checkPath(path);
@@ -104,6 +106,7 @@ export function unitProperties(needs: GuestNeeds): readonly string[] {
     // Appended, so that the agent can cut it while QEMU has it open.
     `StandardError=append:${place.complaints}`,
     ...(user ? [`User=${user.name}`, `Group=${user.gid}`] : []),
+    ...(processors === undefined ? [] : [`CPUAffinity=${processors}`]),
     ...CLOSED,
     ...devices.map((path) => `DeviceAllow=${path} rw`),
     ...covered.map((path) => `TemporaryFileSystem=${path}:ro`),
