@@ -17,7 +17,7 @@ const packages = new Set(["railyard.v1", "railyard.admin.v1"]);
 const publicFiles = ours.filter((f) => packages.has(f.proto.package));
 
 const reads = /^(Get|List|Watch|Check|Attach|Explain|Simulate|Propose|Validate|Export|Verify)/;
-const repeatable = /^(Create|BatchCreate|Move|Reboot|Apply|Drain|Fence)/;
+const repeatable = /^(Create|BatchCreate|Add|Move|Reboot|Apply|Drain|Fence)/;
 
 function readImage(): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), "railyard-contract-"));

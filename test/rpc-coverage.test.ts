@@ -29,7 +29,7 @@ import { type OpenGate, openGate } from "./fuzz/gate.js";
 import { declare, populate, type World } from "./fuzz/world.js";
 
 const READS = /^(Get|List|Watch|Check|Attach|Explain|Simulate|Propose|Validate|Export|Verify)/;
-const REPEATABLE = /^(Create|BatchCreate|Move|Reboot|Apply|Drain|Fence)/;
+const REPEATABLE = /^(Create|BatchCreate|Add|Move|Reboot|Apply|Drain|Fence)/;
 const SUITE = join(import.meta.dirname, "contract");
 
 let gate: OpenGate;

@@ -1,5 +1,6 @@
 // What the contract says of faults of made-up machines. Whatever would disturb a yard that others
 // use is only validated.
+import { randomUUID } from "node:crypto";
 import * as nodes from "@railyard/proto/gen/railyard/admin/v1/node";
 import * as faults from "@railyard/proto/gen/railyard/admin/v1/node_fault";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -58,7 +59,9 @@ test.runIf(OWN_YARD)("a fault that is added is listed until it is removed", asyn
   const spec = { kind: FAULT_KIND_LINK_DOWN, rail: 3 };
   const dry = await at.admin.call(addFault, adding(nodeId, { spec }));
   expect([dry.fault?.nodeId, await listed()]).toEqual([nodeId, []]);
-  const made = await at.admin.call(addFault, adding(nodeId, { spec, validateOnly: false }));
+  const asked = adding(nodeId, { spec, validateOnly: false, requestId: randomUUID() });
+  const made = await at.admin.call(addFault, asked);
+  expect(await at.admin.call(addFault, asked)).toEqual(made);
   const { id = "", etag = "" } = made.fault ?? {};
   expect(await listed()).toEqual([id]);
   await at.admin.call(removeFault, { id, etag, validateOnly: false });

@@ -4,7 +4,15 @@ import { Fault, FaultKind } from "@railyard/proto/gen/railyard/admin/v1/node_fau
 import type { Command } from "commander";
 import { present } from "../answer.js";
 import { durationMs } from "../config.js";
-import { type ChangeFlags, type CheckFlags, change, changing, wholeNumber } from "../flags.js";
+import {
+  type ChangeFlags,
+  type CreateFlags,
+  change,
+  changing,
+  creating,
+  creation,
+  wholeNumber,
+} from "../flags.js";
 import type { View } from "../output.js";
 import { listAll } from "../pages.js";
 import type { Run } from "../program.js";
@@ -40,8 +48,7 @@ function onOf({ spec }: Fault): string {
 /** Adds the verbs. */
 export function addNodeFault(noun: Command, run: Run): void {
   const fault = noun.command("fault").description("what made-up machines do wrong (operators)");
-  fault
-    .command("add <node>")
+  creating(fault.command("add <node>"))
     .description("let a made-up machine do something wrong")
     .requiredOption("--kind <kind>", `one of ${[...wordsOf(FaultKind).keys()].join(", ")}`)
     .option("--rail <rail>", "the rail whose NIC it hits (any when absent)")
@@ -50,7 +57,6 @@ export function addNodeFault(noun: Command, run: Run): void {
     .option("--step <step>", "the step it hits, such as configure-vf (the first when absent)")
     .option("--times <count>", "how often it strikes (always when absent)")
     .option("--ttl <duration>", "for how long, such as 30s (until removed when absent)")
-    .option("--validate-only", "check everything, change nothing")
     .action(run(add));
   fault
     .command("list")
@@ -60,7 +66,7 @@ export function addNodeFault(noun: Command, run: Run): void {
   changing(fault.command("remove <fault>").description("take a fault away")).action(run(remove));
 }
 
-interface Add extends CheckFlags {
+interface Add extends CreateFlags {
   readonly kind: string;
   readonly rail?: string;
   readonly vf?: string;
@@ -81,12 +87,11 @@ async function add(session: Session, flags: Add, [text = ""]: readonly string[])
     step,
     times: times === undefined ? 0 : wholeNumber(times, "--times"),
   };
-  const { validateOnly } = change(session, flags);
   const { fault } = await session.admin.call(service.addFault, {
     nodeId: await nodeId(session, text),
     spec,
     ttl: ms === undefined ? undefined : { seconds: BigInt(Math.ceil(ms / 1_000)), nanos: 0 },
-    validateOnly,
+    ...creation(session, flags),
   });
   session.output.one(VIEW, present(fault));
 }
