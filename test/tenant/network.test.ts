@@ -235,7 +235,7 @@ test("an interface without subnet or with a taken name is refused", async () => 
   const { ctx, call, read } = made;
   const { clusterNetworkId, view, wish } = await oneInterface(made);
   const bad = await refusal(createInterface(ctx, call(), { ...wish, subnetId: undefined }));
-  expect(fieldsOf(bad)).toEqual(["subnet_id"]);
+  expect(fieldsOf(bad)).toEqual(["subnet_id", "name"]);
   expect((await refusal(createInterface(ctx, call(), wish))).reason).toBe("NAME_TAKEN");
   const change = { name: "", autoDelete: true, allowIpSpoofing: true, etag: "" };
   const update = { clusterNetworkId, id: view.row.id, ...change };
