@@ -20,6 +20,7 @@ let dir: string;
 let reconciler: Reconciler;
 let passes: PassReport[];
 let fails: boolean;
+let hidesGuests: boolean;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "railyard-quiet-"));
@@ -27,12 +28,17 @@ beforeEach(async () => {
   const made = createFakeHardware({ dir, model: "mini-2gpu", serial: "S1", cabling: [], clock });
   passes = [];
   fails = false;
+  hidesGuests = false;
+  const listGuests = async () => {
+    if (hidesGuests) throw refuse("unavailable", "no guest can be read");
+    return made.listGuests();
+  };
   const readFacts = async () => {
     if (fails) throw refuse("unavailable", "nothing can be read");
     return made.readFacts();
   };
   reconciler = new Reconciler({
-    hardware: { ...made, readFacts },
+    hardware: { ...made, listGuests, readFacts },
     readInventory: inventoryOf,
     ledger: await openLedger({
       directory: dir,
@@ -82,4 +88,14 @@ test("what could not be read for a while is told in full again", async () => {
   expect(await next()).toMatchObject({ complete: false, inventory: { warnings: [unread] } });
   fails = false;
   expect(await next()).toEqual(quiet);
+});
+
+test("a machine that was read in part, and then not at all, is told to be unread", async () => {
+  await next();
+  hidesGuests = true;
+  await next();
+  fails = true;
+  const message = "the machine could not be read: nothing can be read";
+  const unread = { kind: "unread", deviceId: "", message };
+  expect((await next()).inventory.warnings).toEqual([unread]);
 });

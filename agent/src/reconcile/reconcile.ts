@@ -7,7 +7,14 @@ import type { Log } from "@railyard/lib/log";
 import type { Rng } from "@railyard/lib/rng";
 import type { Hardware } from "../hardware/hardware.js";
 import type { Ledger } from "../ledger.js";
-import type { Desired, InventoryWarning, ObserveProblem, PassReport, Step } from "../model.js";
+import type {
+  Desired,
+  Inventory,
+  InventoryWarning,
+  ObserveProblem,
+  PassReport,
+  Step,
+} from "../model.js";
 import { applySteps } from "./apply.js";
 import { NVSWITCHES } from "./diff/partitions.js";
 import { differences } from "./diff/view.js";
@@ -49,6 +56,8 @@ export class Reconciler extends Passes {
   /** The last pass that had nothing to do, and what it reported. */
   private quiet: { readonly judgement: Judgement; readonly report: PassReport } | undefined;
   private last: PassReport | undefined;
+  /** As it was read last, without what passes met with. */
+  private inventory: Inventory | undefined;
   private problems = "";
 
   constructor(private readonly options: ReconcilerOptions) {
@@ -83,6 +92,7 @@ export class Reconciler extends Passes {
     const left = pending.length > 0 || problems.length > 0 || failed.length > 0;
     if (desired && !left && ledger.desired === desired) await noted(log, ledger.applied(desired));
     if (!left) this.progressed();
+    this.inventory = judgement.situation.inventory;
     this.last = left ? reportOf(judgement, failed, refused) : this.quietReport(judgement, refused);
     onPass(this.last);
     return left && this.acting;
@@ -98,10 +108,11 @@ export class Reconciler extends Passes {
 
   /** What the last pass found must not go on as if it were still seen. */
   private tellUnread(signal: AbortSignal, message: string): void {
-    if (!this.last?.complete || signal.aborted) return;
+    if (!this.last || !this.inventory || signal.aborted) return;
     const told = `the machine could not be read: ${message}`;
+    if (this.last.inventory.warnings[0]?.message === told) return;
     const warning = { kind: "unread", deviceId: "", message: told };
-    const inventory = withTroubles(this.last.inventory, [warning]);
+    const inventory = withTroubles(this.inventory, [warning]);
     this.last = { ...this.last, instances: [], residues: [], complete: false, inventory };
     this.options.onPass(this.last);
   }

@@ -2,11 +2,11 @@
 import { expect, test } from "vitest";
 import { Gathering } from "./gathering.js";
 
-/** After a batch of so many callers, of whom the first came back just now. */
+/** After a batch of so many callers, while nobody else came. */
 function after(callers: number): Gathering {
   const gathering = new Gathering();
   gathering.took(callers, 0);
-  gathering.begin(1, 100);
+  gathering.begin(0, 100);
   return gathering;
 }
 

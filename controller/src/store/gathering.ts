@@ -23,11 +23,11 @@ export class Gathering {
   private seenAt = 0;
 
   /**
-   * The first of the next batch has come; so many wait, nearly all of whom were not in the last
-   * one. Times: milliseconds of a clock that only rises.
+   * The next batch may begin; so many came while the last one was at work. Times: milliseconds of a
+   * clock that only rises.
    */
-  begin(waiting: number, now: number): void {
-    this.wanted = waiting + this.lastBatch;
+  begin(others: number, now: number): void {
+    this.wanted = others + this.lastBatch;
     this.began = now;
     this.looks = 0;
     this.seen = 0;

@@ -72,9 +72,8 @@ export class NounRows<Row extends { readonly id: Id }, Id extends string, Filter
   }
 
   private get shownColumn(): string {
-    const { name, kind } = this.table;
     return `(SELECT e.object FROM encoded_objects e
-      WHERE e.id = ${name}.id AND e.kind = '${kind}') AS object`;
+      WHERE e.id = ${this.source}.id AND e.kind = '${this.table.kind}') AS object`;
   }
 
   insert(row: Row): Promise<void> {

@@ -180,10 +180,10 @@ export class SharedCommit implements Store {
   }
 
   // An immediate lets everything that already arrived join the turn.
-  private wake(): void {
+  private wake(others = 0): void {
     if (this.turning) return;
     this.turning = true;
-    this.gathering.begin(this.writes.length, this.options.clock.monotonic());
+    this.gathering.begin(others, this.options.clock.monotonic());
     setImmediate(() => void this.turn());
   }
 
@@ -196,7 +196,7 @@ export class SharedCommit implements Store {
     if (this.writes.length > 0) await this.batch();
     this.tellIfFatal();
     this.turning = false;
-    if (this.reads.length + this.writes.length > 0) this.wake();
+    if (this.reads.length + this.writes.length > 0) this.wake(this.writes.length);
     else this.whenIdle?.();
   }
 

@@ -19,7 +19,7 @@ import { qemuGuests } from "./qemu/guests.js";
 import { guestPlace, isPlainPath } from "./qemu/place.js";
 import { type GuestUser, QEMU } from "./qemu/processes.js";
 import { PCI_DRIVERS } from "./sysfs.js";
-import { checkStillThere, checkUsed } from "./used-folders.js";
+import { checkUsed, lookStillThere } from "./used-folders.js";
 import type { IommuRule } from "./vfio.js";
 
 export interface MachineOptions {
@@ -75,11 +75,7 @@ export function createMachine(options: MachineOptions): Hardware {
     : qemuGuests({
         ...{ outside, clock, guestsDir, volumesDir, accelerator, vpcBridge, layoutArguments },
         ...(user && { user }),
-        ...{
-          privatePaths,
-          backings,
-          checkDirs: () => [guestsDir, volumesDir].forEach(checkStillThere),
-        },
+        ...{ privatePaths, backings, checkDirs: lookStillThere(clock, [guestsDir, volumesDir]) },
       });
   const linux = createLinuxHardware({ outside, guests, clock, fake: false, iommu });
   const machine: Hardware = {

@@ -53,8 +53,8 @@ const TOOL_PATHS: Readonly<Record<Tool, readonly string[]>> = {
 };
 /**
  * Attribute writes at a time: each has a thread of Node's for as long as the kernel does not
- * answer. Of its four one is for what is read aside (facts.ts), and one is left to everything else,
- * the ledger above all.
+ * answer. Of its four one is for what is read aside (facts.ts, used-folders.ts), and one is left to
+ * everything else, the ledger above all.
  */
 const WRITES_MAX = 2;
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;

@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { invalidField } from "@railyard/lib/errors";
 import { readLink } from "./attributes.js";
+import { NET } from "./net.js";
 import type { Outside } from "./outside.js";
 
-export const NET = "/sys/class/net";
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 const TOOL_DEADLINE_MS = 10_000;

@@ -1,9 +1,20 @@
 // Tests of folders that were used: one that comes back empty is refused, whatever else is lost.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { checkUsed } from "./used-folders.js";
+import { ManualClock } from "@railyard/lib/clock";
+import { asRailyardError } from "@railyard/lib/errors";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { checkUsed, lookStillThere } from "./used-folders.js";
 
 let root: string;
 let volumes: { readonly name: string; readonly path: string };
@@ -67,4 +78,25 @@ test("what cannot be read or written is refused, not taken for new", () => {
   expect(() => checkUsed(dataDir(), volumes)).toThrow(
     expect.objectContaining({ code: "unavailable", message: expect.stringContaining("EISDIR") }),
   );
+});
+
+test("a folder whose server does not answer is waited for until the deadline", async () => {
+  checkUsed(dataDir(), volumes);
+  const clock = new ManualClock();
+  const look = lookStillThere(clock, [volumes.path]);
+  await look();
+  const mark = join(volumes.path, ".railyard");
+  rmSync(mark);
+  // Whoever opens it waits until somebody else does.
+  execFileSync("/usr/bin/mkfifo", [mark]);
+  // More than there are threads to wait in.
+  const looks = Array.from({ length: 8 }, () => look().catch(asRailyardError));
+  await clock.advance(10_000);
+  for (const one of looks) expect(await one).toMatchObject({ code: "deadline" });
+  const writer = openSync(mark, "w");
+  rmSync(mark);
+  closeSync(writer);
+  await vi.waitFor(() => expect(look()).rejects.toThrow("mounted?"), 30_000);
+  writeFileSync(mark, "");
+  await look();
 });

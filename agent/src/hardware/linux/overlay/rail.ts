@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { invalidField, refuse } from "@railyard/lib/errors";
 import type { NetInterface, VfReading, VfSettings } from "../../hardware.js";
 import { readNames, readNumber, readText } from "../attributes.js";
+import { NET } from "../net.js";
 import type { Outside } from "../outside.js";
 import {
   checkInterface,
@@ -12,7 +13,6 @@ import {
   hasInterface,
   ipLink,
   makeTap,
-  NET,
   removeInterface,
 } from "../tap.js";
 import { bridgeName, draftName, tapName, tunnelName, vfOfTap } from "./names.js";

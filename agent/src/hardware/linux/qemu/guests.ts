@@ -68,8 +68,8 @@ export interface QemuOptions {
   /** What the functions of a guest are. Throws `unavailable` when one cannot be given. */
   readonly backings: (spec: GuestSpec) => Promise<ReadonlyMap<string, Backing>>;
   readonly layoutArguments: LayoutArguments;
-  /** Throws `unavailable` while the directories are not those that hold guests and volumes. */
-  readonly checkDirs?: () => void;
+  /** Fails while the directories are not those that hold guests and volumes, or do not answer. */
+  readonly checkDirs?: () => Promise<void>;
 }
 
 const GRACE_MS = 20_000;
@@ -104,7 +104,7 @@ class QemuGuests implements Guests {
 
   async list(): Promise<readonly ObservedGuest[]> {
     const { guestsDir } = this.options;
-    this.options.checkDirs?.();
+    await this.options.checkDirs?.();
     const names = await readdir(guestsDir).catch((thrown: NodeJS.ErrnoException) => {
       if (thrown.code === "ENOENT") return [];
       throw refuse("unavailable", `${guestsDir} cannot be read: ${thrown.code}`);
@@ -191,8 +191,8 @@ class QemuGuests implements Guests {
     const backed = await backings(spec);
     // Before anything of the guest is there: a large image takes long, and what is there is seen.
     await this.checkImage(spec.desired.image);
+    await this.options.checkDirs?.();
     checkWaitedFor(givenUp);
-    this.options.checkDirs?.();
     await makeFolder(place, user);
     await mkdir(this.options.volumesDir, { recursive: true, mode: 0o700 });
     const maker = { ...this.options, checkImage: this.checkImage };
@@ -257,7 +257,7 @@ class QemuGuests implements Guests {
 
   private async stopNow(place: GuestPlace): Promise<void> {
     const { clock, guestsDir, outside, graceMs } = this.options;
-    this.options.checkDirs?.();
+    await this.options.checkDirs?.();
     const guest = findGuests(guestsDir).get(place.instanceId);
     await noteStopping(place);
     if (guest && !(await this.powerDown(guest, graceMs ?? GRACE_MS))) {

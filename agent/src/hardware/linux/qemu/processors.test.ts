@@ -37,6 +37,21 @@ test("it runs anywhere where that would be too few, or is not known", () => {
   expect(processorsFor(root, { vcpu: 1 })).toBeUndefined();
 });
 
+test.each([
+  "system.slice/cpuset.cpus.effective",
+  "cpuset.cpus.effective",
+  "cpuset/cpuset.effective_cpus",
+])("it is bound to no processors that guests do not have by %s", (name) => {
+  const file = join(root, "sys/fs/cgroup", name);
+  mkdirSync(join(file, ".."), { recursive: true });
+  writeFileSync(file, "0-5\n");
+  expect(processorsFor(root, { layout: on(1), vcpu: 2 })).toBe("4-7");
+  expect(processorsFor(root, { layout: on(1), vcpu: 3 })).toBeUndefined();
+  // The kernel refuses to bind a process to nothing but those.
+  writeFileSync(file, "0-3\n");
+  expect(processorsFor(root, { layout: on(1), vcpu: 1 })).toBeUndefined();
+});
+
 test.each(["", "$(id)", "0-", "1 2", "0-3\nUser=root"])(
   "what is no list binds nothing: %j",
   (list) => {
