@@ -18,11 +18,10 @@ const dir = mkdtempSync(join(tmpdir(), "railyard-generations-"));
 const [newer, older] = [join(dir, "newer.db"), join(dir, "older.db")];
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const [CALM, FIRST, SECOND] = ["node-a", "node-b", "node-c"] as NodeId[] as [
-  NodeId,
-  NodeId,
-  NodeId,
-];
+const CALM = "node-a" as NodeId;
+const SECOND = "node-b" as NodeId;
+/** By what it waits for alone: its name comes last. */
+const FIRST = "node-c" as NodeId;
 
 function open(path: string) {
   const onFatal = (err: unknown) => {
@@ -44,7 +43,7 @@ test("generations and what waits for nodes survive the upgrade", async () => {
   db.exec(
     "UPDATE nodes SET generation = 9, accepted_generation = 4 WHERE id IN ('node-b', 'node-c')",
   );
-  db.exec("INSERT INTO outbox VALUES ('node-b', 9, 0), ('node-c', 9, 1)");
+  db.exec("INSERT INTO outbox VALUES ('node-b', 9, 1), ('node-c', 9, 0)");
   db.close();
   store = await open(older);
   const pending = () => store.read((tx) => tx.outbox.pending());

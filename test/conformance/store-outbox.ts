@@ -61,6 +61,27 @@ export function outboxSuite(open: OpenStore): void {
 }
 
 function generationTests(open: OpenStore): void {
+  test("a node that was read before its rise shows it afterwards", async () => {
+    const { store } = await withNodes(open);
+    const seen = await store.write(cause(), async (tx) => {
+      const generations = async () => {
+        const node = await tx.nodes.get(FIRST);
+        return [node?.generation, node?.acceptedGeneration];
+      };
+      const before = await generations();
+      await tx.outbox.raise(FIRST);
+      const raised = await generations();
+      await tx.outbox.accepted(FIRST, 1n);
+      return [before, raised, await generations()];
+    });
+    expect(seen).toEqual([
+      [0n, 0n],
+      [1n, 0n],
+      [1n, 1n],
+    ]);
+    expect(await store.write(cause(), (tx) => tx.outbox.raise(FIRST))).toBe(2n);
+  });
+
   test("an accepted generation never falls, nor passes what was raised", async () => {
     const { store } = await withNodes(open);
     await store.write(cause(), (tx) => tx.outbox.raise(FIRST));
